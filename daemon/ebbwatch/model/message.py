@@ -1,0 +1,166 @@
+"""Messages: what people are told, before any platform's markup, and its way to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from ebbwatch.model.alert import Level
+from ebbwatch.model.chart import ChartSpec
+
+
+class Reason(StrEnum):
+    """Why something is told."""
+
+    FIRST = "first"
+    ESCALATED = "escalated"
+    EASED = "eased"
+    RESOLVED = "resolved"
+    REMINDER = "reminder"
+    CORRECTION = "correction"
+    SUMMARY = "summary"
+    DIGEST = "digest"
+    HEALTH = "data-health"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message.
+
+    Attributes:
+        label: In the message's language.
+        action: ``ack``, ``snooze``, ``chart`` or ``why``.
+        alert: Name of the alert it acts on.
+    """
+
+    label: str
+    action: str
+    alert: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notification in words, without markup; every field is plain text.
+
+    Attributes:
+        headline: One line: level and title.
+        lines: What the message says, one fact a line, most important first.
+        note: Why it matters: the rule's own words; may be empty.
+        footer: Circumstances: turns, inputs, when the next figure comes.
+        language: ``en`` or ``zh-Hant``.
+        level: For colour and sound.
+        reason: Why it is told.
+        link: Address the rule gives; may be empty.
+        buttons: What the reader can do.
+        chart: What to draw below it; None for nothing.
+        alerts: The same, for programs: one map per alert with keys ``rule``, ``status``
+            (``firing`` or ``resolved``), ``labels``, ``annotations``, ``starts_at``,
+            ``ends_at`` (ISO instants, the latter null while firing), ``fingerprint``,
+            ``value``, ``unit``, ``threshold``, ``period``.
+        group: Key of the group it tells about.
+    """
+
+    headline: str
+    lines: tuple[str, ...]
+    language: str
+    level: Level
+    reason: Reason
+    note: str = ""
+    footer: tuple[str, ...] = ()
+    link: str = ""
+    buttons: tuple[Button, ...] = ()
+    chart: ChartSpec | None = None
+    alerts: tuple[Mapping[str, Any], ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place that messages go to.
+
+    Attributes:
+        receiver: Name of the receiver it belongs to.
+        kind: Of notifier: ``telegram``, ``slack``, ``webhook``, ``terminal``.
+        options: As the rule file gives them (``chat``, ``topic``, ``channel``, ``url``,
+            ``headers``, ``language``...); a secret stands as ``{"secret": NAME}``.
+        number: Place among the receiver's targets, from 0.
+    """
+
+    receiver: str
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+    @property
+    def key(self) -> str:
+        """Return what identifies the target in outbox keys: ``desk/0``."""
+        return f"{self.receiver}/{self.number}"
+
+    @property
+    def language(self) -> str:
+        """Return the language its messages are written in."""
+        return str(self.options.get("language", "en"))
+
+
+class RowState(StrEnum):
+    """Where an outbox row stands."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    DELIVERED = "delivered"
+    PARKED = "parked"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """A committed intent to tell one target one thing.
+
+    Attributes:
+        key: Unique for ever: episode, change and target, from logical time only.
+        target: Where to.
+        message: What.
+        episode: Of the (first) alert it tells about; empty for other matters.
+        created_at: Logical instant of the decision.
+        not_before: Instant before which it must not be sent.
+        expires_at: Instant after which it is no news any more: dropped, and recorded.
+        quiet: True to edit the episode's earlier message without sound, where the platform
+            can; where nothing was sent before, it is sent as a new one.
+        state: Where it stands.
+        attempts: Tries begun so far.
+        uncertain: True when an earlier try may have arrived: the next copy says so.
+        lease_until: While claimed, when the claim lapses.
+        error: What the last failed try said; no secrets.
+    """
+
+    key: str
+    target: Target
+    message: Message
+    episode: str
+    created_at: datetime
+    not_before: datetime
+    expires_at: datetime
+    quiet: bool = False
+    state: RowState = RowState.WAITING
+    attempts: int = 0
+    uncertain: bool = False
+    lease_until: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the far side said of a delivered message.
+
+    Attributes:
+        message_id: Its id there (Telegram message id, Slack ts); empty where there is none.
+        place: The chat or channel it is in now; differs from the one asked for when a chat
+            moved, and is then remembered.
+    """
+
+    message_id: str = ""
+    place: str = ""

@@ -1,0 +1,82 @@
+"""Series: what the catalogue says of one named sequence of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ebbwatch.model.periods import Every
+from ebbwatch.model.text import Text
+from ebbwatch.model.units import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """Where a series is to be had: a source's name and what it is asked for.
+
+    Attributes:
+        name: Of the source, as its entry point is called: ``nyfed``.
+        argument: A text (``sofr``) or a map, as the catalogue gives it.
+    """
+
+    name: str
+    argument: str | Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """Return the reference as the catalogue would write it."""
+        return f"{self.name}: {self.argument}"
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """When a period's figure comes out.
+
+    Attributes:
+        count: How many days (or business days) after the period's end.
+        business: Whether `count` is business days of `calendar`.
+        at: Time of day in `zone`.
+        zone: IANA name.
+        calendar: Name of a business calendar: ``federal-reserve`` or ``sifma``.
+    """
+
+    count: int
+    business: bool
+    at: time
+    zone: str
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One entry of the catalogue.
+
+    Attributes:
+        name: What rules call it.
+        source: First choice.
+        fallback: Asked when the first choice is down; None for no such thing.
+        unit: As published. Values inside are in base units all the same.
+        every: Its frequency.
+        released: Its release rule; None for a series that is never late.
+        plausible: Lowest and highest value that can be true, in base units.
+        scale_check: Whether a jump of more than fiftyfold is held back.
+        stale_after: Time since the newest figure became known after which it is stale.
+        history_from: Date of its first period, for reaching back "over all history".
+        before: Value of the periods before its first, in base units.
+        title: For people.
+    """
+
+    name: str
+    source: SourceRef
+    unit: Unit
+    every: Every
+    fallback: SourceRef | None = None
+    released: Released | None = None
+    plausible: tuple[Decimal, Decimal] | None = None
+    scale_check: bool = False
+    stale_after: timedelta | None = None
+    history_from: date | None = None
+    before: Decimal | None = None
+    title: Text = field(default_factory=Text)

@@ -1,0 +1,28 @@
+"""Text that people wrote in one language or several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Languages that Ebbwatch speaks, the first being the fallback.
+LANGUAGES = ("en", "zh-Hant")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A title or a note, by language.
+
+    Attributes:
+        by_language: Pairs of language and text; a text without a language is ``en``.
+    """
+
+    by_language: tuple[tuple[str, str], ...] = ()
+
+    def in_language(self, language: str) -> str:
+        """Return the text in a language, in English, or in whatever there is; may be empty."""
+        texts = dict(self.by_language)
+        return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
+
+    def __bool__(self) -> bool:
+        """Return whether anything was written."""
+        return bool(self.by_language)

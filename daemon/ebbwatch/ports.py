@@ -1,0 +1,475 @@
+"""Ports: what the daemon asks of the world, and how the world can refuse.
+
+The errors::
+
+    EbbwatchError
+    ├─ SourceError
+    │  ├─ SourceUnavailable   try again later (after: timedelta | None)
+    │  ├─ SourceRefused       key or quota; a person must act
+    │  └─ SourceChanged       the answer no longer has the shape we know
+    ├─ DeliveryError
+    │  ├─ RetryLater          certainly not delivered; try again (after: timedelta | None)
+    │  ├─ Undeliverable       certainly not delivered; a person must act
+    │  └─ Uncertain           may have arrived; tried again marked as a possible repeat
+    └─ StoreError             the database refused; `Contended` when another writer won
+
+No message of these may hold a URL, a token or a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol
+
+from ebbwatch.model.alert import Transition
+from ebbwatch.model.chart import ChartSpec
+from ebbwatch.model.message import Message, OutboxRow, Receipt, Target
+from ebbwatch.model.observation import Observation, Published, TextItem
+from ebbwatch.model.series import Series
+
+
+class EbbwatchError(Exception):
+    """Anything that Ebbwatch raises on purpose."""
+
+
+class SourceError(EbbwatchError):
+    """A provider could not be read."""
+
+
+class SourceUnavailable(SourceError):
+    """The provider did not answer, or asked for patience.
+
+    Attributes:
+        after: How long it asked us to wait; None where it did not say.
+    """
+
+    def __init__(self, message: str, *, after: timedelta | None = None) -> None:
+        """Take what happened, and the provider's own delay."""
+        super().__init__(message)
+        self.after = after
+
+
+class SourceRefused(SourceError):
+    """The provider will not serve us: a key is missing, wrong or used up."""
+
+
+class SourceChanged(SourceError):
+    """The answer no longer has the shape we know; nothing of it was used."""
+
+
+class DeliveryError(EbbwatchError):
+    """A message could not be handed over."""
+
+
+class RetryLater(DeliveryError):
+    """The message was certainly not delivered, and a later try may succeed.
+
+    Attributes:
+        after: The platform's own delay; None where it gave none.
+    """
+
+    def __init__(self, message: str, *, after: timedelta | None = None) -> None:
+        """Take what happened, and the platform's own delay."""
+        super().__init__(message)
+        self.after = after
+
+
+class Undeliverable(DeliveryError):
+    """The message was certainly not delivered, and no later try will help."""
+
+
+class Uncertain(DeliveryError):
+    """The request left and no answer came: the message may have arrived."""
+
+
+class StoreError(EbbwatchError):
+    """The database refused."""
+
+
+class Contended(StoreError):
+    """Another writer changed the row since it was read; nothing was written."""
+
+
+class Clock(Protocol):
+    """The only one who may say what time it is."""
+
+    def now(self) -> datetime:
+        """Return the current instant, UTC, aware."""
+        ...
+
+    async def wait_until(self, when: datetime) -> None:
+        """Return once an instant has come; at once if it has passed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one visit to a source brought.
+
+    Attributes:
+        published: Everything read, oldest first; what is held already may be in it.
+        texts: Texts read, for text sources.
+        cursor: Where the next visit resumes (validators, last period); kept by the caller
+            only after a successful commit, and handed back as it is.
+        note: Why it is empty, if it is: ``not modified``, ``no rows``.
+    """
+
+    published: tuple[Published, ...] = ()
+    texts: tuple[TextItem, ...] = ()
+    cursor: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One series that a source is asked for.
+
+    Attributes:
+        series: Its catalogue entry.
+        argument: What to ask this source for: the argument of its first choice or of its
+            fallback, whichever names this source.
+    """
+
+    series: Series
+    argument: str | Mapping[str, Any]
+
+
+class Source(Protocol):
+    """A provider's adapter.
+
+    One instance serves all series of that provider. Built by its entry point
+    (group ``ebbwatch.sources``), a callable that takes a `SourceSetup`.
+    """
+
+    name: ClassVar[str]
+
+    #: Checks a catalogue argument at load: returns what is wrong with it, or None.
+    @classmethod
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
+        """Return why an argument cannot be asked of this source, or None."""
+        ...
+
+    async def poll(
+        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
+    ) -> Poll:
+        """Read what the provider has for these series.
+
+        Args:
+            wanted: The series asked for; answers name them by `Series.name`.
+            cursor: As the last successful poll returned it; None on the first.
+            since: Read history from this instant on (backfill); None for the latest.
+
+        Raises:
+            SourceError: One of the three kinds; then nothing was read.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSetup:
+    """What a source is built from.
+
+    Attributes:
+        base_url: From settings (``EBBWATCH_SOURCES__<NAME>__BASE_URL``), without a trailing
+            slash; None for the provider's own.
+        api_key: Secret of that provider; None where there is none. Its repr is masked.
+        clock: Who says what time it is.
+        user_agent: To send.
+    """
+
+    clock: Clock
+    base_url: str | None = None
+    api_key: Secret | None = None
+    user_agent: str = "ebbwatch"
+
+
+class Secret:
+    """A text that must not be seen; only the adapter that sends it unwraps it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Hide a text."""
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        """Return a mask."""
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both hide the same text."""
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        """Return a hash, so that secrets can be collected in sets."""
+        return hash(self._text)
+
+
+class Notifier(Protocol):
+    """An adapter that hands messages to one kind of receiver.
+
+    Built by its entry point (group ``ebbwatch.notifiers``), a callable that takes a
+    `NotifierSetup`.
+    """
+
+    kind: ClassVar[str]
+
+    async def send(
+        self,
+        message: Message,
+        target: Target,
+        *,
+        key: str,
+        edit: Receipt | None = None,
+        thread: Receipt | None = None,
+        possible_repeat: bool = False,
+    ) -> Receipt:
+        """Hand a message over; return once the far side has it.
+
+        Args:
+            message: To be marked up for the platform.
+            target: Where to.
+            key: The outbox row's key; shown nowhere, sent as idempotency key where there
+                is such a thing.
+            edit: Replace this earlier message instead, without sound, if the platform can.
+            thread: An earlier message of the same episode, to answer to where possible.
+            possible_repeat: An earlier try may have arrived: the text says so.
+
+        Raises:
+            DeliveryError: One of the three kinds.
+        """
+        ...
+
+    async def attach(self, chart: bytes, message: Message, target: Target, *, to: Receipt) -> None:
+        """Add a chart (PNG) below a delivered message; may raise `DeliveryError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierSetup:
+    """What a notifier is built from.
+
+    Attributes:
+        clock: Who says what time it is.
+        secrets: By name, as rule files refer to them.
+        token: Of the platform's bot, where settings have one.
+        api_base: Base URL of the platform, where settings change it.
+    """
+
+    clock: Clock
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    token: Secret | None = None
+    api_base: str | None = None
+
+
+class Charts(Protocol):
+    """Draws."""
+
+    async def render(self, spec: ChartSpec) -> bytes:
+        """Return a PNG of 800 by 450 points at twofold resolution."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    """An alert's state as it is stored.
+
+    Attributes:
+        name: Of the alert.
+        definition: Hash of what the alert evaluates (expression, not thresholds or text).
+        ladder: Hash of thresholds, clear and holds.
+        state: JSON text of the lifecycle state; opaque to the store.
+        version: Counts saves; a save names the version it read (0 for a new alert).
+    """
+
+    name: str
+    definition: str
+    ladder: str
+    state: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An observation in quarantine.
+
+    Attributes:
+        observation: As converted so far.
+        reason: Why it is held back, for people.
+    """
+
+    observation: Observation
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A person's wish to hear nothing for a while.
+
+    Attributes:
+        id: Short identifier.
+        matcher: Label names and values that must all be equal (``name``, ``level``...).
+        until: When it ends, UTC.
+        by: Who asked.
+        comment: Why; may be empty.
+        created_at: When.
+    """
+
+    id: str
+    matcher: tuple[tuple[str, str], ...]
+    until: datetime
+    by: str
+    created_at: datetime
+    comment: str = ""
+
+
+class Store(Protocol):
+    """Keeps facts, states and intents; one writer decides, any number deliver.
+
+    Methods that write do so inside `transaction`, except `claim`, `settle` and the other
+    delivery methods, which are transactions of their own. Reads see what was committed
+    and, inside a transaction, what it wrote so far.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit on leaving, or nothing at all when an exception passes.
+
+        Raises:
+            StoreError: If the database refuses to commit.
+        """
+        ...
+
+    # facts
+    def record(self, observations: Sequence[Observation]) -> int:
+        """Append observations; return how many were new.
+
+        Equal (series, period, known_at, source) are there already and left alone.
+        """
+        ...
+
+    def observations(self, series: str | None = None) -> Iterator[Observation]:
+        """Return the facts held, ordered by known_at, series, period."""
+        ...
+
+    def hold(self, held: Sequence[Held]) -> int:
+        """Put observations into quarantine; return how many were new (series, period, value)."""
+        ...
+
+    def held(self) -> list[Held]:
+        """Return what is in quarantine, oldest first."""
+        ...
+
+    def release(self, series: str, period: int) -> list[Held]:
+        """Take observations out of quarantine and return them."""
+        ...
+
+    def record_texts(self, items: Sequence[TextItem]) -> int:
+        """Append texts; return how many (source, key, body) were new."""
+        ...
+
+    def texts(self, source: str) -> list[TextItem]:
+        """Return the texts held of a source, oldest first by known_at."""
+        ...
+
+    # decisions
+    def alerts(self) -> dict[str, AlertRecord]:
+        """Return every alert's stored state by name."""
+        ...
+
+    def save_alerts(self, records: Sequence[AlertRecord]) -> None:
+        """Write states where the stored version is still the one given.
+
+        Raises:
+            Contended: If another writer was faster; nothing of the transaction remains.
+        """
+        ...
+
+    def forget_alerts(self, names: Sequence[str]) -> None:
+        """Delete the state of alerts whose rules are gone; their transitions stay."""
+        ...
+
+    def append(self, transitions: Sequence[Transition]) -> int:
+        """Append transitions; equal (rule, at, period, change) exist already and are left alone."""
+        ...
+
+    def transitions(
+        self, *, rule: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> list[Transition]:
+        """Return transitions, newest first when limited, else oldest first."""
+        ...
+
+    def get(self, key: str) -> str | None:
+        """Return a small stored text (cursors, the last handled instant, waiting groups)."""
+        ...
+
+    def put(self, key: str, value: str | None) -> None:
+        """Write a small text, or delete it with None."""
+        ...
+
+    def silences(self) -> list[Silence]:
+        """Return every silence, ended ones included."""
+        ...
+
+    def silence(self, silence: Silence) -> None:
+        """Add a silence, or replace the one with its id."""
+        ...
+
+    # telling
+    def enqueue(self, rows: Sequence[OutboxRow]) -> int:
+        """Append outbox rows; a key that exists already is left alone. Return how many are new."""
+        ...
+
+    def claim(self, *, ts: datetime, lease: timedelta, owner: str, limit: int) -> list[OutboxRow]:
+        """Take rows to deliver: waiting and due, or claimed with a lapsed lease.
+
+        Expired ones among them are marked and not returned. Each returned row has its
+        attempt counted and written, before anything is sent. Rows whose lapsed claim may
+        have been sent come back with `uncertain` set. Of one target and episode only the
+        oldest unsettled row is handed out, so that messages arrive in order.
+        """
+        ...
+
+    def delivered(self, key: str, *, ts: datetime, receipt: Receipt, owner: str) -> bool:
+        """Settle a row as delivered; False if the claim was no longer the owner's."""
+        ...
+
+    def retry(
+        self, key: str, *, ts: datetime, not_before: datetime, error: str, uncertain: bool, owner: str
+    ) -> bool:
+        """Put a row back for later; False if the claim was no longer the owner's."""
+        ...
+
+    def park(self, key: str, *, ts: datetime, error: str, owner: str) -> bool:
+        """Settle a row as undeliverable; False if the claim was no longer the owner's."""
+        ...
+
+    def receipt(self, *, target: str, episode: str) -> Receipt | None:
+        """Return the receipt of the newest delivered message of an episode at a target."""
+        ...
+
+    def outbox(self, *, states: Sequence[str] | None = None, limit: int = 100) -> list[OutboxRow]:
+        """Return rows, newest first, for people and the self-watch."""
+        ...
+
+    def next_due(self) -> datetime | None:
+        """Return the earliest instant at which a row could be claimed, or None."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...

@@ -1,0 +1,174 @@
+"""Rules: what the loader makes of the files, frozen, with expressions checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from enum import StrEnum
+from typing import Any
+
+from ebbwatch.expr.graph import Expression
+from ebbwatch.model.alert import Level
+from ebbwatch.model.calendars import BusinessCalendar, TurnCalendar
+from ebbwatch.model.durations import Duration
+from ebbwatch.model.message import Target
+from ebbwatch.model.problem import Span
+from ebbwatch.model.series import Series
+from ebbwatch.model.text import Text
+from ebbwatch.model.units import Quantity
+
+
+class TurnPolicy(StrEnum):
+    """What a rule does with readings whose period lies in a turn."""
+
+    ANNOTATE = "annotate"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One alert: a rule with its foreach values filled in.
+
+    Exactly one of `value` (with `thresholds`), `when` and `pattern` is set.
+
+    Attributes:
+        name: Identity of the alert.
+        title: For people; empty means the name.
+        value: What a ladder measures.
+        rising: True for ``above``, False for ``below``.
+        thresholds: (level, threshold), lowest level first.
+        clear: How far inside a threshold a level is left; levels not named: 0.
+        when: Condition of a `when` rule.
+        clear_when: What must be true for it to resolve; None: `when` is false.
+        level: Of `when` and text rules.
+        text_source: Of text rules.
+        pattern: Regular expression of text rules.
+        hold: ``for``, by level; levels not named: at once.
+        turns: Policy by calendar name, in the order of the file.
+        repeat: Reminder while firing; None for none.
+        labels: For routes; ``name`` and ``level`` are added by routing.
+        note: Why it matters.
+        link: Address for readers.
+        definition: Hash of what is measured (value, when, clear_when, pattern, turns on hold).
+        ladder: Hash of thresholds, clear, hold and level.
+        span: Of the rule's name in its file.
+    """
+
+    name: str
+    title: Text = field(default_factory=Text)
+    value: Expression | None = None
+    rising: bool = True
+    thresholds: tuple[tuple[Level, Quantity], ...] = ()
+    clear: Mapping[Level, Quantity] = field(default_factory=dict)
+    when: Expression | None = None
+    clear_when: Expression | None = None
+    level: Level = Level.WARNING
+    text_source: str = ""
+    pattern: str = ""
+    hold: Mapping[Level, Duration] = field(default_factory=dict)
+    turns: Mapping[str, TurnPolicy] = field(default_factory=dict)
+    repeat: Duration | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    note: Text = field(default_factory=Text)
+    link: str = ""
+    definition: str = ""
+    ladder: str = ""
+    span: Span = field(default_factory=lambda: Span("", 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Hours in which a route holds its messages back and tells them after.
+
+    Attributes:
+        start: Local time of day.
+        end: Local time of day; earlier than `start` means on the next day.
+        zone: IANA name.
+        below: Levels below this one are held; this one and higher are told at once.
+    """
+
+    start: time
+    end: time
+    zone: str
+    below: Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which alerts go where.
+
+    Attributes:
+        match: Label values that must all be equal; ``name`` and ``level`` are labels too.
+        to: Receivers.
+        group_by: Labels that alerts told together share; empty: each alert its own group.
+        group_wait: Seconds to wait for others of the group.
+        resolved: Whether resolutions are told.
+        quiet: Hours of quiet; None for none.
+        proceed: Whether later routes are looked at too (``continue``).
+    """
+
+    match: Mapping[str, str] = field(default_factory=dict)
+    to: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    group_wait_s: int = 0
+    resolved: bool = True
+    quiet: Quiet | None = None
+    proceed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """A message at a time of day that says how things stand.
+
+    Attributes:
+        at: Local time of day.
+        zone: IANA name.
+        on: ``business days``, ``days``, or weekday names in lower case.
+        to: Receivers.
+    """
+
+    at: time
+    zone: str
+    on: str
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While an alert matching `source` fires, those matching `mute` are not told.
+
+    A label missing on either side never matches.
+    """
+
+    source: Mapping[str, str]
+    mute: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """A whole directory, valid.
+
+    Attributes:
+        series: The catalogue, built-in entries included, by name.
+        business: Business calendars by name (``federal-reserve``, ``sifma``).
+        calendars: Turn calendars by name.
+        defines: Expressions by name, as written.
+        rules: In the order of files and of rules within.
+        inhibit: In order.
+        receivers: Targets by receiver name.
+        routes: In order.
+        digests: In order.
+        origin: Hash over all files, to tell whether anything changed.
+    """
+
+    series: Mapping[str, Series]
+    business: Mapping[str, BusinessCalendar]
+    calendars: Mapping[str, TurnCalendar]
+    defines: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    inhibit: tuple[Inhibition, ...] = ()
+    receivers: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    digests: tuple[Digest, ...] = ()
+    origin: str = ""
