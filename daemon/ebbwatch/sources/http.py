@@ -1,0 +1,388 @@
+"""One way to ask a provider over HTTP: paced, bounded, conditional, and silent about URLs.
+
+Every adapter in this package speaks through a `ProviderClient`. It turns whatever the
+network does into the three errors of the port, with the provider's name and the status in
+the text and nothing else: a URL may hold a key, and so may the text of an exception of the
+HTTP library, which is therefore never passed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import tempfile
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import IO, Any
+
+import httpx
+
+from ebbwatch.ports import Clock, SourceChanged, SourceRefused, SourceSetup, SourceUnavailable
+
+#: Most bytes taken from an ordinary answer, after decompression.
+LIMIT_BYTES = 8_000_000
+
+#: Time a whole request may take, whatever trickles in.
+TOTAL_S = 25.0
+
+#: The same, for files of many megabytes.
+DOWNLOAD_TOTAL_S = 300.0
+
+#: Longest patience a provider can ask of us: a nonsensical header must not silence a source.
+LONGEST_WAIT = timedelta(days=1)
+
+_TIMEOUT = httpx.Timeout(10.0)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 3
+_FIRST_PAUSE = timedelta(milliseconds=500)
+_NOT_MODIFIED = 304
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What makes the next request for the same thing conditional.
+
+    Attributes:
+        etag: As the server gave it, quotes included; None where it gave none.
+        last_modified: As the server gave it; None where it gave none.
+    """
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the request headers that ask "only if it changed"."""
+        pairs = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in pairs.items() if value is not None}
+
+    def dump(self) -> dict[str, str]:
+        """Return a map that a cursor can hold as JSON."""
+        pairs = {"etag": self.etag, "last_modified": self.last_modified}
+        return {name: value for name, value in pairs.items() if value is not None}
+
+    @classmethod
+    def load(cls, saved: object) -> Validators:
+        """Return what `dump` gave; none at all for anything else."""
+        if not isinstance(saved, dict):
+            return cls()
+        etag, last_modified = saved.get("etag"), saved.get("last_modified")
+        return cls(
+            etag if isinstance(etag, str) else None,
+            last_modified if isinstance(last_modified, str) else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider answered.
+
+    Attributes:
+        provider: Its name, for errors.
+        status: 2xx, 304, or one of the statuses the caller expected.
+        content: Whole body, decompressed; empty of a download and of ``not modified``.
+        file: Of a download, the body in a temporary file at its start; the caller closes it.
+        validators: For the next request; keep them only once the body was understood.
+        date: The server's own clock, UTC; None where it did not say.
+    """
+
+    provider: str
+    status: int
+    content: bytes = b""
+    file: IO[bytes] | None = None
+    validators: Validators = Validators()
+    date: datetime | None = None
+
+    @property
+    def not_modified(self) -> bool:
+        """Return whether the server said that nothing changed."""
+        return self.status == _NOT_MODIFIED
+
+    def text(self) -> str:
+        """Return the body as text (UTF-8, which all our providers send)."""
+        try:
+            return self.content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise SourceChanged(
+                f"{self.provider}: expected UTF-8 text, found other bytes"
+            ) from None
+
+    def json(self) -> Any:
+        """Return the body parsed: fractions as `Decimal`, integers exact.
+
+        Raises:
+            SourceChanged: If it is no JSON: a page, an empty or a cut body.
+        """
+        body = self.content.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if body.startswith(b"<"):
+            raise SourceChanged(f"{self.provider}: expected JSON, found a page (HTML or XML)")
+        if not body:
+            raise SourceChanged(f"{self.provider}: expected JSON, found an empty answer")
+        try:
+            return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        except (ValueError, RecursionError, ArithmeticError):
+            raise SourceChanged(
+                f"{self.provider}: expected JSON, found {len(body)} bytes that are none (cut off?)"
+            ) from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+class ProviderClient:
+    """An HTTP client for one provider, kept open between polls."""
+
+    def __init__(
+        self,
+        setup: SourceSetup,
+        default_base: str,
+        *,
+        name: str,
+        pace_s: float = 0.0,
+        tries: int = 3,
+        total_s: float = TOTAL_S,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            setup: Clock, user agent, and a base URL that replaces the provider's own.
+            default_base: The provider's own base URL.
+            name: Of the source; the only thing errors say about whom we asked.
+            pace_s: Least seconds between the starts of two requests.
+            tries: How often a request is sent when the network or the server fails.
+            total_s: Time one request may take as a whole.
+        """
+        self.name = name
+        self._clock: Clock = setup.clock
+        self._own_base = httpx.URL(default_base.rstrip("/"))
+        self._base = httpx.URL((setup.base_url or default_base).rstrip("/"))
+        self._pace = timedelta(seconds=pace_s)
+        self._tries = tries
+        self._total_s = total_s
+        self._free_at: datetime | None = None
+        self._client = httpx.AsyncClient(
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            headers={"User-Agent": setup.user_agent, "Accept-Encoding": "gzip"},
+            limits=httpx.Limits(max_connections=4, keepalive_expiry=60),
+        )
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._client.aclose()
+
+    async def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        validators: Validators | None = None,
+        limit_bytes: int = LIMIT_BYTES,
+        expected: Collection[int] = (),
+    ) -> Answer:
+        """Ask for something and return the whole answer.
+
+        Args:
+            path: Below the base URL; or an absolute address on the provider's own host,
+                as its answers link to it.
+            params: Query parameters.
+            headers: Further request headers.
+            validators: Of the last answer to the same request, to be told of changes only.
+            limit_bytes: Most bytes taken, after decompression.
+            expected: Statuses of 400 and more that are an answer here and not a failure.
+
+        Raises:
+            SourceUnavailable: No answer, 429, 5xx, or a body that broke off.
+            SourceRefused: 401, 403, 451.
+            SourceChanged: Any other status, a redirect elsewhere, too many bytes.
+        """
+        sink = io.BytesIO()
+        answer = await self._ask(
+            path, params, headers, validators, limit_bytes, expected, sink, self._total_s
+        )
+        return Answer(
+            provider=self.name,
+            status=answer.status_code,
+            content=sink.getvalue(),
+            validators=_validators(answer),
+            date=_http_date(answer.headers.get("Date")),
+        )
+
+    async def download(
+        self, path: str, *, validators: Validators | None = None, limit_bytes: int
+    ) -> Answer:
+        """Ask for a big file; the answer holds it as a temporary file without a name.
+
+        Takes and raises what `get` does. The file vanishes when it is closed, or with us.
+        """
+        # Not a context manager here: the file outlives this call, and the caller closes it.
+        sink = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            answer = await self._ask(
+                path, None, None, validators, limit_bytes, (), sink, DOWNLOAD_TOTAL_S
+            )
+        except BaseException:
+            sink.close()
+            raise
+        sink.seek(0)
+        return Answer(
+            provider=self.name,
+            status=answer.status_code,
+            file=sink,
+            validators=_validators(answer),
+            date=_http_date(answer.headers.get("Date")),
+        )
+
+    async def _ask(
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        validators: Validators | None,
+        limit_bytes: int,
+        expected: Collection[int],
+        sink: IO[bytes],
+        total_s: float,
+    ) -> httpx.Response:
+        """Send until answered, refused, or out of tries; the body of the answer is in `sink`."""
+        url = self._url(path)
+        if params:
+            url = url.copy_merge_params(dict(params))
+        sent = {**(validators or Validators()).headers(), **(headers or {})}
+        pause = _FIRST_PAUSE
+        for left in range(self._tries - 1, -1, -1):
+            try:
+                async with asyncio.timeout(total_s):
+                    return await self._once(url, sent, limit_bytes, expected, sink)
+            except TimeoutError:
+                failure = SourceUnavailable(f"{self.name}: no whole answer within {total_s:g} s")
+            except SourceUnavailable as unavailable:
+                failure = unavailable
+            if left == 0 or failure.after is not None:
+                raise failure from None
+            sink.seek(0)
+            sink.truncate()
+            await self._clock.wait_until(self._clock.now() + pause)
+            pause *= 2
+        raise SourceUnavailable(f"{self.name}: not asked, for it is allowed no try")
+
+    async def _once(
+        self,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        limit_bytes: int,
+        expected: Collection[int],
+        sink: IO[bytes],
+    ) -> httpx.Response:
+        """Send one request, following redirects on the same host."""
+        for _ in range(_MOST_REDIRECTS + 1):
+            await self._keep_pace()
+            try:
+                async with self._client.stream("GET", url, headers=dict(headers)) as response:
+                    if response.status_code not in _REDIRECTS:
+                        self._check(response, expected)
+                        await self._read(response, limit_bytes, sink)
+                        return response
+                    url = self._elsewhere(url, response)
+            except httpx.TimeoutException:
+                raise SourceUnavailable(f"{self.name}: no answer in time") from None
+            except httpx.TransportError as error:
+                raise SourceUnavailable(
+                    f"{self.name}: the connection failed ({type(error).__name__})"
+                ) from None
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+                raise SourceChanged(
+                    f"{self.name}: the answer was no proper HTTP ({type(error).__name__})"
+                ) from None
+        raise SourceChanged(f"{self.name}: redirected more than {_MOST_REDIRECTS} times")
+
+    async def _keep_pace(self) -> None:
+        now = self._clock.now()
+        start = max(now, self._free_at or now)
+        self._free_at = start + self._pace
+        await self._clock.wait_until(start)
+
+    def _url(self, path: str) -> httpx.URL:
+        """Return the address of a path, or of a link on the provider's own host."""
+        if path.startswith(("http://", "https://")):
+            link = httpx.URL(path)
+            if link.host not in {self._own_base.host, self._base.host}:
+                raise SourceChanged(f"{self.name}: it links to another host, which is not followed")
+            path = link.raw_path.decode("ascii")
+            own_path = self._own_base.path.rstrip("/")
+            path = path.removeprefix(own_path) if path.startswith(own_path + "/") else path
+        return httpx.URL(f"{str(self._base).rstrip('/')}/{path.lstrip('/')}")
+
+    def _elsewhere(self, url: httpx.URL, response: httpx.Response) -> httpx.URL:
+        """Return where a redirect leads, if it stays on the host."""
+        target = url.join(response.headers.get("Location", ""))
+        if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
+            raise SourceChanged(f"{self.name}: redirected to another host, which is not followed")
+        return target
+
+    def _check(self, response: httpx.Response, expected: Collection[int]) -> None:
+        """Pass answers on and raise for the rest."""
+        status = response.status_code
+        if 200 <= status < 300 or status == _NOT_MODIFIED or status in expected:
+            return
+        if status in {401, 403, 451}:
+            raise SourceRefused(
+                f"{self.name}: refused with HTTP {status}; check the key, the quota and where we ask from"
+            )
+        if status in {408, 425, 429} or status >= 500:
+            after = _retry_after(response.headers.get("Retry-After"), self._clock.now())
+            raise SourceUnavailable(f"{self.name}: answered HTTP {status}", after=after)
+        raise SourceChanged(f"{self.name}: expected HTTP 200, found {status}")
+
+    async def _read(self, response: httpx.Response, limit_bytes: int, sink: IO[bytes]) -> None:
+        """Write a body to the sink, never more than the limit, also when it inflates."""
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in {"identity", "gzip", ""}:
+            raise SourceChanged(
+                f"{self.name}: expected gzip or plain bytes, found another encoding"
+            )
+        inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+        size = 0
+        try:
+            async for chunk in response.aiter_raw():
+                # One byte more than allowed tells "at the limit" from "beyond it".
+                part = inflate.decompress(chunk, limit_bytes - size + 1) if inflate else chunk
+                size += len(part)
+                if size > limit_bytes:
+                    raise SourceChanged(f"{self.name}: the answer exceeds {limit_bytes} bytes")
+                sink.write(part)
+        except zlib.error:
+            raise SourceChanged(f"{self.name}: expected gzip, found other bytes") from None
+        if inflate is not None and size > 0 and not inflate.eof:
+            raise SourceUnavailable(f"{self.name}: the answer broke off")
+
+
+def _validators(response: httpx.Response) -> Validators:
+    return Validators(response.headers.get("ETag"), response.headers.get("Last-Modified"))
+
+
+def _http_date(text: str | None) -> datetime | None:
+    """Return the instant of an HTTP date, or None where there is none or it is malformed."""
+    if text is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _retry_after(text: str | None, now: datetime) -> timedelta | None:
+    """Return the delay of a Retry-After header: seconds, or a date."""
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return min(timedelta(seconds=min(int(text.strip()[:9]), 10**8)), LONGEST_WAIT)
+    moment = _http_date(text)
+    return None if moment is None else min(max(moment - now, timedelta(0)), LONGEST_WAIT)

@@ -1,0 +1,103 @@
+"""Strict reading of what providers write: numbers and dates, or a complaint that names them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+
+from ebbwatch.ports import SourceChanged
+
+#: What providers write where there is no value.
+#: Source: recorded answers of the New York Fed ("NA"), Treasury ("null"), FRED ("."),
+#: the Board ("NA", "ND", "NC"), read 2026-11-22.
+MISSING = frozenset({"", "NA", "N/A", "null", ".", "*", "ND", "NC"})
+
+_PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+
+#: Largest power of ten in any figure we read; beyond it the text is broken, not big.
+_LARGEST_EXPONENT = 30
+
+#: Before the first year of any series, and a sign of a misread column.
+_EARLIEST = date(1900, 1, 1)
+
+
+def number(value: object, *, of: str, thousands: bool = False) -> Decimal | None:
+    """Return a figure exactly as written, or None for "no value".
+
+    Args:
+        value: A number or a text, as JSON, CSV or XML gave it.
+        of: What it is, for the complaint: ``nyfed sofr percentRate``.
+        thousands: Whether this provider writes commas between thousands.
+
+    Raises:
+        SourceChanged: If it is neither a figure nor a known mark for a missing one.
+    """
+    # A bool is an int in Python and never a figure; a float was rounded before we saw it.
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _bounded(Decimal(value), of)
+    if isinstance(value, Decimal):
+        return _bounded(value, of)
+    if isinstance(value, str):
+        text = value.strip()
+        if text in MISSING:
+            return None
+        if thousands and _THOUSANDS.fullmatch(text):
+            text = text.replace(",", "")
+        if _PLAIN.fullmatch(text):
+            return _bounded(Decimal(text), of)
+    raise SourceChanged(f"{of}: expected a number, found {_shown(value)}")
+
+
+def _bounded(value: Decimal, of: str) -> Decimal:
+    if value.is_finite() and abs(value.adjusted()) <= _LARGEST_EXPONENT:
+        return value
+    if value.is_finite() and value == 0:
+        return Decimal(0)
+    raise SourceChanged(f"{of}: expected a figure of sensible size, found {_shown(str(value))}")
+
+
+def day(value: object, *, of: str, today: date, ahead: timedelta = timedelta(0)) -> date:
+    """Return a date written as ``2026-09-28``, possibly with a time behind it.
+
+    Args:
+        value: As the provider gave it.
+        of: What it is, for the complaint.
+        today: The clock's UTC date.
+        ahead: How far beyond today it may lie: New York and London are never ahead of UTC.
+
+    Raises:
+        SourceChanged: If it is no date, one that does not exist, or one in the future.
+    """
+    if not isinstance(value, str):
+        raise SourceChanged(f"{of}: expected a date like 2026-09-28, found {_shown(value)}")
+    try:
+        found = date.fromisoformat(value.strip()[:10])
+    except ValueError:
+        raise SourceChanged(
+            f"{of}: expected a date like 2026-09-28, found {_shown(value)}"
+        ) from None
+    return check_day(found, of=of, today=today, ahead=ahead)
+
+
+def check_day(found: date, *, of: str, today: date, ahead: timedelta = timedelta(0)) -> date:
+    """Return a date unless it lies in the future or before any statistics.
+
+    Takes and raises what `day` does.
+    """
+    if found > today + ahead:
+        raise SourceChanged(f"{of}: expected a date up to {today}, found {found}, in the future")
+    if found < _EARLIEST:
+        raise SourceChanged(f"{of}: expected a date since {_EARLIEST}, found {found}")
+    return found
+
+
+def _shown(value: object) -> str:
+    """Return a short picture of something unexpected, never long, never an address."""
+    text = repr(value)
+    if "://" in text:
+        return "an address"
+    return text if len(text) <= 40 else f"{text[:37]}..."
