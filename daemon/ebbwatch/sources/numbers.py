@@ -13,8 +13,9 @@ from ebbwatch.ports import SourceChanged
 #: the Board ("NA", "ND", "NC"), read 2026-11-22.
 MISSING = frozenset({"", "NA", "N/A", "null", ".", "*", "ND", "NC"})
 
-_PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+_PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?", re.ASCII)
 
 #: Largest power of ten in any figure we read; beyond it the text is broken, not big.
 _LARGEST_EXPONENT = 30
@@ -72,10 +73,9 @@ def day(value: object, *, of: str, today: date, ahead: timedelta = timedelta(0))
     Raises:
         SourceChanged: If it is no date, one that does not exist, or one in the future.
     """
-    if not isinstance(value, str):
-        raise SourceChanged(f"{of}: expected a date like 2026-09-28, found {_shown(value)}")
+    match = _DAY.fullmatch(value.strip()) if isinstance(value, str) else None
     try:
-        found = date.fromisoformat(value.strip()[:10])
+        found = date.fromisoformat(match[1] if match else "")
     except ValueError:
         raise SourceChanged(
             f"{of}: expected a date like 2026-09-28, found {_shown(value)}"
