@@ -449,7 +449,14 @@ class Store(Protocol):
         ...
 
     def retry(
-        self, key: str, *, ts: datetime, not_before: datetime, error: str, uncertain: bool, owner: str
+        self,
+        key: str,
+        *,
+        ts: datetime,
+        not_before: datetime,
+        error: str,
+        uncertain: bool,
+        owner: str,
     ) -> bool:
         """Put a row back for later; False if the claim was no longer the owner's."""
         ...

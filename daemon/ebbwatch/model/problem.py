@@ -48,7 +48,9 @@ class Problem:
         lines = [f"{where}: {self.severity}: {self.message} [{self.code}]"]
         if self.source_line:
             number = str(self.span.line)
-            before = "".join("\t" if c == "\t" else " " for c in self.source_line[: self.span.column - 1])
+            before = "".join(
+                "\t" if c == "\t" else " " for c in self.source_line[: self.span.column - 1]
+            )
             room = max(1, len(self.source_line) - self.span.column + 1)
             mark = "^" * max(1, min(self.span.length, room))
             lines += [f"  {number} | {self.source_line}", f"  {' ' * len(number)} | {before}{mark}"]

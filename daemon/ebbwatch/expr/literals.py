@@ -1,0 +1,137 @@
+"""Quantities and durations as people write them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from fractions import Fraction
+
+from ebbwatch.expr.tree import Fault, Faulty, Literal, Place
+from ebbwatch.model.durations import DAYS, Duration
+from ebbwatch.model.units import MONEY, RATE, RATIO, TIME, Dimension, Kind, Quantity
+
+_MONEY = re.compile(r"\$(\d+(?:\.\d+)?)([A-Za-z]*)(?:/([A-Za-z]+))?")
+_MEASURE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[A-Za-z]*)")
+_SCALES = {
+    "": Fraction(1),
+    "k": Fraction(10**3),
+    "mn": Fraction(10**6),
+    "bn": Fraction(10**9),
+    "tn": Fraction(10**12),
+}
+_THINGS = ("oz", "BTC")
+_WORDS = ("bp", "min", "h", "d", "w", "bd", "mo", "y", "release", "releases")
+
+#: A percentage fits ratios and rates alike; the checker gives it the dimension of what it meets.
+PERCENT = RATIO
+
+
+def _suggest(word: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"units are %, {', '.join(known)}"
+
+
+def _money(text: str, place: Place) -> Literal:
+    match = _MONEY.fullmatch(text)
+    assert match is not None, text
+    number, scale, thing = match[1], match[2], match[3]
+    if scale not in _SCALES:
+        raise place.fault(
+            "unknown-unit",
+            f"expected k, mn, bn or tn after ${number}, found {scale}",
+            _suggest_scale(scale),
+        )
+    if thing is not None and thing not in _THINGS:
+        raise place.fault(
+            "unknown-unit",
+            f"expected a price per oz or BTC, found /{thing}",
+            "write $4000/oz or $100000/BTC",
+        )
+    dimension = MONEY if thing is None else Dimension(Kind.PRICE, thing)
+    unit = "USD" if thing is None else f"USD/{thing}"
+    return Literal(place, Quantity(Fraction(number) * _SCALES[scale], dimension, unit), None)
+
+
+def _suggest_scale(word: str) -> str:
+    first = {"b": "bn", "m": "mn", "t": "tn"}.get(word[:1].lower())
+    return f"did you mean {first}?" if first else "write $2.8tn, $150bn, $500mn"
+
+
+def literal(text: str, place: Place) -> Literal:
+    """Return the quantity or duration that a token stands for.
+
+    Raises:
+        Faulty: If its unit is unknown or ambiguous.
+    """
+    if text.startswith("$"):
+        return _money(text, place)
+    match = _MEASURE.fullmatch(text)
+    assert match is not None, text
+    number, unit = Fraction(match[1]), match[2]
+    match unit:
+        case "":
+            return Literal(place, Quantity(number, RATIO, ""), None)
+        case "%":
+            return Literal(place, Quantity(number / 100, RATIO, "%"), None)
+        case "bp":
+            return Literal(place, Quantity(number / 10_000, RATE, "bp"), None)
+        case "min" | "h" | "d" | "w":
+            quantity = Quantity(number * DAYS[unit], TIME, "d")
+            return Literal(place, quantity, Duration(number, unit))
+        case "bd" | "mo" | "y" | "release" | "releases":
+            if number.denominator != 1 or number == 0:
+                raise place.fault("bad-duration", f"{unit} are counted in whole numbers from 1")
+            unit = "releases" if unit == "release" else unit
+            return Literal(place, None, Duration(number, unit))
+        case "m":
+            raise place.fault(
+                "ambiguous-unit", f"{text} is ambiguous", "write min for minutes, mo for months"
+            )
+        case _:
+            raise place.fault("unknown-unit", f"{unit} is no unit", _suggest(unit, _WORDS))
+
+
+_QUANTITY = re.compile(r"\s*(-?)\s*(\$\S+|\d+(?:\.\d+)?\s*(?:%|[A-Za-z]*))\s*")
+
+
+def _one(text: str, expected: str) -> tuple[bool, Literal]:
+    place = Place(0, max(1, len(text)))
+    match = _QUANTITY.fullmatch(text)
+    if match is None or (match[2].startswith("$") and _MONEY.fullmatch(match[2]) is None):
+        hint = "numbers are written 1234.5, without a comma" if re.search(r"\d[,_]\d", text) else ""
+        raise place.fault(
+            "bad-quantity", f"expected {expected}, found {text.strip() or 'nothing'}", hint
+        )
+    return match[1] == "-", literal(match[2].strip(), place)
+
+
+def parse_quantity(text: str) -> Quantity | Fault:
+    """Return a quantity on its own, as thresholds are written; ``-$150bn``, ``20 bp``, ``3``."""
+    try:
+        negative, found = _one(text, "a quantity such as 20 bp, 10 % or $2.8tn")
+    except Faulty as faulty:
+        return faulty.fault
+    if found.quantity is None:
+        return Fault(
+            0,
+            len(text),
+            "bad-quantity",
+            f"{text.strip()} is a span, not a quantity",
+            "spans stand in windows, for and repeat only",
+        )
+    quantity = found.quantity
+    if negative:
+        return Quantity(-quantity.value, quantity.dimension, quantity.unit)
+    return quantity
+
+
+def parse_duration(text: str) -> Duration | Fault:
+    """Return a duration on its own, as ``for`` and ``repeat`` are written."""
+    expected = "a duration such as 6 h, 10 d, 2 bd, 3 mo or 2 releases"
+    try:
+        negative, found = _one(text, expected)
+    except Faulty as faulty:
+        return faulty.fault
+    if found.duration is None or negative or found.duration.count <= 0:
+        return Fault(0, len(text), "bad-duration", f"expected {expected}, found {text.strip()}")
+    return found.duration

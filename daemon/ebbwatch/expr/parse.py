@@ -1,0 +1,211 @@
+"""Text to tree, with every complaint pointing at its place."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from lark import Lark, Token, Transformer
+from lark.exceptions import (
+    UnexpectedCharacters,
+    UnexpectedEOF,
+    UnexpectedInput,
+    UnexpectedToken,
+    VisitError,
+)
+
+from ebbwatch.expr.literals import literal
+from ebbwatch.expr.tree import (
+    Arithmetic,
+    Call,
+    Comparison,
+    Fault,
+    Faulty,
+    Literal,
+    Logic,
+    Minus,
+    Name,
+    Not,
+    Place,
+    Quoted,
+    Tree,
+)
+
+#: Longest expression; a rule that needs more wants a define.
+LIMIT_CHARS = 8_000
+#: Deepest nesting of parentheses, calls, signs and negations.
+LIMIT_DEPTH = 64
+
+_WORDS = {
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "MONEY": "an amount",
+    "MEASURE": "a quantity",
+    "STRING": "a quoted name",
+    "LPAR": "(",
+    "RPAR": ")",
+    "COMMA": ",",
+    "SIGN": "+ or -",
+    "FACTOR": "* or /",
+    "COMPARISON": "a comparison",
+    "AND": "and",
+    "OR": "or",
+    "NOT": "not",
+    "$END": "the end",
+}
+_HINTS = {
+    "=": "equality is written ==",
+    "&": "write and",
+    "|": "write or",
+    "!": "write not, or != for unequal",
+    "^": "there is no power",
+    "[": "windows are arguments: avg(x, 4 w)",
+    "{": "{names} are filled in by foreach only",
+    "−": "write a plain hyphen for minus",
+    "–": "write a plain hyphen for minus",
+    "“": "write plain double quotes",
+    "€": "money is in dollars: $",
+}
+
+
+class _Builder(Transformer[Token, Tree]):
+    """Builds the tree bottom up; one method per rule of the grammar."""
+
+    def start(self, items: list[Tree]) -> Tree:
+        return items[0]
+
+    group = start
+
+    def disjunction(self, items: list[Any]) -> Tree:
+        return _logic("or", items)
+
+    def conjunction(self, items: list[Any]) -> Tree:
+        return _logic("and", items)
+
+    def negation(self, items: list[Any]) -> Tree:
+        return Not(Place(items[0].start_pos, items[1].place.end), items[1])
+
+    def comparison(self, items: list[Any]) -> Tree:
+        left, operator, right = items
+        return Comparison(Place(left.place.start, right.place.end), str(operator), left, right)
+
+    def sum(self, items: list[Any]) -> Tree:
+        left, operator, right = items
+        return Arithmetic(Place(left.place.start, right.place.end), str(operator), left, right)
+
+    product = sum
+
+    def minus(self, items: list[Any]) -> Tree:
+        sign, operand = items
+        place = Place(sign.start_pos, operand.place.end)
+        if str(sign) == "+":
+            raise place.fault("syntax", "a leading + says nothing", "leave it out")
+        return Minus(place, operand)
+
+    def call(self, items: list[Any]) -> Tree:
+        function = items[0]
+        arguments = tuple(item for item in items[1:] if item is not None)
+        end = arguments[-1].place.end if arguments else function.end_pos
+        return Call(
+            Place(function.start_pos, end + 1),
+            Name(Place(function.start_pos, function.end_pos), str(function)),
+            arguments,
+        )
+
+    def name(self, items: list[Token]) -> Tree:
+        return Name(_place(items[0]), str(items[0]))
+
+    def text(self, items: list[Token]) -> Tree:
+        return Quoted(_place(items[0]), str(items[0])[1:-1])
+
+    def quantity(self, items: list[Token]) -> Literal:
+        return literal(str(items[0]), _place(items[0]))
+
+
+def _place(token: Token) -> Place:
+    start, end = token.start_pos, token.end_pos
+    assert start is not None
+    assert end is not None
+    return Place(start, end)
+
+
+def _logic(operator: str, items: list[Any]) -> Tree:
+    operands = tuple(item for item in items if not isinstance(item, Token))
+    return Logic(Place(operands[0].place.start, operands[-1].place.end), operator, operands)
+
+
+@cache
+def _grammar() -> Lark:
+    text = files("ebbwatch.expr").joinpath("grammar.lark").read_text("utf-8")
+    return Lark(text, parser="lalr", maybe_placeholders=False)
+
+
+def _complaint(text: str, error: UnexpectedInput) -> Fault:
+    match error:
+        case UnexpectedCharacters(pos_in_stream=at):
+            found = text[at : at + 1]
+            hint = _HINTS.get(found, "")
+            return Fault(at, at + 1, "syntax", f"{found} has no place here", hint)
+        case UnexpectedEOF():
+            return Fault(len(text), len(text) + 1, "syntax", "the expression ends too early")
+        case UnexpectedToken(token=token) if token.type == "$END":
+            return Fault(len(text), len(text) + 1, "syntax", "the expression ends too early")
+        case UnexpectedToken(token=token, expected=expected):
+            place = _place(token)
+            hint = ""
+            if token.type == "COMPARISON":
+                hint = "comparisons do not chain: write a < b and b < c"
+            elif token.type in ("NAME", "MEASURE", "NUMBER", "MONEY") and "SIGN" in expected:
+                hint = "an operator is missing before it"
+            words = sorted({_WORDS.get(name, name) for name in expected} - {"a name"})
+            if not hint and len(words) <= 4:
+                hint = f"expected {' or '.join(words)}"
+            return Fault(place.start, place.end, "syntax", f"{token} has no place here", hint)
+    return Fault(0, len(text), "syntax", "the expression cannot be read")
+
+
+def parse(text: str) -> Tree:
+    """Return an expression's tree.
+
+    Raises:
+        Faulty: With the first mistake in its grammar or its literals.
+    """
+    if len(text) > LIMIT_CHARS:
+        raise Place(0, len(text)).fault(
+            "too-long",
+            f"an expression has at most {LIMIT_CHARS} characters, this one {len(text)}",
+            "put parts of it into define",
+        )
+    if not text.strip():
+        raise Place(0, max(1, len(text))).fault("syntax", "expected an expression, found nothing")
+    _bound_depth(text)
+    try:
+        parsed = _grammar().parse(text)
+    except UnexpectedInput as error:
+        raise Faulty(_complaint(text, error)) from None
+    try:
+        return _Builder().transform(parsed)
+    except VisitError as error:
+        if isinstance(error.orig_exc, Faulty):
+            raise error.orig_exc from None
+        raise
+
+
+def _bound_depth(text: str) -> None:
+    depth = chain = 0
+    for at, char in enumerate(text):
+        if char == "(":
+            depth += 1
+        elif char == ")":
+            depth -= 1
+        chain = chain + 1 if char in "-+" else (chain if char.isspace() else 0)
+        if depth > LIMIT_DEPTH or chain > LIMIT_DEPTH:
+            raise Place(at, at + 1).fault(
+                "too-deep", f"nested deeper than {LIMIT_DEPTH}", "put the inner part into define"
+            )
+    if (
+        text.count(" not ") + text.count("not(") > LIMIT_DEPTH
+        or len(text.split("not")) > LIMIT_DEPTH
+    ):
+        raise Place(0, len(text)).fault("too-deep", f"more than {LIMIT_DEPTH} negations")

@@ -1,0 +1,136 @@
+"""What an expression's text says, before anybody knows what its names mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ebbwatch.model.durations import Duration
+from ebbwatch.model.units import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in an expression, and where.
+
+    Attributes:
+        start: Character offset of the culprit in the expression's text.
+        end: Offset after its last character.
+        code: Stable short name: ``unknown-name``.
+        message: What was expected and what was found.
+        hint: The way out; may be empty.
+    """
+
+    start: int
+    end: int
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Faulty(Exception):  # noqa: N818  it carries a Fault, it is none
+    """Carries a fault from where it was found to `compile_expression`; never leaves `expr`."""
+
+    def __init__(self, fault: Fault) -> None:
+        """Take the fault."""
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """From where to where a piece of an expression stands, in characters."""
+
+    start: int
+    end: int
+
+    def fault(self, code: str, message: str, hint: str = "") -> Faulty:
+        """Return a fault at this place, to be raised."""
+        return Faulty(Fault(self.start, self.end, code, message, hint))
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A quantity or a duration: ``20 bp``, ``13 w``, ``2 releases``.
+
+    Attributes:
+        place: Where it stands.
+        quantity: None for a duration without a fixed length.
+        duration: None for what measures no time.
+    """
+
+    place: Place
+    quantity: Quantity | None
+    duration: Duration | None
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A series, a define, or a word that a function takes."""
+
+    place: Place
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A quoted text: the name of a rule."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function and its arguments."""
+
+    place: Place
+    function: Name
+    arguments: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Minus:
+    """Unary minus."""
+
+    place: Place
+    operand: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """``+ - * /``."""
+
+    place: Place
+    operator: str
+    left: Tree
+    right: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``< <= > >= == !=``."""
+
+    place: Place
+    operator: str
+    left: Tree
+    right: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """``and`` or ``or`` over two or more conditions."""
+
+    place: Place
+    operator: str
+    operands: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """``not``."""
+
+    place: Place
+    operand: Tree
+
+
+Tree = Literal | Name | Quoted | Call | Minus | Arithmetic | Comparison | Logic | Not
