@@ -1,0 +1,233 @@
+"""Candles: what Coinbase and Kraken have in common.
+
+A price series holds the close of each completed UTC candle, written by the candle's start.
+The first visit also reads daily candles for the years before the exchange's reach of short
+ones; each stands for the last short candle of its UTC day, whose close it shares::
+
+    daily closes, at 23:45 of their day          every quarter of an hour        unfinished
+    |.............|.............|.............||||||||||||||||||||||||||||||||||  (left out)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from ebbwatch.model.observation import Published
+from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros
+from ebbwatch.ports import Poll, SourceChanged, SourceRefused, Wanted
+from ebbwatch.sources import cursors
+from ebbwatch.sources.numbers import number
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One candle, as far as we use it.
+
+    Attributes:
+        start: Minutes since the epoch, UTC.
+        close: Last price in it, in the quote currency.
+    """
+
+    start: int
+    close: Decimal
+
+
+class ReadCandles(Protocol):
+    """How an exchange is asked for candles."""
+
+    async def __call__(
+        self, pair: str, *, minutes: int, start: datetime, end: datetime
+    ) -> list[Candle]:
+        """Return candles of a length that start in [start, end), in any order.
+
+        The unfinished one may be among them where only the clock can tell.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What `visit` has to know of an exchange.
+
+    Attributes:
+        name: Of the source.
+        read: Asks it.
+        reach: How many short candles back one request goes.
+        lengths: Lengths of candle that it offers, in minutes.
+        begins: Before its first candle; daily candles are read from here.
+    """
+
+    name: str
+    read: ReadCandles
+    reach: int
+    lengths: Collection[int]
+    begins: date
+
+
+async def visit(
+    exchange: Exchange,
+    wanted: Sequence[Wanted],
+    *,
+    cursor: str | None,
+    since: datetime | None,
+    now: datetime,
+) -> Poll:
+    """Read what is new of each pair, with years of daily closes where there is no cursor.
+
+    1. Short candles since the last visit, as far as one request reaches.
+    2. Daily candles for what lies before: on the first visit, for a backfill, and after an
+       absence that was longer than that reach.
+    3. What was history at its first sight is known since the end of its candle; what came
+       since the last visit, or is the newest of all, is known now (`known_at` None).
+    """
+    entries = cursors.load(cursor)
+    published: list[Published] = []
+    for item in wanted:
+        pair = str(item.argument)
+        minutes = length_of(item.series.every, exchange)
+        key = f"{item.series.name} {pair} {minutes}"
+        seen = entries.get(key) if isinstance(entries.get(key), int) else None
+        found = await _read(exchange, item, pair, minutes, seen=seen, since=since, now=now)
+        published += found
+        if found:
+            entries[key] = max(found[-1].period, seen or 0)
+    return Poll(
+        published=tuple(published),
+        cursor=cursors.dump(entries),
+        note="" if published else "no rows",
+    )
+
+
+async def _read(
+    exchange: Exchange,
+    item: Wanted,
+    pair: str,
+    minutes: int,
+    *,
+    seen: int | None,
+    since: datetime | None,
+    now: datetime,
+) -> list[Published]:
+    """Return one series' closes, oldest first, one per period.
+
+    In it, `running` is the start of the unfinished candle, and `fresh` the start from which
+    candles are news.
+    """
+    history_from = _history_from(exchange, item, since, now)
+    resume = None if since is not None or seen is None else _at(seen + minutes)
+    running = _now_minutes(now) // minutes * minutes
+    fresh = running - minutes if resume is None or seen is None else seen + minutes
+    if minutes == DAY_MINUTES:
+        daily = await exchange.read(pair, minutes=minutes, start=resume or history_from, end=now)
+        return _published(item, _completed(daily, minutes, now), minutes, fresh=fresh)
+
+    window = _at(running) - timedelta(minutes=minutes * (exchange.reach - 1))
+    short_from = max(window, resume or history_from)
+    short = _completed(
+        await exchange.read(pair, minutes=minutes, start=short_from, end=now), minutes, now
+    )
+    published: list[Published] = []
+    daily_from = resume or history_from
+    if daily_from < window:
+        first_day = datetime.combine(daily_from.date(), time(), UTC)
+        daily = await exchange.read(pair, minutes=DAY_MINUTES, start=first_day, end=window)
+        # A day whose last short candle lies in the window is told by that candle itself.
+        lasts = [
+            Candle(candle.start + DAY_MINUTES - minutes, candle.close)
+            for candle in _completed(daily, DAY_MINUTES, window)
+        ]
+        published = _published(item, lasts, minutes, fresh=running)
+    return published + _published(item, short, minutes, fresh=fresh)
+
+
+def length_of(every: Every, exchange: Exchange) -> int:
+    """Return the length of candle, in minutes, that a series' frequency asks for.
+
+    Raises:
+        SourceRefused: If no candle of the exchange has that length.
+    """
+    if every.rank in (Rank.MINUTES, Rank.HOUR):
+        minutes = every.minutes
+    else:
+        minutes = DAY_MINUTES if every.name == "day" else 0
+    if minutes in exchange.lengths:
+        return minutes
+    raise SourceRefused(
+        f"{exchange.name}: has no candles for `every: {every.name}`; "
+        "use 15 min, hour or day in the catalogue"
+    )
+
+
+def candle(row: object, *, of: str, minutes: int, columns: Mapping[str, int], width: int) -> Candle:
+    """Return one candle from a row, after checking that its columns are what we take them for.
+
+    Args:
+        row: A list of numbers or texts.
+        of: For complaints: ``kraken XBTUSD``.
+        minutes: Length asked for.
+        columns: Where ``time`` (seconds), ``low``, ``high`` and ``close`` stand.
+        width: How many columns there are.
+
+    Raises:
+        SourceChanged: If the row is no such candle.
+    """
+    if not isinstance(row, list) or len(row) != width:
+        raise SourceChanged(f"{of}: expected a candle of {width} columns, found another shape")
+    stamp: Any = row[columns["time"]]
+    if not isinstance(stamp, int) or isinstance(stamp, bool) or stamp % (minutes * 60):
+        raise SourceChanged(
+            f"{of}: expected the start of a candle of {minutes} min, found {stamp!r:.40}"
+        )
+    prices = {
+        name: number(row[columns[name]], of=f"{of} {name}") for name in ("low", "high", "close")
+    }
+    low, high, close = prices["low"], prices["high"], prices["close"]
+    if low is None or high is None or close is None or not 0 < low <= close <= high:
+        raise SourceChanged(
+            f"{of}: expected low <= close <= high, found {low}, {close}, {high}; columns moved?"
+        )
+    return Candle(stamp // 60, close)
+
+
+def _completed(candles: Sequence[Candle], minutes: int, now: datetime) -> list[Candle]:
+    """Return the candles that are over, oldest first, one per start."""
+    edge = _now_minutes(now)
+    by_start = {candle.start: candle for candle in candles if candle.start + minutes <= edge}
+    return [by_start[start] for start in sorted(by_start)]
+
+
+def _published(
+    item: Wanted, candles: Sequence[Candle], minutes: int, *, fresh: int
+) -> list[Published]:
+    """Return closes as published values, known since their end if they start before `fresh`."""
+    return [
+        Published(
+            series=item.series.name,
+            period=candle.start,
+            value=candle.close,
+            known_at=None if candle.start >= fresh else _at(candle.start + minutes),
+        )
+        for candle in candles
+    ]
+
+
+def _history_from(
+    exchange: Exchange, item: Wanted, since: datetime | None, now: datetime
+) -> datetime:
+    """Return the instant from which history is wanted."""
+    if since is not None:
+        return min(since, now)
+    first = max(item.series.history_from or exchange.begins, exchange.begins)
+    return min(datetime.combine(first, time(), UTC), now)
+
+
+def _now_minutes(now: datetime) -> int:
+    return micros(now) // 60_000_000
+
+
+def _at(minutes: int) -> datetime:
+    return instant(minutes * 60_000_000)

@@ -1,0 +1,117 @@
+"""Coinbase Exchange: closes of UTC candles of a product such as BTC-USD.
+
+Source: Exchange API, ``/products/{id}/candles``, as documented and recorded 2026-07-31: rows
+are ``[time, low, high, open, close, volume]`` with low and high *before* open, newest first,
+the first one unfinished; at most 300 a request, 10 requests a second.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, ClassVar
+
+from ebbwatch.ports import Poll, SourceChanged, SourceRefused, SourceSetup, Wanted
+from ebbwatch.sources import candles
+from ebbwatch.sources.candles import Candle, Exchange
+from ebbwatch.sources.http import Answer, ProviderClient
+
+BASE_URL = "https://api.exchange.coinbase.com"
+
+#: Most candles in one answer.
+#: Source: Exchange API documentation of candles, as recorded 2026-11-22.
+MOST = 300
+
+#: What has a dollar pair we know of; any other product may be asked for as well.
+PRODUCTS = ("BTC-USD", "PAXG-USD", "ETH-USD")
+
+_COLUMNS = {"time": 0, "low": 1, "high": 2, "close": 4}
+_PRODUCT = re.compile(r"[A-Z0-9]{2,10}-[A-Z]{3,5}")
+_NOT_FOUND = 404
+
+
+class Coinbase:
+    """Prices of what is traded on Coinbase Exchange."""
+
+    name: ClassVar[str] = "coinbase"
+
+    def __init__(self, setup: SourceSetup) -> None:
+        """Open nothing yet."""
+        self._clock = setup.clock
+        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=0.15)
+        self._exchange = Exchange(
+            name=self.name,
+            read=self._read,
+            reach=MOST,
+            lengths=(1, 15, 60, 1440),
+            begins=date(2015, 7, 20),  # its first candle of BTC-USD
+        )
+
+    @classmethod
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
+        """Return why an argument is no product, or None."""
+        if isinstance(argument, str) and _PRODUCT.fullmatch(argument):
+            return None
+        found = argument if isinstance(argument, str) else "a map"
+        return f"expected a product like {' or '.join(PRODUCTS[:2])}, found {found}"
+
+    async def poll(
+        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
+    ) -> Poll:
+        """Read completed candles; on the first visit, years of daily ones with them."""
+        now = self._clock.now()
+        return await candles.visit(self._exchange, wanted, cursor=cursor, since=since, now=now)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._client.aclose()
+
+    async def _read(
+        self, pair: str, *, minutes: int, start: datetime, end: datetime
+    ) -> list[Candle]:
+        """Page backwards from the end, until the start or an empty page: nothing traded yet."""
+        step = timedelta(minutes=minutes)
+        found: list[Candle] = []
+        while end > start:
+            # Both ends count, so one candle fewer lies between them than comes back.
+            first = max(start, end - step * (MOST - 1))
+            answer = await self._client.get(
+                f"/products/{pair}/candles",
+                params={
+                    "granularity": str(minutes * 60),
+                    "start": _text(first),
+                    "end": _text(end),
+                },
+                expected=(_NOT_FOUND,),
+            )
+            if answer.status == _NOT_FOUND:
+                raise SourceRefused(f"{self.name}: knows no product {pair}")
+            span = first.timestamp(), end.timestamp()
+            page = [
+                candle
+                for candle in parse(answer, pair, minutes)
+                if span[0] <= candle.start * 60 <= span[1]
+            ]
+            if not page:
+                break
+            found += page
+            end = first
+        return found
+
+
+def parse(answer: Answer, pair: str, minutes: int) -> list[Candle]:
+    """Return the candles of one answer, in its order.
+
+    Raises:
+        SourceChanged: If it is no list of candles of that length.
+    """
+    of = f"coinbase {pair}"
+    body = answer.json()
+    if not isinstance(body, list):
+        raise SourceChanged(f"{of}: expected a list of candles, found another shape")
+    return [candles.candle(row, of=of, minutes=minutes, columns=_COLUMNS, width=6) for row in body]
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,132 @@
+"""Kraken: closes of UTC candles of a pair such as XBTUSD, PAXGUSD or XAUTUSD.
+
+Source: REST API, ``OHLC``, as documented and recorded 2025-11-10: errors come with HTTP 200;
+the result's key is not what was asked (``XXBTZUSD`` for ``XBTUSD``); rows are ``[time, open,
+high, low, close, vwap, volume, count]`` with prices as text; the last row is the unfinished
+bar and ``last`` the time of the row before it; at most 720 rows whatever ``since`` says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar
+
+from ebbwatch.ports import (
+    Poll,
+    SourceChanged,
+    SourceRefused,
+    SourceSetup,
+    SourceUnavailable,
+    Wanted,
+)
+from ebbwatch.sources import candles
+from ebbwatch.sources.candles import Candle, Exchange
+from ebbwatch.sources.http import LONGEST_WAIT, Answer, ProviderClient
+
+BASE_URL = "https://api.kraken.com"
+
+#: Most candles in one answer.
+#: Source: REST API documentation of OHLC, as recorded 2026-11-22.
+MOST = 720
+
+#: Bitcoin, and two tokens that are each worth a troy ounce of gold.
+PAIRS = ("XBTUSD", "PAXGUSD", "XAUTUSD")
+
+_COLUMNS = {"time": 0, "high": 2, "low": 3, "close": 4}
+_PAIR = re.compile(r"[A-Z0-9]{5,12}")
+_THROTTLED = re.compile(r"EService: ?Throttled: ?(\d{9,11})")
+_ERROR = re.compile(r"E[A-Za-z]+: ?[A-Za-z /]{1,40}")
+
+#: Errors that pass by themselves; any other asks for a person.
+#: Source: REST API documentation of rate limits, as recorded 2026-11-22.
+_PASSING = ("EAPI:Rate limit exceeded", "EService:", "EGeneral:Too many requests")
+
+
+class Kraken:
+    """Prices of what is traded on Kraken."""
+
+    name: ClassVar[str] = "kraken"
+
+    def __init__(self, setup: SourceSetup) -> None:
+        """Open nothing yet."""
+        self._clock = setup.clock
+        # About one request a second for each address; documented, as recorded 2026-11-22.
+        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=1.0)
+        self._exchange = Exchange(
+            name=self.name,
+            read=self._read,
+            reach=MOST,
+            lengths=(1, 15, 60, 1440),
+            begins=date(2013, 9, 10),  # its first day; only 720 candles come back anyway
+        )
+
+    @classmethod
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
+        """Return why an argument is no pair, or None."""
+        if isinstance(argument, str) and _PAIR.fullmatch(argument):
+            return None
+        found = argument if isinstance(argument, str) else "a map"
+        return f"expected a pair like {', '.join(PAIRS)}, found {found}"
+
+    async def poll(
+        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
+    ) -> Poll:
+        """Read completed candles; on the first visit, two years of daily ones with them."""
+        now = self._clock.now()
+        return await candles.visit(self._exchange, wanted, cursor=cursor, since=since, now=now)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._client.aclose()
+
+    async def _read(
+        self, pair: str, *, minutes: int, start: datetime, end: datetime
+    ) -> list[Candle]:
+        """Ask once: more than 720 candles cannot be had."""
+        first, beyond = start.timestamp(), end.timestamp()
+        answer = await self._client.get(
+            "/0/public/OHLC",
+            params={"pair": pair, "interval": str(minutes), "since": str(int(first) - 1)},
+        )
+        found = parse(answer, pair, minutes, now=self._clock.now())
+        return [candle for candle in found if first <= candle.start * 60 < beyond]
+
+
+def parse(answer: Answer, pair: str, minutes: int, *, now: datetime) -> list[Candle]:
+    """Return the finished candles of one answer, in its order.
+
+    Raises:
+        SourceUnavailable: If the answer is that we ask too often.
+        SourceRefused: If it is another error, such as an unknown pair.
+        SourceChanged: If it is no such answer.
+    """
+    of = f"kraken {pair}"
+    body = answer.json()
+    if not isinstance(body, dict) or not isinstance(body.get("error"), list):
+        raise SourceChanged(f"{of}: expected `error` and `result`, found another shape")
+    if body["error"]:
+        _raise(str(body["error"][0]), of, now)
+    result = body.get("result")
+    if not isinstance(result, dict) or not isinstance(last := result.get("last"), int):
+        raise SourceChanged(f"{of}: expected `result` with `last`, found another shape")
+    lists = [rows for key, rows in result.items() if key != "last"]
+    if len(lists) != 1 or not isinstance(lists[0], list):
+        raise SourceChanged(f"{of}: expected the candles of one pair, found {len(lists)}")
+    found = [
+        candles.candle(row, of=of, minutes=minutes, columns=_COLUMNS, width=8) for row in lists[0]
+    ]
+    # A second guard beside the clock, should ours be fast: rows after `last` are unfinished.
+    return [candle for candle in found if candle.start * 60 <= last]
+
+
+def _raise(error: str, of: str, now: datetime) -> None:
+    """Raise what an entry of `error` means for the caller."""
+    if (throttled := _THROTTLED.match(error)) is not None:
+        wait = timedelta(seconds=max(0, int(throttled[1]) - int(now.timestamp())))
+        raise SourceUnavailable(f"{of}: throttled", after=min(wait, LONGEST_WAIT))
+    shown = known[0].strip() if (known := _ERROR.match(error)) else "an error we do not know"
+    if error.startswith(_PASSING):
+        raise SourceUnavailable(f"{of}: answered {shown}")
+    raise SourceRefused(f"{of}: answered {shown}")
