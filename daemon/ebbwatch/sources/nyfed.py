@@ -1,0 +1,362 @@
+"""The Federal Reserve Bank of New York: reference rates, repo operations, the portfolio.
+
+Source: markets.newyorkfed.org API, as recorded from 2024-06 to 2026-09. No key, no
+validators, and answers whose fields are absent where a figure does not exist.
+
+Subject to the New York Fed's Terms of Use for its data; it does not endorse this program.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from ebbwatch.model.observation import Published
+from ebbwatch.model.periods import period_of
+from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
+from ebbwatch.sources.http import ProviderClient
+from ebbwatch.sources.numbers import day, number
+
+_NEW_YORK = ZoneInfo("America/New_York")
+
+#: Figures become known some days after their period; a backfill begins that much earlier.
+_MARGIN = timedelta(days=7)
+
+#: The portfolio comes as its whole history each time; this much of it is news.
+_RECENT_SOMA = timedelta(weeks=8)
+
+#: A day's figures of one argument: period and value, in any order.
+Figures = Iterator[tuple[date, Decimal | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """A field of the reference rates.
+
+    Attributes:
+        kind: ``secured`` or ``unsecured``, as the address wants it.
+        rate: Short name in the address and, in capitals, in the row's ``type``.
+        field: Of the row.
+        optional: Whether a row may lack it: percentiles, volume and the upper end of the
+            target range did not exist in all eras.
+    """
+
+    kind: str
+    rate: str
+    field: str
+    optional: bool = True
+
+
+def _secured(rate: str, field: str) -> _Rate:
+    return _Rate("secured", rate, field, optional=field != "percentRate")
+
+
+#: Rates in percent per year, volume in billions of dollars. SOFR's ``percentRate`` is the
+#: volume-weighted median itself; ``percentPercentile25`` is not.
+_RATES: dict[str, _Rate] = {
+    "sofr": _secured("sofr", "percentRate"),
+    "sofr_p1": _secured("sofr", "percentPercentile1"),
+    "sofr_p25": _secured("sofr", "percentPercentile25"),
+    "sofr_p75": _secured("sofr", "percentPercentile75"),
+    "sofr_p99": _secured("sofr", "percentPercentile99"),
+    "sofr_volume": _secured("sofr", "volumeInBillions"),
+    "tgcr": _secured("tgcr", "percentRate"),
+    "bgcr": _secured("bgcr", "percentRate"),
+    "effr": _Rate("unsecured", "effr", "percentRate", optional=False),
+    "obfr": _Rate("unsecured", "obfr", "percentRate", optional=False),
+    # Given with each day's EFFR, so it is known with that row and not by announcement.
+    "target_lower": _Rate("unsecured", "effr", "targetRateFrom"),
+    # Absent before 2008-12-16, when the target was one number.
+    "target_upper": _Rate("unsecured", "effr", "targetRateTo"),
+}
+
+#: The System Open Market Account, in dollars, each Wednesday.
+_SOMA: dict[str, str] = {
+    "soma_total": "total",
+    "soma_bills": "bills",
+    "soma_notes_bonds": "notesbonds",
+    "soma_tips": "tips",
+    "soma_mbs": "mbs",
+    "soma_agencies": "agencies",
+}
+
+
+class NewYorkFed:
+    """Reads the New York Fed's markets API."""
+
+    name: ClassVar[str] = "nyfed"
+
+    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
+        """Open nothing yet; `tries` is how often a request is sent when it fails."""
+        self._clock = setup.clock
+        self._client = ProviderClient(
+            setup,
+            "https://markets.newyorkfed.org/api",
+            name=self.name,
+            pace_s=0.2,
+            tries=tries,
+        )
+
+    @classmethod
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
+        """Return why an argument cannot be asked of this source, or None."""
+        names = [*_RATES, *_OPERATIONS, *_SOMA]
+        if not isinstance(argument, str):
+            return f"expected one name, such as sofr, found a map; known are {', '.join(names)}"
+        if argument in names:
+            return None
+        close = difflib.get_close_matches(argument, names, n=1)
+        guess = f"; did you mean {close[0]}" if close else ""
+        return f"{argument} is no series of nyfed{guess}; known are {', '.join(names)}"
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._client.aclose()
+
+    async def poll(
+        self,
+        wanted: Sequence[Wanted],
+        *,
+        cursor: str | None,  # noqa: ARG002  (nothing to resume: answers carry no validators)
+        since: datetime | None = None,
+    ) -> Poll:
+        """Read what the New York Fed has for these series, one request per kind of row.
+
+        Without `since`, the last five rates, two weeks of operations and eight weeks of the
+        portfolio. See `ports.Source`.
+        """
+        today = self._clock.now().astimezone(_NEW_YORK).date()
+        first = None if since is None else since.astimezone(_NEW_YORK).date() - _MARGIN
+        names = {_argument(each) for each in wanted}
+        figures: dict[str, list[tuple[date, Decimal | None]]] = {}
+
+        for kind, rate in sorted({(_RATES[n].kind, _RATES[n].rate) for n in names & _RATES.keys()}):
+            rows = await self._rates(kind, rate, first, today)
+            for name in names & _RATES.keys():
+                if (_RATES[name].kind, _RATES[name].rate) == (kind, rate):
+                    figures[name] = list(_rate_figures(_RATES[name], rows))
+        if asked := names & _OPERATIONS.keys():
+            operations = await self._operations(first, today)
+            for name in asked:
+                figures[name] = list(_OPERATIONS[name](operations))
+        if asked := names & _SOMA.keys():
+            holdings = await self._soma(first or today - _RECENT_SOMA, today)
+            for name in asked:
+                figures[name] = list(_soma_figures(name, holdings))
+
+        published = sorted(
+            (
+                Published(series=each.series.name, period=period_of(period), value=value)
+                for each in wanted
+                for period, value in figures[_argument(each)]
+            ),
+            key=lambda fact: (fact.period, fact.series),
+        )
+        return Poll(tuple(published), note="" if published else "no rows")
+
+    async def _rates(
+        self, kind: str, rate: str, first: date | None, today: date
+    ) -> list[tuple[date, Mapping[str, Any]]]:
+        """Return one rate's rows by date, one a day."""
+        if first is None:
+            answer = await self._client.get(f"/rates/{kind}/{rate}/last/5.json")
+        else:
+            answer = await self._client.get(
+                f"/rates/{kind}/{rate}/search.json",
+                params={"startDate": str(first), "endDate": str(today)},
+            )
+        by_day: dict[date, Mapping[str, Any]] = {}
+        for row in _rows(answer.json(), "refRates"):
+            of = f"{self.name} {rate}"
+            period = day(row.get("effectiveDate"), of=f"{of} effectiveDate", today=today)
+            if row.get("type") != rate.upper():
+                raise SourceChanged(f"{of}: expected rows of type {rate.upper()}, found another")
+            # Where a day stands there twice, the row that is marked as revised counts.
+            if period not in by_day or row.get("revisionIndicator"):
+                by_day[period] = row
+        return sorted(by_day.items())
+
+    async def _operations(self, first: date | None, today: date) -> list[_Operation]:
+        """Return the day's operations that have results.
+
+        The server gives repo and reverse repo together whatever types are asked for, under
+        ``repo.operations``; they are told apart here.
+        """
+        if first is None:
+            answers = [await self._client.get("/rp/all/all/results/lastTwoWeeks.json")]
+        else:
+            # A year at a time keeps each answer to a few megabytes.
+            answers = [
+                await self._client.get(
+                    "/rp/results/search.json",
+                    params={
+                        "startDate": str(max(first, date(year, 1, 1))),
+                        "endDate": str(min(today, date(year, 12, 31))),
+                    },
+                )
+                for year in range(first.year, today.year + 1)
+            ]
+        rows = (row for answer in answers for row in _rows(answer.json(), "repo", "operations"))
+        held = [_operation(row, today) for row in rows if row.get("auctionStatus") == "Results"]
+        # A small-value exercise is out hours before the day's reverse repo: on its
+        # own day it must not be taken for it.
+        return [each for each in held if not (each.reverse and each.day == today and each.early)]
+
+    async def _soma(self, first: date, today: date) -> list[tuple[date, Mapping[str, Any]]]:
+        """Return the portfolio's rows since a date, by date."""
+        answer = await self._client.get("/soma/summary.json")
+        rows = {
+            day(row.get("asOfDate"), of="nyfed soma asOfDate", today=today): row
+            for row in _rows(answer.json(), "soma", "summary")
+        }
+        return sorted((period, row) for period, row in rows.items() if period >= first)
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """One repo or reverse repo operation with results.
+
+    Attributes:
+        day: On which it was held.
+        reverse: Whether the Fed took cash (reverse repo) or lent it (repo).
+        closed: New York hour and minute at which bids closed.
+        accepted: Dollars; None where the publisher gives no value.
+        rate: Percent offered against Treasuries; None where the row has none.
+    """
+
+    day: date
+    reverse: bool
+    closed: tuple[int, int]
+    accepted: Decimal | None
+    rate: Decimal | None
+
+    @property
+    def early(self) -> bool:
+        """Return whether it closed in the morning; the day's reverse repo closes at 13:15."""
+        return self.closed < (12, 0)
+
+
+def _operation(row: Mapping[str, Any], today: date) -> _Operation:
+    of = "nyfed operations"
+    kind = row.get("operationType")
+    if kind not in {"Repo", "Reverse Repo"}:
+        raise SourceChanged(f"{of}: expected operationType Repo or Reverse Repo, found another")
+    closed = re.fullmatch(r"(\d{1,2}):(\d{2})(:\d{2})?", str(row.get("closeTime")), re.ASCII)
+    if closed is None:
+        raise SourceChanged(f"{of}: expected closeTime like 13:15, found another")
+    if "totalAmtAccepted" not in row:
+        raise SourceChanged(f"{of}: an operation with results lacks totalAmtAccepted")
+    return _Operation(
+        day=day(row.get("operationDate"), of=f"{of} operationDate", today=today),
+        reverse=kind == "Reverse Repo",
+        closed=(int(closed[1]), int(closed[2])),
+        accepted=number(row["totalAmtAccepted"], of=f"{of} totalAmtAccepted"),
+        rate=_offered(row.get("details")),
+    )
+
+
+def _offered(details: object) -> Decimal | None:
+    """Return the rate offered against Treasuries, or awarded, where older rows say no more."""
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and detail.get("securityType") == "Treasury":
+            for field in ("percentOfferingRate", "percentAwardRate"):
+                if field in detail:
+                    return number(detail[field], of=f"nyfed operations {field}")
+    return None
+
+
+def _by_day(operations: Iterable[_Operation], *, reverse: bool) -> dict[date, list[_Operation]]:
+    """Return the operations of one kind by day, those of a day by close."""
+    days: dict[date, list[_Operation]] = {}
+    for operation in sorted(operations, key=lambda each: (each.day, each.closed)):
+        if operation.reverse is reverse:
+            days.setdefault(operation.day, []).append(operation)
+    return days
+
+
+def _reverse_repo(operations: Sequence[_Operation]) -> Figures:
+    """Give the amount of each day's last operation: small-value exercises close earlier."""
+    for period, held in _by_day(operations, reverse=True).items():
+        yield period, held[-1].accepted
+
+
+def _repo(operations: Sequence[_Operation]) -> Figures:
+    """Give each day's amounts together, so far: the afternoon adds to the morning.
+
+    Test trades of a few million dollars are in it; rules must not take them for use.
+    """
+    for period, held in _by_day(operations, reverse=False).items():
+        amounts = [each.accepted for each in held if each.accepted is not None]
+        yield period, sum(amounts, Decimal(0)) if len(amounts) == len(held) else None
+
+
+def _rate_of(*, reverse: bool) -> Callable[[Sequence[_Operation]], Figures]:
+    def figures(operations: Sequence[_Operation]) -> Figures:
+        """Give each day's last stated rate."""
+        for period, held in _by_day(operations, reverse=reverse).items():
+            stated = [each.rate for each in held if each.rate is not None]
+            if stated:
+                yield period, stated[-1]
+
+    return figures
+
+
+#: Amounts in dollars, rates in percent per year.
+_OPERATIONS: dict[str, Callable[[Sequence[_Operation]], Figures]] = {
+    "reverse_repo": _reverse_repo,
+    "reverse_repo_rate": _rate_of(reverse=True),
+    "standing_repo": _repo,
+    "standing_repo_rate": _rate_of(reverse=False),
+}
+
+
+def _rate_figures(what: _Rate, rows: Sequence[tuple[date, Mapping[str, Any]]]) -> Figures:
+    """Give one field of the rows that have it.
+
+    Raises:
+        SourceChanged: If a rate itself is missing, or all rows of an answer lack the field
+            in an era that has it: then it was renamed.
+    """
+    of = f"nyfed {what.rate} {what.field}"
+    present = [(period, row[what.field]) for period, row in rows if what.field in row]
+    renamed = not present and any(period >= _SINCE_ALWAYS for period, _ in rows)
+    if renamed or (not what.optional and len(present) < len(rows)):
+        raise SourceChanged(f"{of}: expected in each row, found rows without it")
+    for period, value in present:
+        yield period, number(value, of=of)
+
+
+#: From here on every row has percentiles, volume and, for EFFR, both ends of the range.
+#: Source: recorded answers of 2024 and 2026; EFFR has percentiles since 2016-03-01, SOFR
+#: from its first day in 2018-04.
+_SINCE_ALWAYS = date(2018, 4, 2)
+
+
+def _soma_figures(name: str, rows: Sequence[tuple[date, Mapping[str, Any]]]) -> Figures:
+    field = _SOMA[name]
+    for period, row in rows:
+        if field not in row:
+            raise SourceChanged(f"nyfed soma: expected {field} in each row, found a row without it")
+        yield period, number(row[field], of=f"nyfed soma {field}")
+
+
+def _rows(body: Any, *path: str) -> list[Mapping[str, Any]]:
+    """Return the list of rows at a path of keys."""
+    found = body
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise SourceChanged(f"nyfed: expected a list of rows at {'.'.join(path)}, found none")
+    return found
+
+
+def _argument(wanted: Wanted) -> str:
+    """Return the argument as the text it was checked to be at load."""
+    assert isinstance(wanted.argument, str)
+    return wanted.argument
