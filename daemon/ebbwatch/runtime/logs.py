@@ -11,7 +11,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TextIO
 from urllib.parse import quote
 
@@ -65,14 +65,9 @@ class Redactor:
     """Masks secrets in whatever is about to be written."""
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        """Take the secrets in force; they are also masked as they look in an address or JSON."""
+        """Take the secrets in force."""
         texts = {secret.reveal() for secret in secrets}
-        forms = {
-            form
-            for text in texts
-            if len(text) >= _SHORTEST_CHARS
-            for form in (text, quote(text, safe=""), quote(text), json.dumps(text)[1:-1])
-        }
+        forms = {form for text in texts if len(text) >= _SHORTEST_CHARS for form in _written(text)}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
@@ -157,6 +152,16 @@ def configure(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _written(text: str) -> Iterator[str]:
+    """Yield a text as addresses, JSON and the texts of exceptions would write it."""
+    yield text
+    yield quote(text)
+    yield quote(text, safe="")
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield repr(text)[1:-1]
 
 
 def _named(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
