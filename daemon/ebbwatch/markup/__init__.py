@@ -1,1 +1,1 @@
-
+"""Markup: a message as each platform wants it written; pure."""

@@ -1,1 +1,1 @@
-
+"""Notifiers: an adapter for each kind of receiver."""

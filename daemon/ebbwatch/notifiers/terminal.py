@@ -1,0 +1,84 @@
+"""Terminal: messages as lines of text on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.style import Style
+
+from ebbwatch.markup.plain import plain
+from ebbwatch.model.alert import Level
+from ebbwatch.model.message import Message, Receipt, Target
+from ebbwatch.ports import NotifierSetup, Undeliverable
+
+_STYLES = {
+    Level.NONE: Style(bold=True),
+    Level.WATCH: Style(bold=True, color="yellow"),
+    Level.WARNING: Style(bold=True, color="dark_orange"),
+    Level.CRITICAL: Style(bold=True, color="red"),
+}
+
+
+class TerminalNotifier:
+    """Writes messages to standard output, with an empty line between them."""
+
+    kind: ClassVar[str] = "terminal"
+
+    def __init__(
+        self,
+        setup: NotifierSetup,  # noqa: ARG002 every notifier is built the same way
+        *,
+        write: Callable[[str], object] | None = None,
+        colour: bool | None = None,
+    ) -> None:
+        """Take where to write.
+
+        Args:
+            setup: Unused.
+            write: Takes text; None for standard output.
+            colour: Whether headlines are coloured; None asks whether a person looks on.
+        """
+        self._write = write
+        self._colour = colour
+
+    async def send(
+        self,
+        message: Message,
+        target: Target,  # noqa: ARG002 there is one terminal
+        *,
+        key: str,  # noqa: ARG002
+        edit: Receipt | None = None,  # noqa: ARG002 what is printed stays printed
+        thread: Receipt | None = None,  # noqa: ARG002
+        possible_repeat: bool = False,
+    ) -> Receipt:
+        """Write a message.
+
+        Raises:
+            Undeliverable: If nobody reads standard output any more.
+        """
+        text = plain(message, possible_repeat=possible_repeat)
+        if self._in_colour():
+            head, separator, rest = text.partition("\n")
+            text = _STYLES[message.level].render(head) + separator + rest
+        try:
+            if self._write is not None:
+                self._write(f"{text}\n\n")
+            else:
+                sys.stdout.write(f"{text}\n\n")
+                sys.stdout.flush()
+        except (OSError, ValueError) as err:  # a broken pipe, a closed file
+            raise Undeliverable("standard output is closed") from err
+        return Receipt()
+
+    def _in_colour(self) -> bool:
+        if self._colour is not None:
+            return self._colour
+        return self._write is None and sys.stdout.isatty()
+
+    async def attach(self, chart: bytes, message: Message, target: Target, *, to: Receipt) -> None:
+        """Do nothing: a terminal shows no pictures."""
+
+    async def aclose(self) -> None:
+        """Do nothing: standard output belongs to the process."""

@@ -1,0 +1,132 @@
+"""Webhooks: messages as Alertmanager's JSON, posted to an address."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from typing import ClassVar
+from urllib.parse import quote
+
+import aiohttp
+
+from ebbwatch.markup.alertmanager import payload
+from ebbwatch.model.message import Message, Receipt, Target
+from ebbwatch.notifiers.redirects import session
+from ebbwatch.notifiers.secrets import revealed
+from ebbwatch.ports import Clock, NotifierSetup, RetryLater, Uncertain, Undeliverable
+
+_CONNECT_S = 10.0
+_TOTAL_S = 30.0
+
+#: Statuses that say the request was not worked on. Source: RFC 9110 (408, 503), RFC 6585
+#: (429), RFC 8470 (425).
+_NOT_NOW = (408, 425, 429, 503)
+
+
+class WebhookNotifier:
+    """Posts messages; the address and any header may be secrets.
+
+    Every post carries ``Idempotency-Key``, the same for every try, by which a receiver can
+    tell a repeat.
+    """
+
+    kind: ClassVar[str] = "webhook"
+
+    def __init__(self, setup: NotifierSetup) -> None:
+        """Take clock and secrets."""
+        self._clock = setup.clock
+        self._secrets = setup.secrets
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(
+        self,
+        message: Message,
+        target: Target,
+        *,
+        key: str,
+        edit: Receipt | None = None,  # noqa: ARG002 what was posted stays posted
+        thread: Receipt | None = None,  # noqa: ARG002 receivers group by groupKey
+        possible_repeat: bool = False,  # noqa: ARG002 the key says it
+    ) -> Receipt:
+        """Post a message.
+
+        Raises:
+            RetryLater: If the far side was not reached, or asked for patience.
+            Undeliverable: If it refused, or the target is not set up.
+            Uncertain: If it may have taken the message.
+        """
+        layout = target.options.get("format", "alertmanager")
+        if layout != "alertmanager":
+            raise Undeliverable(f"webhooks know the format alertmanager, not {layout}")
+        if "url" not in target.options:
+            raise Undeliverable(f"the webhook of receiver {target.receiver} has no url")
+        headers = {
+            str(name): revealed(value, self._secrets)
+            for name, value in dict(target.options.get("headers", {})).items()
+        }
+        headers["Idempotency-Key"] = quote(key, safe=" !#$&'()*+,-./:;=?@[]_~|")
+        try:
+            async with self._connections().post(
+                revealed(target.options["url"], self._secrets),
+                json=payload(message, receiver=target.receiver),
+                headers=headers,
+                allow_redirects=False,
+            ) as answer:
+                # The body is of no interest, and could drip for ever: it is not read.
+                status, patience = answer.status, answer.headers.get("Retry-After")
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError):
+            raise Undeliverable("the webhook's address or a header is malformed") from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as err:
+            raise RetryLater(f"the webhook was not reached: {type(err).__name__}") from None
+        except (aiohttp.ClientError, TimeoutError) as err:
+            raise Uncertain(f"the webhook gave no answer: {type(err).__name__}") from None
+        self._judge(status, patience)
+        return Receipt()
+
+    def _judge(self, status: int, patience: str | None) -> None:
+        if 200 <= status < 300:
+            return
+        if status in _NOT_NOW:
+            after = delay(patience, self._clock)
+            raise RetryLater(f"the webhook answered {status}", after=after)
+        if status >= 500:
+            raise Uncertain(f"the webhook answered {status}: it may have taken the message")
+        if 300 <= status < 400:
+            raise Undeliverable(
+                f"the webhook answered {status}, a redirect, which is refused; "
+                "give the address it leads to"
+            )
+        raise Undeliverable(f"the webhook refused the message with {status}")
+
+    def _connections(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = session(connect_s=_CONNECT_S, total_s=_TOTAL_S)
+        return self._session
+
+    async def attach(self, chart: bytes, message: Message, target: Target, *, to: Receipt) -> None:
+        """Do nothing: Alertmanager's JSON has no place for pictures."""
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def delay(value: str | None, clock: Clock) -> timedelta | None:
+    """Return the delay that a ``Retry-After`` header asks for; None for none or nonsense.
+
+    Args:
+        value: Seconds or an HTTP date.
+        clock: For the date.
+    """
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return timedelta(seconds=min(int(value), 86_400))
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(when - clock.now(), timedelta(0))

@@ -1,0 +1,535 @@
+"""Delivery: from a committed intent to a message on somebody's screen.
+
+A row of the outbox is claimed under a lease, which writes the attempt; then the message is
+sent, then the row is settled. Where a crash or a silence of the far side falls between
+sending and settling, the message is sent again and says that it may be a repeat: that is the
+one duplicate there can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from ebbwatch.model.message import OutboxRow, Receipt, Target
+from ebbwatch.ports import (
+    Charts,
+    Clock,
+    EbbwatchError,
+    Notifier,
+    RetryLater,
+    Store,
+    StoreError,
+    Uncertain,
+    Undeliverable,
+)
+
+#: How long a claim holds. A killed daemon's claims come back after that.
+LEASE = timedelta(seconds=60)
+#: Longest time for one send, all its follow-ups included; well inside the lease, so that
+#: nobody else claims a row that is still being sent.
+PATIENCE = timedelta(seconds=45)
+#: Longest time for drawing and attaching a chart.
+CHART_PATIENCE = timedelta(seconds=60)
+#: Rows in hand at a time, and sends at a time to one target.
+IN_HAND = 64
+AT_ONCE = 8
+#: Pause between looks at the outbox while nothing wakes us: another process may have
+#: written to it, another's claim may have lapsed.
+LOOK_AGAIN = timedelta(seconds=5)
+#: Least pause after a look that found nothing although something was due.
+BREATH = timedelta(seconds=1)
+
+#: Waits for a far side that gives no delay of its own: doubling from the first to the last.
+_FIRST_WAIT = timedelta(seconds=1)
+_LAST_WAIT = timedelta(minutes=5)
+#: Waits before a message that may have arrived is sent again, by attempts made; after the
+#: last of them it is parked.
+_REPEAT_WAITS = (timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=10))
+
+#: Options that name the place a target's messages go to.
+_PLACES = ("chat", "channel")
+
+_log = structlog.get_logger()
+
+
+class Outcome(StrEnum):
+    """What became of one attempt."""
+
+    DELIVERED = "delivered"
+    RETRIED = "retried"
+    UNCERTAIN = "uncertain"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """One attempt and what became of it, for the self-watch.
+
+    Attributes:
+        row: As claimed.
+        outcome: What became of it; ``parked`` means that a person must act, and that the
+            message should be told through another receiver.
+        ts: When, wall time.
+        error: What went wrong, for people; empty when delivered.
+        failing_since: Start of the target's present row of failures; when delivered, of the
+            one that just ended. None where there was none.
+    """
+
+    row: OutboxRow
+    outcome: Outcome
+    ts: datetime
+    error: str = ""
+    failing_since: datetime | None = None
+
+
+class Delivery:
+    """Delivers what the outbox holds; any number of processes may do so at once.
+
+    One far side in trouble cannot hold up the others: it is left alone for as long as it
+    asks, or for a doubling wait, and its rows go back to the outbox meanwhile.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        notifiers: Mapping[str, Notifier],
+        clock: Clock,
+        *,
+        owner: str,
+        charts: Charts | None = None,
+        on_event: Callable[[Settled], None] | None = None,
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            store: Whose outbox.
+            notifiers: By kind.
+            clock: For leases, waits and delays.
+            owner: Distinguishes this process from others that deliver; a new one each start.
+            charts: Draws; None sends no charts.
+            on_event: Told of every attempt.
+        """
+        self._store = store
+        self._notifiers = notifiers
+        self._clock = clock
+        self._owner = owner
+        self._charts = charts
+        self._on_event = on_event
+        self._woken = asyncio.Event()
+        self._sends: set[asyncio.Task[None]] = set()
+        self._drawings: set[asyncio.Task[None]] = set()
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        # By target: rests until, failing since, failures in a row.
+        self._resting: dict[str, datetime] = {}
+        self._failing: dict[str, datetime] = {}
+        self._failures: Counter[str] = Counter()
+        self._store_failing = False
+
+    def wake(self) -> None:
+        """Look at the outbox now: something was written to it."""
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until told to stop; then finish what is being sent."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                self._woken.clear()
+                found = self._claim()
+                await self._work(stopping, found=found)
+            await self._finish(self._sends)
+        finally:
+            stopping.cancel()
+            await self._abandon()
+
+    async def once(self) -> None:
+        """Deliver everything that is due now, charts included; what must wait stays."""
+        try:
+            while self._claim() or self._sends:
+                await self._finish(self._sends)
+            await self._finish(self._drawings)
+        finally:
+            await self._abandon()
+
+    # the loop
+
+    def _claim(self) -> bool:
+        """Begin to send what is due; return whether there was anything."""
+        free = IN_HAND - len(self._sends)
+        if free <= 0:
+            return False
+        try:
+            rows = self._store.claim(
+                ts=self._clock.now(), lease=LEASE, owner=self._owner, limit=free
+            )
+        except StoreError as err:
+            self._note_store(err)
+            return False
+        self._note_store(None)
+        for row in rows:
+            self._begin(self._sends, self._deliver(row))
+        return bool(rows)
+
+    def _begin(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+        tasks.add(asyncio.create_task(work))
+
+    async def _work(self, stopping: asyncio.Task[Any], *, found: bool) -> None:
+        """Wait until there may be something to do: a settled row frees the next one."""
+        waiting = [
+            asyncio.create_task(self._woken.wait()),
+            asyncio.create_task(self._clock.wait_until(self._look_at(found=found))),
+        ]
+        try:
+            await asyncio.wait(
+                {stopping, *waiting, *self._sends, *self._drawings},
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            for task in waiting:
+                task.cancel()
+        self._reap(self._sends)
+        self._reap(self._drawings)
+
+    def _look_at(self, *, found: bool) -> datetime:
+        """Return when to look at the outbox again, if nothing happens before."""
+        now = self._clock.now()
+        if len(self._sends) >= IN_HAND:
+            return now + LOOK_AGAIN
+        try:
+            due = self._store.next_due()
+        except StoreError as err:
+            self._note_store(err)
+            return now + LOOK_AGAIN
+        if due is None:
+            return now + LOOK_AGAIN
+        # Where nothing was found although something seems due, looking on would spin.
+        return min(now + LOOK_AGAIN, due if found else max(due, now + BREATH))
+
+    async def _finish(self, tasks: set[asyncio.Task[None]]) -> None:
+        while tasks:
+            await asyncio.wait(tasks)
+            self._reap(tasks)
+
+    def _reap(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Forget finished tasks; a bug in one of them ends the process here."""
+        for task in [task for task in tasks if task.done()]:
+            tasks.discard(task)
+            task.result()
+
+    async def _abandon(self) -> None:
+        """Drop what is left: charts at the end, sends only where a bug ends the process."""
+        left = [*self._sends, *self._drawings]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        self._sends.clear()
+        self._drawings.clear()
+
+    # one row
+
+    async def _deliver(self, row: OutboxRow) -> None:
+        target = row.target.key
+        async with self._slots.setdefault(target, asyncio.Semaphore(AT_ONCE)):
+            started = self._clock.now()
+            if self._hand_back(row, started):
+                return
+            target_now = self._moved(row.target)
+            try:
+                receipt = await self._send(row, target_now)
+            except RetryLater as err:
+                wait = self._rest(row, err.after)
+                await self._put_back(row, started, Outcome.RETRIED, str(err), wait)
+            except Undeliverable as err:
+                if target_now != row.target:
+                    # The place it once moved to is gone: try the one that is written.
+                    self._remember(row.target, None)
+                    await self._put_back(row, started, Outcome.RETRIED, str(err), timedelta(0))
+                else:
+                    await self._park(row, started, str(err))
+            except Uncertain as err:
+                self._rest(row, None)
+                if row.uncertain and row.attempts > len(_REPEAT_WAITS):
+                    await self._park(row, started, f"may have arrived, or not: {err}")
+                else:
+                    wait = _REPEAT_WAITS[min(row.attempts, len(_REPEAT_WAITS)) - 1]
+                    await self._put_back(row, started, Outcome.UNCERTAIN, str(err), wait)
+            else:
+                await self._keep(row, started, target_now, receipt)
+
+    def _hand_back(self, row: OutboxRow, now: datetime) -> bool:
+        """Return a row unsent whose target rests, or whose lease is too short by now."""
+        rest = self._resting.get(row.target.key, now)
+        fresh = row.lease_until is None or row.lease_until - now >= PATIENCE
+        if rest <= now and fresh:
+            return False
+        try:
+            self._store.retry(
+                row.key,
+                ts=now,
+                not_before=max(rest, now),
+                error=row.error,
+                uncertain=row.uncertain,
+                owner=self._owner,
+            )
+        except StoreError as err:
+            self._note_store(err)  # the lease brings it back
+        return True
+
+    async def _send(self, row: OutboxRow, target: Target) -> Receipt:
+        """Send a row's message, within patience.
+
+        Raises:
+            DeliveryError: As the notifier says; `Uncertain` when it took too long.
+        """
+        notifier = self._notifiers.get(target.kind)
+        if notifier is None:
+            known = ", ".join(sorted(self._notifiers)) or "none"
+            raise Undeliverable(f"there is no notifier of kind {target.kind}; there are: {known}")
+        earlier = self._earlier(row)
+        sending = asyncio.ensure_future(
+            notifier.send(
+                row.message,
+                target,
+                key=row.key,
+                edit=earlier if row.quiet else None,
+                thread=None if row.quiet else earlier,
+                possible_repeat=row.uncertain,
+            )
+        )
+        if not await self._within(sending, PATIENCE):
+            raise Uncertain(f"no answer within {PATIENCE.total_seconds():.0f} s")
+        return sending.result()
+
+    def _earlier(self, row: OutboxRow) -> Receipt | None:
+        """Return the receipt of the episode's last message here, if it can be referred to."""
+        if not row.episode:
+            return None
+        try:
+            receipt = self._store.receipt(target=row.target.key, episode=row.episode)
+        except StoreError as err:
+            raise RetryLater(f"the store did not answer: {err}") from err
+        return receipt if receipt is not None and receipt.message_id else None
+
+    async def _within(self, work: asyncio.Future[Any], patience: timedelta) -> bool:
+        """Wait for work on the clock; cancel it and return False when it takes too long."""
+        deadline = asyncio.ensure_future(self._clock.wait_until(self._clock.now() + patience))
+        try:
+            await asyncio.wait({work, deadline}, return_when=asyncio.FIRST_COMPLETED)
+            return work.done()
+        finally:
+            deadline.cancel()
+            if not work.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+
+    # settling
+
+    async def _keep(
+        self, row: OutboxRow, started: datetime, target: Target, receipt: Receipt
+    ) -> None:
+        def settle(ts: datetime) -> bool:
+            return self._store.delivered(row.key, ts=ts, receipt=receipt, owner=self._owner)
+
+        await self._settle(row, started, Outcome.DELIVERED, "", settle)
+        place = _place(target)
+        if receipt.place and place is not None and receipt.place != place:
+            self._remember(row.target, receipt.place)
+        if row.message.chart is not None and self._charts is not None:
+            self._begin(self._drawings, self._attach(row, self._moved(row.target), receipt))
+
+    async def _put_back(
+        self, row: OutboxRow, started: datetime, outcome: Outcome, error: str, wait: timedelta
+    ) -> None:
+        def settle(ts: datetime) -> bool:
+            return self._store.retry(
+                row.key,
+                ts=ts,
+                not_before=ts + wait,
+                error=error,
+                uncertain=row.uncertain or outcome is Outcome.UNCERTAIN,
+                owner=self._owner,
+            )
+
+        await self._settle(row, started, outcome, error, settle)
+
+    async def _park(self, row: OutboxRow, started: datetime, error: str) -> None:
+        def settle(ts: datetime) -> bool:
+            return self._store.park(row.key, ts=ts, error=error, owner=self._owner)
+
+        await self._settle(row, started, Outcome.PARKED, error, settle)
+
+    async def _settle(
+        self,
+        row: OutboxRow,
+        started: datetime,
+        outcome: Outcome,
+        error: str,
+        settle: Callable[[datetime], bool],
+    ) -> None:
+        """Write what became of a row, for as long as the claim is ours; then say so.
+
+        A store that is away for a moment is asked again: what was sent and not settled
+        would be sent twice.
+        """
+        ours = False
+        while True:
+            now = self._clock.now()
+            try:
+                ours = settle(now)
+            except StoreError as err:
+                self._note_store(err)
+                if row.lease_until is None or now + BREATH >= row.lease_until:
+                    break
+                await self._clock.wait_until(now + BREATH)
+            else:
+                self._note_store(None)
+                break
+        news = row.target.key not in self._failing
+        since = self._note_target(row.target.key, outcome, now)
+        self._say(row, outcome, error, started=started, now=now, since=since, news=news, ours=ours)
+        if self._on_event is not None:
+            self._on_event(
+                Settled(row=row, outcome=outcome, ts=now, error=error, failing_since=since)
+            )
+
+    def _note_target(self, target: str, outcome: Outcome, now: datetime) -> datetime | None:
+        """Return since when a target fails, or failed until now."""
+        if outcome is Outcome.DELIVERED:
+            self._resting.pop(target, None)
+            self._failures.pop(target, None)
+            return self._failing.pop(target, None)
+        return self._failing.setdefault(target, now)
+
+    def _say(
+        self,
+        row: OutboxRow,
+        outcome: Outcome,
+        error: str,
+        *,
+        started: datetime,
+        now: datetime,
+        since: datetime | None,
+        news: bool,
+        ours: bool,
+    ) -> None:
+        """Log the one line of a delivery: changes loudly, conditions quietly."""
+        facts: dict[str, Any] = {
+            "receiver": row.target.receiver,
+            "key": row.key,
+            "outcome": outcome.value,
+            "attempt": row.attempts,
+            "duration_ms": round((now - started) / timedelta(milliseconds=1)),
+        }
+        if error:
+            facts["error"] = error
+        if not ours:
+            facts["settled_by_another"] = True
+        if outcome is Outcome.DELIVERED and since is not None:
+            facts["recovered_after_s"] = round((now - since).total_seconds())
+        if outcome is Outcome.DELIVERED:
+            log = _log.info
+        elif outcome is Outcome.PARKED:
+            log = _log.error  # a message is lost to this receiver, and the error says why
+        elif news:
+            log = _log.warning
+        else:
+            log = _log.debug
+        log("delivery.settled", **facts)
+
+    def _note_store(self, err: StoreError | None) -> None:
+        if err is not None and not self._store_failing:
+            _log.warning("outbox.unreachable", error=str(err))
+        elif err is None and self._store_failing:
+            _log.info("outbox.recovered")
+        self._store_failing = err is not None
+
+    def _rest(self, row: OutboxRow, after: timedelta | None) -> timedelta:
+        """Leave a target alone for as long as it asks, or for a doubling wait; return how long.
+
+        Of several sends that fail together only the first counts: the wait doubles with each
+        new try after a rest, not with each message.
+        """
+        target, now = row.target.key, self._clock.now()
+        rest = self._resting.get(target, now)
+        if after is None and rest <= now:
+            self._failures[target] += 1
+            after = _backoff(self._failures[target], row.key)
+        self._resting[target] = max(rest, now + (after or timedelta(0)))
+        return self._resting[target] - now
+
+    # places
+
+    def _moved(self, target: Target) -> Target:
+        """Return a target with the place its chat has moved to, if it did."""
+        place = _place(target)
+        if place is None:
+            return target
+        try:
+            new = self._store.get(_moved_key(target.kind, place))
+        except StoreError as err:
+            self._note_store(err)
+            return target
+        if new is None:
+            return target
+        name = next(name for name in _PLACES if name in target.options)
+        return replace(target, options={**target.options, name: new})
+
+    def _remember(self, target: Target, new: str | None) -> None:
+        """Write where a chat has moved to; None forgets it."""
+        place = _place(target)
+        if place is None:
+            return
+        try:
+            with self._store.transaction():
+                self._store.put(_moved_key(target.kind, place), new)
+        except StoreError as err:
+            self._note_store(err)  # the platform will tell us again
+
+    # charts
+
+    async def _attach(self, row: OutboxRow, target: Target, receipt: Receipt) -> None:
+        """Draw a chart and put it below its message; whatever fails here fails alone."""
+        work = asyncio.ensure_future(self._draw_and_attach(row, target, receipt))
+        if not await self._within(work, CHART_PATIENCE):
+            error = f"not done within {CHART_PATIENCE.total_seconds():.0f} s"
+        elif (err := work.exception()) is not None:
+            # Only our own errors are sure to hold no address and no token.
+            error = str(err) if isinstance(err, EbbwatchError) else type(err).__name__
+        else:
+            return
+        _log.warning("chart.missed", receiver=target.receiver, key=row.key, error=error)
+
+    async def _draw_and_attach(self, row: OutboxRow, target: Target, receipt: Receipt) -> None:
+        assert self._charts is not None
+        assert row.message.chart is not None
+        chart = await self._charts.render(row.message.chart)
+        await self._notifiers[target.kind].attach(chart, row.message, target, to=receipt)
+
+
+def _backoff(failures: int, key: str) -> timedelta:
+    """Return how long to leave a far side alone that asked for no delay of its own.
+
+    The jitter, a quarter either way, comes from the row's key: it spreads the processes that
+    share an outbox, and repeats in a test.
+    """
+    doubled = min(_FIRST_WAIT * (1 << min(failures - 1, 16)), _LAST_WAIT)
+    digest = hashlib.sha256(key.encode()).digest()
+    return doubled * (0.75 + 0.5 * int.from_bytes(digest[:4]) / 2**32)
+
+
+def _place(target: Target) -> str | None:
+    """Return the chat or channel a target names; None for kinds without one."""
+    return next((str(target.options[name]) for name in _PLACES if name in target.options), None)
+
+
+def _moved_key(kind: str, place: str) -> str:
+    return f"moved/{kind}/{place}"
