@@ -17,12 +17,11 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
-from ebbwatch.model.series import Series
+from ebbwatch.model.periods import period_of
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import numbers
 from ebbwatch.sources.arguments import fault_of_choice
 from ebbwatch.sources.http import Answer, ProviderClient
-from ebbwatch.sources.periods import period
 
 BASE_URL = "https://api.fiscaldata.treasury.gov/services/api/fiscal_service"
 
@@ -143,14 +142,12 @@ class Table:
         path: Of the endpoint.
         fields: Columns to ask for.
         latest: How far back an ordinary visit reads.
-        unit: Of what `read` returns, by our name of it.
-        read: Turns rows into figures by date.
+        read: Turns rows into figures by date; the answer itself declares no unit.
     """
 
     path: str
     fields: tuple[str, ...]
     latest: timedelta
-    unit: str
     read: Callable[[Sequence[Row], date], dict[date, Decimal]]
 
 
@@ -159,14 +156,12 @@ TABLES = {
         path="/v1/accounting/dts/operating_cash_balance",
         fields=("record_date", "account_type", "open_today_bal", "close_today_bal"),
         latest=timedelta(days=14),
-        unit="USD millions",
         read=treasury_account_close,
     ),
     "debt": Table(
         path="/v2/accounting/od/debt_to_penny",
         fields=("record_date", "tot_pub_debt_out_amt"),
         latest=timedelta(days=14),
-        unit="USD",
         read=debt,
     ),
     "deficit": Table(
@@ -177,7 +172,6 @@ TABLES = {
         ),
         # The report of September comes out late in October, and later in a shutdown.
         latest=timedelta(days=120),
-        unit="USD",
         read=deficit,
     ),
 }  # fmt: skip
@@ -209,7 +203,7 @@ class FiscalData:
             start = since.date() if since is not None else today - table.latest
             figures = table.read(await self._rows(table, start), today)
             published += [
-                _published(item.series, day, figures[day], table.unit)
+                Published(series=item.series.name, period=period_of(day), value=figures[day])
                 for day in sorted(figures)
                 if since is None or day >= since.date()
             ]
@@ -262,15 +256,6 @@ def envelope(answer: Answer, table: Table) -> tuple[list[Row], int]:
     if not isinstance(pages, int) or isinstance(pages, bool):
         raise SourceChanged("fiscaldata: expected total-pages to be a number, found none")
     return data, pages
-
-
-def _published(series: Series, day: date, value: Decimal, unit: str) -> Published:
-    return Published(
-        series=series.name,
-        period=period(series, day, of=f"fiscaldata {series.name}"),
-        value=value,
-        unit=unit,
-    )
 
 
 def _text(row: Row, column: str) -> str:

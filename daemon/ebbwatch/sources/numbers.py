@@ -50,7 +50,7 @@ def number(value: object, *, of: str, thousands: bool = False) -> Decimal | None
             text = text.replace(",", "")
         if _PLAIN.fullmatch(text):
             return _bounded(Decimal(text), of)
-    raise SourceChanged(f"{of}: expected a number, found {_shown(value)}")
+    raise SourceChanged(f"{of}: expected a number, found {shown(value)}")
 
 
 def _bounded(value: Decimal, of: str) -> Decimal:
@@ -58,7 +58,7 @@ def _bounded(value: Decimal, of: str) -> Decimal:
         return value
     if value.is_finite() and value == 0:
         return Decimal(0)
-    raise SourceChanged(f"{of}: expected a figure of sensible size, found {_shown(str(value))}")
+    raise SourceChanged(f"{of}: expected a figure of sensible size, found {shown(str(value))}")
 
 
 def day(value: object, *, of: str, today: date, ahead: timedelta = timedelta(0)) -> date:
@@ -78,7 +78,7 @@ def day(value: object, *, of: str, today: date, ahead: timedelta = timedelta(0))
         found = date.fromisoformat(match[1] if match else "")
     except ValueError:
         raise SourceChanged(
-            f"{of}: expected a date like 2026-09-28, found {_shown(value)}"
+            f"{of}: expected a date like 2026-09-28, found {shown(value)}"
         ) from None
     return check_day(found, of=of, today=today, ahead=ahead)
 
@@ -95,7 +95,7 @@ def check_day(found: date, *, of: str, today: date, ahead: timedelta = timedelta
     return found
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a short picture of something unexpected, never long, never an address."""
     text = repr(value)
     if "://" in text:

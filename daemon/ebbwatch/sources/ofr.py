@@ -13,12 +13,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
-from ebbwatch.model.periods import Rank
+from ebbwatch.model.periods import Rank, period_of
 from ebbwatch.model.series import Series
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import numbers
 from ebbwatch.sources.http import Answer, ProviderClient
-from ebbwatch.sources.periods import period
 
 BASE_URL = "https://data.financialresearch.gov/v1"
 
@@ -90,7 +89,7 @@ def parse(answer: Answer, series: Series, mnemonic: str, *, today: date) -> list
         published.append(
             Published(
                 series=series.name,
-                period=period(series, day, of=of),
+                period=period_of(day),
                 value=numbers.number(row[1], of=f"{of} {day}"),
             )
         )

@@ -1,0 +1,64 @@
+"""Addresses that people name in the catalogue, each asked through a client of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+
+from ebbwatch.ports import SourceSetup
+from ebbwatch.sources.http import Answer, ProviderClient, Validators
+
+
+class Addresses:
+    """Clients by series and host, opened when first asked for."""
+
+    def __init__(self, setup: SourceSetup, source: str) -> None:
+        """Open nothing yet.
+
+        Args:
+            setup: Its base URL replaces scheme and host of every address: for a proxy.
+            source: Name of the source, for errors.
+        """
+        self._setup = setup
+        self._source = source
+        self._clients: dict[tuple[str, str], ProviderClient] = {}
+
+    async def get(
+        self,
+        series: str,
+        address: str,
+        *,
+        validators: Validators,
+        limit_bytes: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask an address for a series; takes and raises what `ProviderClient.get` does."""
+        url = httpx.URL(address)
+        origin = str(url.copy_with(raw_path=b"/", fragment=None))
+        client = self._clients.get((series, origin))
+        if client is None:
+            client = ProviderClient(self._setup, origin, name=f"{self._source} {series}")
+            self._clients[series, origin] = client
+        return await client.get(
+            url.raw_path.decode("ascii"),
+            validators=validators,
+            headers=headers,
+            limit_bytes=limit_bytes,
+        )
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        for client in self._clients.values():
+            await client.aclose()
+
+
+def fault_of_url(text: str) -> str | None:
+    """Return why a text is no address that can be asked, or None; never repeats the address."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):
+        return "expected an address like https://example.org/data, found a malformed one"
+    if url.scheme in ("http", "https") and url.host:
+        return None
+    return "expected an address that begins with https:// or http:// and names a host"

@@ -1,0 +1,208 @@
+"""Tables that people keep as CSV: a file, or an address that serves one.
+
+The file is looked for when it is polled, not when the rules are loaded: it may be written by
+another program that has not run yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ebbwatch.model.observation import Published
+from ebbwatch.model.series import Series
+from ebbwatch.ports import Poll, SourceChanged, SourceSetup, SourceUnavailable, Wanted
+from ebbwatch.sources import cursors, tables
+from ebbwatch.sources.addresses import Addresses, fault_of_url
+from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
+from ebbwatch.sources.http import Validators
+from ebbwatch.sources.tables import Cell
+
+#: Most bytes of a table; thirty years of a value each minute take more than that, once.
+LIMIT_BYTES = 64_000_000
+
+_WEB = ("http://", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a table is and how to read it.
+
+    Attributes:
+        place: Path of a file, or an address.
+        period: Name of the column of periods.
+        value: Name of the column of values.
+        known_at: Name of the column of instants from which each was known.
+        known_at_named: Whether the catalogue names that column, so that it must exist.
+        delimiter: Between cells.
+    """
+
+    place: str
+    period: str = "period"
+    value: str = "value"
+    known_at: str = "known_at"
+    known_at_named: bool = False
+    delimiter: str = ","
+
+    @property
+    def remote(self) -> bool:
+        """Return whether the table is at an address."""
+        return self.place.startswith(_WEB)
+
+    @classmethod
+    def of(cls, argument: str | Mapping[str, Any]) -> Layout:
+        """Return the layout that an argument without a fault describes."""
+        if isinstance(argument, str):
+            return cls(argument)
+        named = {key: str(value) for key, value in argument.items() if key not in ("path", "url")}
+        place = str(argument.get("path") or argument.get("url"))
+        return cls(place, **named, known_at_named="known_at" in argument)
+
+
+class Csv:
+    """Series from the columns of a table."""
+
+    name: ClassVar[str] = "csv"
+
+    def __init__(self, setup: SourceSetup) -> None:
+        """Open nothing yet."""
+        self._addresses = Addresses(setup, self.name)
+
+    @classmethod
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
+        """Return why an argument names no table, or None. Whether it exists shows later."""
+        if isinstance(argument, str):
+            return fault_of_url(argument) if "://" in argument else _empty(argument)
+        keys = ("path", "url", "period", "value", "known_at", "delimiter")
+        if fault := fault_of_map(argument, required=(), optional=keys):
+            return fault
+        if fault := fault_of_texts(argument, keys):
+            return fault
+        if ("path" in argument) == ("url" in argument):
+            return "expected either path or url, found both or none"
+        if len(delimiter := argument.get("delimiter", ",")) != 1 or delimiter in '"\r\n':
+            return f"expected a delimiter of one character, found {delimiter!r}"
+        return fault_of_url(argument["url"]) if "url" in argument else None
+
+    async def poll(
+        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
+    ) -> Poll:
+        """Read each table that changed since the last visit, whole."""
+        entries = cursors.load(cursor)
+        published: list[Published] = []
+        modified = False
+        for item in wanted:
+            name, layout = item.series.name, Layout.of(item.argument)
+            entry = entries.get(name) if since is None else None
+            entry = entry if isinstance(entry, dict) else {}
+            question = tables.digest(item.argument)
+            known = entry.get("question") == question
+            validators = Validators.load(entry.get("file")) if known else Validators()
+            if layout.remote:
+                answer = await self._addresses.get(
+                    name, layout.place, validators=validators, limit_bytes=LIMIT_BYTES
+                )
+                if answer.not_modified:
+                    continue
+                content, validators = answer.content, answer.validators
+            else:
+                content = await asyncio.to_thread(_content, Path(layout.place), name)
+            entries[name] = {
+                "question": question,
+                "answer": tables.digest(item.argument, content),
+                "file": validators.dump(),
+            }
+            if entry.get("answer") == entries[name]["answer"]:
+                continue
+            modified = True
+            rows = await asyncio.to_thread(parse, content, item.series, layout)
+            published += tables.since(item.series, rows, since)
+        note = "" if published else ("no rows" if modified else "not modified")
+        return Poll(published=tuple(published), cursor=cursors.dump(entries), note=note)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._addresses.aclose()
+
+
+def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ...]:
+    """Return a table's figures, oldest first.
+
+    Raises:
+        SourceChanged: If a column is missing, or a row cannot be read; it names the line.
+    """
+    of = f"csv {series.name}"
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SourceChanged(f"{of}: expected UTF-8 text, found other bytes") from None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter, strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        places = _places(header, layout, of)
+        rows = []
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise SourceChanged(
+                    f"{of}, line {reader.line_num}: expected {len(header)} cells, found {len(row)}"
+                )
+            line = f"{of}, line {reader.line_num}"
+            cells = {
+                role: Cell(row[place].strip(), f"{line}, column {header[place]}")
+                for role, place in places.items()
+            }
+            rows.append(
+                tables.published(
+                    series,
+                    period=cells["period"],
+                    value=cells["value"],
+                    known_at=cells.get("known_at"),
+                )
+            )
+    except csv.Error:
+        raise SourceChanged(
+            f"{of}, line {reader.line_num}: expected quotes that close, found one that does not"
+        ) from None
+    return tables.in_order(series, rows, of=of)
+
+
+def _places(header: Sequence[str], layout: Layout, of: str) -> dict[str, int]:
+    """Return where the columns stand, by what they hold."""
+    names = {"period": layout.period, "value": layout.value, "known_at": layout.known_at}
+    if layout.known_at not in header and not layout.known_at_named:
+        del names["known_at"]
+    for name in names.values():
+        if header.count(name) != 1:
+            found = ", ".join(header)[:200] or "nothing"
+            raise SourceChanged(f"{of}: expected one column {name}, found the columns {found}")
+    return {role: header.index(name) for role, name in names.items()}
+
+
+def _content(path: Path, name: str) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        SourceUnavailable: If it is not there (yet), or may not be read.
+        SourceChanged: If it is too big.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LIMIT_BYTES + 1)
+    except OSError as error:
+        why = (error.strerror or type(error).__name__).lower()
+        raise SourceUnavailable(f"csv {name}: cannot read the file {path}: {why}") from None
+    if len(content) > LIMIT_BYTES:
+        raise SourceChanged(f"csv {name}: the file exceeds {LIMIT_BYTES} bytes")
+    return content
+
+
+def _empty(path: str) -> str | None:
+    return None if path.strip() else "expected a path or an address, found an empty text"
