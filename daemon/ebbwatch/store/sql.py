@@ -1,0 +1,526 @@
+"""The store in a database: SQLite for one machine, PostgreSQL for several.
+
+Every statement is written once. Where the engines differ, SQLAlchemy writes what each
+understands: ``FOR UPDATE SKIP LOCKED`` is left out for SQLite, which has one writer at a
+time anyway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import datetime, timedelta
+from threading import RLock
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ebbwatch.model.alert import Transition
+from ebbwatch.model.message import OutboxRow, Receipt, RowState
+from ebbwatch.model.observation import Observation, TextItem
+from ebbwatch.ports import AlertRecord, Contended, Held, Silence, StoreError
+from ebbwatch.store import schema
+from ebbwatch.store.leader import Leadership
+
+#: Observations read at a time: enough to make a round trip cheap, few enough to hold.
+_PAGE_ROWS = 10_000
+
+#: Marks connections that will write, for the engine's "begin" event.
+WRITES = "ebbwatch_writes"
+
+_OUTBOX_NAMES = [field.name for field in fields(OutboxRow)]
+_OUTBOX_COLUMNS = [schema.outbox.c[name] for name in _OUTBOX_NAMES]
+_OBSERVATION_COLUMNS = [schema.observations.c[field.name] for field in fields(Observation)]
+_HELD_COLUMNS = [schema.quarantine.c[field.name] for field in fields(Observation)]
+_TAPE_KEY = [schema.observations.c[name] for name in ("known_at", "series", "period", "source")]
+
+
+class SqlStore:
+    """Keeps everything in one database; see `ports.Store` for what each method promises.
+
+    May be used from several threads: one at a time has the database.
+    """
+
+    def __init__(self, engine: Engine, leadership: Leadership) -> None:
+        """Take an engine whose database is migrated, and the way to become its leader."""
+        self._engine = engine
+        self._leadership = leadership
+        self._lock = RLock()
+        self._open: Connection | None = None
+        dialects: dict[str, Callable[[Table], Any]] = {
+            "sqlite": sqlite.insert,
+            "postgresql": postgresql.insert,
+        }
+        self._insert = dialects[engine.dialect.name]
+
+    def lead(self) -> bool:
+        """Return whether this store may evaluate: it is the only one, or the first of many.
+
+        Ask again before leading on: a lost connection loses the lead.
+
+        Raises:
+            StoreError: If another process holds a SQLite database, or PostgreSQL does not
+                answer.
+        """
+        with self._lock, _refusals():
+            return self._leadership.take()
+
+    def close(self) -> None:
+        """Let go of the lead and the database."""
+        with self._lock:
+            self._leadership.drop()
+            self._engine.dispose()
+
+    # transactions
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit on leaving, or nothing at all when an exception passes."""
+        with self._lock:
+            if self._open is not None:
+                raise StoreError("expected one transaction at a time, found another one open")
+            with self._begun():
+                yield
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        with _refusals(), self._engine.connect() as connection:
+            connection.execution_options(**{WRITES: True})
+            with connection.begin():
+                self._open = connection
+                try:
+                    yield connection
+                finally:
+                    self._open = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Give the connection of the open transaction."""
+        with self._lock, _refusals():
+            if self._open is None:
+                raise StoreError("expected an open transaction around this write, found none")
+            yield self._open
+
+    @contextmanager
+    def _delivering(self) -> Iterator[Connection]:
+        """Give the connection of the open transaction, or of one of its own."""
+        with self._lock:
+            if self._open is not None:
+                with _refusals():
+                    yield self._open
+            else:
+                with self._begun() as connection:
+                    yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._lock, _refusals():
+            if self._open is not None:
+                yield self._open
+            else:
+                with self._engine.connect() as connection:
+                    yield connection
+
+    def _add(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Insert rows, leaving alone what is there already; return how many were new."""
+        if not rows:
+            return 0
+        with self._writing() as connection:
+            statement = self._insert(table).on_conflict_do_nothing()
+            return connection.execute(statement, rows).rowcount
+
+    # facts
+
+    def record(self, observations: Sequence[Observation]) -> int:
+        """Append observations; return how many were new."""
+        return self._add(schema.observations, [_fact(one) for one in observations])
+
+    def observations(self, series: str | None = None) -> Iterator[Observation]:
+        """Return the facts held, ordered by known_at, series, period (then source)."""
+        page = select(*_OBSERVATION_COLUMNS).order_by(*_TAPE_KEY).limit(_PAGE_ROWS)
+        if series is not None:
+            page = page.where(schema.observations.c.series == series)
+        rows = self._rows(page)
+        while rows:
+            for row in rows:
+                yield Observation(**row)
+            if len(rows) < _PAGE_ROWS:
+                return
+            # The next page is found by key, so that whoever reads may write in between.
+            last = tuple_(*(literal(rows[-1][column.name], column.type) for column in _TAPE_KEY))
+            rows = self._rows(page.where(tuple_(*_TAPE_KEY) > last))
+
+    def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
+        with self._reading() as connection:
+            result = connection.execute(query)
+            names = tuple(result.keys())
+            return [dict(zip(names, row, strict=True)) for row in result]
+
+    def hold(self, held: Sequence[Held]) -> int:
+        """Put observations into quarantine; return how many were new."""
+        table = schema.quarantine
+        with self._writing() as connection:
+            query = select(table.c.series, table.c.period, table.c.value)
+            known = {(series, period, value) for series, period, value in connection.execute(query)}
+            fresh = []
+            for one in held:
+                key = (one.observation.series, one.observation.period, one.observation.value)
+                if key not in known:
+                    known.add(key)
+                    fresh.append(_fact(one.observation) | {"reason": one.reason})
+            return self._add(table, fresh)
+
+    def held(self) -> list[Held]:
+        """Return what is in quarantine, oldest first."""
+        return [held for _, held in self._held()]
+
+    def _held(self, *conditions: ColumnElement[bool]) -> list[tuple[int, Held]]:
+        table = schema.quarantine
+        query = select(table.c.seq, table.c.reason, *_HELD_COLUMNS).where(*conditions)
+        return [
+            (row.pop("seq"), Held(reason=row.pop("reason"), observation=Observation(**row)))
+            for row in self._rows(query.order_by(table.c.seq))
+        ]
+
+    def release(self, series: str, period: int) -> list[Held]:
+        """Take observations out of quarantine and return them."""
+        table = schema.quarantine
+        with self._writing() as connection:
+            found = self._held(table.c.series == series, table.c.period == period)
+            connection.execute(delete(table).where(table.c.seq.in_([seq for seq, _ in found])))
+            return [held for _, held in found]
+
+    def record_texts(self, items: Sequence[TextItem]) -> int:
+        """Append texts; return how many (source, key, body) were new."""
+        rows = [
+            {field.name: getattr(item, field.name) for field in fields(TextItem)}
+            | {"body_sha256": hashlib.sha256(item.body.encode()).hexdigest()}
+            for item in items
+        ]
+        return self._add(schema.texts, rows)
+
+    def texts(self, source: str) -> list[TextItem]:
+        """Return the texts held of a source, oldest first by known_at."""
+        table = schema.texts
+        columns = [table.c[field.name] for field in fields(TextItem)]
+        query = select(*columns).where(table.c.source == source)
+        return [
+            TextItem(**row) for row in self._rows(query.order_by(table.c.known_at, table.c.seq))
+        ]
+
+    # decisions
+
+    def alerts(self) -> dict[str, AlertRecord]:
+        """Return every alert's stored state by name."""
+        query = select(schema.alerts).order_by(schema.alerts.c.name)
+        return {row["name"]: AlertRecord(**row) for row in self._rows(query)}
+
+    def save_alerts(self, records: Sequence[AlertRecord]) -> None:
+        """Write states where the stored version is still the one given."""
+        table = schema.alerts
+        rows = [
+            {
+                "name": record.name,
+                "definition": record.definition,
+                "ladder": record.ladder,
+                "state": record.state,
+                "version": record.version + 1,
+            }
+            for record in records
+        ]
+        written = self._add(table, [row for row in rows if row["version"] == 1])
+        known = [
+            row | {"its_name": record.name, "as_read": record.version}
+            for row, record in zip(rows, records, strict=True)
+            if record.version > 0
+        ]
+        if known:
+            statement = update(table).where(
+                table.c.name == bindparam("its_name"), table.c.version == bindparam("as_read")
+            )
+            with self._writing() as connection:
+                written += connection.execute(statement, known).rowcount
+        if written != len(rows):
+            raise Contended(
+                f"expected to save {len(rows)} alerts as they were read, found "
+                f"{len(rows) - written} changed by another writer since; read them again"
+            )
+
+    def forget_alerts(self, names: Sequence[str]) -> None:
+        """Delete the state of alerts whose rules are gone; their transitions stay."""
+        if names:
+            with self._writing() as connection:
+                statement = delete(schema.alerts).where(schema.alerts.c.name == bindparam("gone"))
+                connection.execute(statement, [{"gone": name} for name in names])
+
+    def append(self, transitions: Sequence[Transition]) -> int:
+        """Append transitions; equal (rule, at, period, change) are left alone."""
+        rows = [
+            {
+                "at": transition.at,
+                "rule": transition.rule,
+                "period": transition.period,
+                "change": transition.change,
+                "body": transition,
+            }
+            for transition in transitions
+        ]
+        return self._add(schema.transitions, rows)
+
+    def transitions(
+        self, *, rule: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> list[Transition]:
+        """Return transitions (since is included), newest first when limited, else oldest first."""
+        table = schema.transitions
+        query = select(table.c.body)
+        if rule is not None:
+            query = query.where(table.c.rule == rule)
+        if since is not None:
+            query = query.where(table.c.at >= since)
+        if limit is None:
+            query = query.order_by(table.c.at, table.c.seq)
+        else:
+            query = query.order_by(table.c.at.desc(), table.c.seq.desc()).limit(limit)
+        return [row["body"] for row in self._rows(query)]
+
+    def get(self, key: str) -> str | None:
+        """Return a small stored text."""
+        with self._reading() as connection:
+            query = select(schema.memos.c.value).where(schema.memos.c.key == key)
+            return connection.execute(query).scalar()
+
+    def put(self, key: str, value: str | None) -> None:
+        """Write a small text, or delete it with None."""
+        if value is None:
+            with self._writing() as connection:
+                connection.execute(delete(schema.memos).where(schema.memos.c.key == key))
+        else:
+            self._replace(schema.memos, {"key": key, "value": value})
+
+    def silences(self) -> list[Silence]:
+        """Return every silence, ended ones included, oldest first."""
+        table = schema.silences
+        query = select(table).order_by(table.c.created_at, table.c.id)
+        return [Silence(**row) for row in self._rows(query)]
+
+    def silence(self, silence: Silence) -> None:
+        """Add a silence, or replace the one with its id."""
+        row = {field.name: getattr(silence, field.name) for field in fields(Silence)}
+        self._replace(schema.silences, row)
+
+    def _replace(self, table: Table, row: Mapping[str, Any]) -> None:
+        """Insert a row, or put it in the place of the one with its key."""
+        with self._writing() as connection:
+            insert = self._insert(table)
+            key = [column.name for column in table.primary_key]
+            others = {name: insert.excluded[name] for name in row if name not in key}
+            connection.execute(insert.on_conflict_do_update(index_elements=key, set_=others), [row])
+
+    # telling
+
+    def enqueue(self, rows: Sequence[OutboxRow]) -> int:
+        """Append outbox rows; a key that exists already is left alone."""
+        return self._add(
+            schema.outbox,
+            [
+                {field.name: getattr(row, field.name) for field in fields(OutboxRow)}
+                | {"target_key": row.target.key, "due_at": row.not_before}
+                for row in rows
+            ],
+        )
+
+    def claim(self, *, ts: datetime, lease: timedelta, owner: str, limit: int) -> list[OutboxRow]:
+        """Take rows to deliver, those that have waited longest first.
+
+        1. Mark what is due and has expired.
+        2. Pick what is due and next in its episode, passing over rows that another claimer
+           has under its hands.
+        3. Where it is still due, count the attempt and take the lease, which makes it due
+           again when the lease lapses.
+        """
+        table = schema.outbox
+        lapsed = table.c.state == RowState.CLAIMED
+        with self._delivering() as connection:
+            stale = (
+                select(table.c.seq)
+                .where(table.c.due_at <= ts, table.c.expires_at < ts)
+                .with_for_update(skip_locked=True)
+            )
+            connection.execute(
+                update(table)
+                .where(table.c.seq.in_(connection.execute(stale).scalars().all()))
+                .values(**_settled(RowState.EXPIRED, ts), uncertain=or_(table.c.uncertain, lapsed))
+            )
+            due = (
+                select(table.c.seq)
+                .where(table.c.due_at <= ts, _next_in_episode())
+                .order_by(table.c.due_at, table.c.seq)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            taken = connection.execute(
+                update(table)
+                .where(
+                    table.c.seq.in_(connection.execute(due).scalars().all()), table.c.due_at <= ts
+                )
+                .values(
+                    state=RowState.CLAIMED,
+                    attempts=table.c.attempts + 1,
+                    uncertain=or_(table.c.uncertain, lapsed),
+                    owner=owner,
+                    lease_until=ts + lease,
+                    due_at=ts + lease,
+                    touched_at=ts,
+                )
+                .returning(table.c.seq, *_OUTBOX_COLUMNS)
+            )
+            rows = sorted(taken, key=lambda row: (row.not_before, row.seq))
+            return [OutboxRow(**dict(zip(_OUTBOX_NAMES, row[1:], strict=True))) for row in rows]
+
+    def delivered(self, key: str, *, ts: datetime, receipt: Receipt, owner: str) -> bool:
+        """Settle a row as delivered; False if the claim was no longer the owner's."""
+        return self._settle(key, owner, _settled(RowState.DELIVERED, ts) | {"receipt": receipt})
+
+    def retry(
+        self,
+        key: str,
+        *,
+        ts: datetime,
+        not_before: datetime,
+        error: str,
+        uncertain: bool,
+        owner: str,
+    ) -> bool:
+        """Put a row back for later; False if the claim was no longer the owner's."""
+        values = {
+            "state": RowState.WAITING,
+            "not_before": not_before,
+            "due_at": not_before,
+            "lease_until": None,
+            "owner": None,
+            "touched_at": ts,
+            "error": error,
+        }
+        # What one try may have delivered, no later refusal takes back.
+        return self._settle(key, owner, values | ({"uncertain": True} if uncertain else {}))
+
+    def park(self, key: str, *, ts: datetime, error: str, owner: str) -> bool:
+        """Settle a row as undeliverable; False if the claim was no longer the owner's."""
+        return self._settle(key, owner, _settled(RowState.PARKED, ts) | {"error": error})
+
+    def _settle(self, key: str, owner: str, values: Mapping[str, Any]) -> bool:
+        table = schema.outbox
+        still_ours = and_(
+            table.c.key == key, table.c.state == RowState.CLAIMED, table.c.owner == owner
+        )
+        with self._delivering() as connection:
+            return (
+                connection.execute(update(table).where(still_ours).values(**values)).rowcount == 1
+            )
+
+    def receipt(self, *, target: str, episode: str) -> Receipt | None:
+        """Return the receipt of the newest delivered message of an episode at a target.
+
+        Rows without an episode have no earlier message to edit or to answer to.
+        """
+        if not episode:
+            return None
+        table = schema.outbox
+        query = (
+            select(table.c.receipt)
+            .where(
+                table.c.target_key == target,
+                table.c.episode == episode,
+                table.c.state == RowState.DELIVERED,
+            )
+            .order_by(table.c.seq.desc())
+            .limit(1)
+        )
+        with self._reading() as connection:
+            found: Receipt | None = connection.execute(query).scalar()
+            return found
+
+    def outbox(self, *, states: Sequence[str] | None = None, limit: int = 100) -> list[OutboxRow]:
+        """Return rows, newest first, for people and the self-watch."""
+        table = schema.outbox
+        query = select(*_OUTBOX_COLUMNS).order_by(table.c.seq.desc()).limit(limit)
+        if states is not None:
+            query = query.where(table.c.state.in_([RowState(state) for state in states]))
+        return [OutboxRow(**row) for row in self._rows(query)]
+
+    def next_due(self) -> datetime | None:
+        """Return the earliest instant at which a row could be claimed, or None."""
+        due_at = schema.outbox.c.due_at
+        query = (
+            select(due_at).where(due_at.is_not(None), _next_in_episode()).order_by(due_at).limit(1)
+        )
+        with self._reading() as connection:
+            return connection.execute(query).scalar()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what the database says into a `StoreError`, without statements or values."""
+    try:
+        yield
+    except DBAPIError as err:
+        raise StoreError(f"the database refused: {reason(err)}") from err
+    except SQLAlchemyError as err:
+        raise StoreError(f"the database could not be used ({type(err).__name__})") from err
+
+
+def reason(err: DBAPIError) -> str:
+    """Return the first line of what the database said; the second may quote values."""
+    lines = str(err.orig).strip().splitlines()
+    return lines[0] if lines else type(err.orig).__name__
+
+
+def _fact(observation: Observation) -> dict[str, Any]:
+    return {
+        "series": observation.series,
+        "period": observation.period,
+        "value": observation.value,
+        "known_at": observation.known_at,
+        "source": observation.source,
+        "vintage": observation.vintage,
+        "assumed": observation.assumed,
+    }
+
+
+def _next_in_episode() -> ColumnElement[bool]:
+    """Return the condition that no older row of the same target and episode is unsettled."""
+    row, older = schema.outbox, schema.outbox.alias("older")
+    waits_for_another = (
+        select(older.c.seq)
+        .where(
+            older.c.target_key == row.c.target_key,
+            older.c.episode == row.c.episode,
+            older.c.seq < row.c.seq,
+            older.c.due_at.is_not(None),
+        )
+        .correlate(row)
+        .exists()
+    )
+    return or_(row.c.episode == "", ~waits_for_another)
+
+
+def _settled(state: RowState, ts: datetime) -> dict[str, Any]:
+    return {"state": state, "due_at": None, "lease_until": None, "owner": None, "touched_at": ts}
