@@ -13,15 +13,17 @@ from ebbwatch.sources.http import Answer, ProviderClient, Validators
 class Addresses:
     """Clients by series and host, opened when first asked for."""
 
-    def __init__(self, setup: SourceSetup, source: str) -> None:
+    def __init__(self, setup: SourceSetup, source: str, *, tries: int) -> None:
         """Open nothing yet.
 
         Args:
             setup: Its base URL replaces scheme and host of every address: for a proxy.
             source: Name of the source, for errors.
+            tries: How often a request is sent when it fails.
         """
         self._setup = setup
         self._source = source
+        self._tries = tries
         self._clients: dict[tuple[str, str], ProviderClient] = {}
 
     async def get(
@@ -38,7 +40,8 @@ class Addresses:
         origin = str(url.copy_with(raw_path=b"/", fragment=None))
         client = self._clients.get((series, origin))
         if client is None:
-            client = ProviderClient(self._setup, origin, name=f"{self._source} {series}")
+            name = f"{self._source} {series}"
+            client = ProviderClient(self._setup, origin, name=name, tries=self._tries)
             self._clients[series, origin] = client
         return await client.get(
             url.raw_path.decode("ascii"),

@@ -36,10 +36,10 @@ class Coinbase:
 
     name: ClassVar[str] = "coinbase"
 
-    def __init__(self, setup: SourceSetup) -> None:
-        """Open nothing yet."""
+    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
+        """Open nothing yet; `tries` is how often a request is sent when it fails."""
         self._clock = setup.clock
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=0.15)
+        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=0.15, tries=tries)
         self._exchange = Exchange(
             name=self.name,
             read=self._read,

@@ -70,9 +70,9 @@ class Csv:
 
     name: ClassVar[str] = "csv"
 
-    def __init__(self, setup: SourceSetup) -> None:
-        """Open nothing yet."""
-        self._addresses = Addresses(setup, self.name)
+    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
+        """Open nothing yet; `tries` is how often a request is sent when it fails."""
+        self._addresses = Addresses(setup, self.name, tries=tries)
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:

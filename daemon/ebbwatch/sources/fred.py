@@ -81,11 +81,11 @@ class Fred:
 
     name: ClassVar[str] = "fred"
 
-    def __init__(self, setup: SourceSetup) -> None:
-        """Open nothing yet."""
+    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
+        """Open nothing yet; `tries` is how often a request is sent when it fails."""
         self._clock = setup.clock
         self._key = setup.api_key
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=PACE_S)
+        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=PACE_S, tries=tries)
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:

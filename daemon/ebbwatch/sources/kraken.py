@@ -49,11 +49,11 @@ class Kraken:
 
     name: ClassVar[str] = "kraken"
 
-    def __init__(self, setup: SourceSetup) -> None:
-        """Open nothing yet."""
+    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
+        """Open nothing yet; `tries` is how often a request is sent when it fails."""
         self._clock = setup.clock
         # About one request a second for each address; documented, as recorded 2026-11-22.
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=1.0)
+        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=1.0, tries=tries)
         self._exchange = Exchange(
             name=self.name,
             read=self._read,

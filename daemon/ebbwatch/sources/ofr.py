@@ -35,10 +35,10 @@ class Ofr:
 
     name: ClassVar[str] = "ofr"
 
-    def __init__(self, setup: SourceSetup) -> None:
-        """Open nothing yet."""
+    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
+        """Open nothing yet; `tries` is how often a request is sent when it fails."""
         self._clock = setup.clock
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=0.5)
+        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=0.5, tries=tries)
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
