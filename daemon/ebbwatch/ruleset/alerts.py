@@ -1,0 +1,338 @@
+"""Alerts: from what was read of ``rules`` to `Rule` values."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ebbwatch.expr import Expression, RuleRef, fitted
+from ebbwatch.model.alert import LEVELS, Level
+from ebbwatch.model.calendars import TurnCalendar
+from ebbwatch.model.durations import Duration
+from ebbwatch.model.text import Text
+from ebbwatch.model.units import Dimension, Quantity
+from ebbwatch.ruleset.catalogue import BUSINESS
+from ebbwatch.ruleset.compiling import Compiler
+from ebbwatch.ruleset.findings import Findings
+from ebbwatch.ruleset.kinds import Fields
+from ebbwatch.ruleset.nodes import Node, Scalar
+from ebbwatch.ruleset.rules import Rule, TurnPolicy
+from ebbwatch.ruleset.words import did_you_mean, either
+
+#: The four forms of a rule, by the key that makes it one, with the keys each may have.
+_FORMS = {
+    "above": {"value", "clear", "for", "turns", "repeat"},
+    "below": {"value", "clear", "for", "turns", "repeat"},
+    "when": {"clear_when", "level", "for", "turns", "repeat"},
+    "matches": {"text", "level"},
+}
+_ALWAYS = {"name", "title", "labels", "note", "link", "foreach"}
+
+#: What is meant by a key that has no place in a form.
+_INSTEAD = {
+    ("clear", "when"): "write clear_when: and the condition on which it resolves",
+    ("clear_when", "above"): "write clear: and how far back inside, such as 3 bp",
+    ("clear_when", "below"): "write clear: and how far back inside, such as 3 bp",
+    ("level", "above"): "levels stand in the ladder: above: {critical: 50 bp}",
+    ("level", "below"): "levels stand in the ladder: below: {critical: 7 %}",
+    ("value", "when"): "a value wants above or below; a condition stands alone after when",
+    ("text", "when"): "a text wants matches",
+}
+
+#: Labels that every alert has by itself.
+RESERVED_LABELS = ("name", "level")
+
+Ladder = tuple[tuple[Level, Quantity], ...]
+
+
+def form_of(fields: Fields, findings: Findings) -> str | None:
+    """Return the key that makes a rule what it is, or None with its problems added."""
+    forms = [form for form in _FORMS if form in fields]
+    if not forms:
+        hint = "add above: {warning: 20 bp}" if "value" in fields else (
+            "add matches: and a regular expression" if "text" in fields else
+            "add value: and above:, or when:"
+        )  # fmt: skip
+        findings.error(
+            fields.nodes.get("name", fields.node), "no-condition",
+            f"expected {either(_FORMS)} in a rule, found none", hint,
+        )  # fmt: skip
+        return None
+    if len(forms) > 1:
+        findings.error(
+            fields.keys[forms[1]], "two-conditions",
+            f"a rule has one of {either(_FORMS)}, found {' and '.join(forms)}",
+            "make two rules of it",
+        )  # fmt: skip
+        return None
+    form = forms[0]
+    for key, node in fields.keys.items():
+        if key != form and key not in _FORMS[form] | _ALWAYS:
+            findings.error(
+                node, "misplaced-key", f"{key} has no meaning in a rule with {form}",
+                _INSTEAD.get((key, form), ""),
+            )  # fmt: skip
+    return form
+
+
+def reference(fields: Fields, form: str | None) -> RuleRef:
+    """Return what other expressions may ask of a rule with ``breaches``."""
+    value = fields.get("value")
+    ladder = form is not None and form in ("above", "below") and value is not None
+    return RuleRef(
+        value.text if ladder else None,
+        form != "below",
+        {key.text: quantity for key, _, quantity in fields.get(form or "", ())} if ladder else {},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Builder:
+    """Makes rules of what was read of them.
+
+    Attributes:
+        compiler: For their expressions.
+        findings: Where problems go.
+        calendars: Turn calendars by name.
+        broken_calendars: Names of those that could not be read.
+        text_sources: Names of sources that give texts.
+    """
+
+    compiler: Compiler
+    findings: Findings
+    calendars: Mapping[str, TurnCalendar]
+    broken_calendars: Collection[str]
+    text_sources: Collection[str]
+
+    def rule(self, fields: Fields, form: str) -> Rule | None:
+        """Return a rule, or None with its problems added."""
+        name = fields.get("name")
+        if name is None:
+            return None
+        turns = self._turns(fields, form)
+        parts: dict[str, Any] | None
+        match form:
+            case "above" | "below":
+                parts = self._ladder(fields, form)
+            case "when":
+                parts = self._condition(fields)
+            case _:
+                parts = self._text(fields)
+        labels = self._labels(fields)
+        if parts is None:
+            return None
+        rule = Rule(
+            name=name,
+            title=fields.get("title", Text()),
+            turns=turns,
+            repeat=fields.get("repeat"),
+            labels=labels,
+            note=fields.get("note", Text()),
+            link=fields.get("link", ""),
+            definition=self._definition(parts, turns),
+            ladder=_ladder_hash(parts),
+            span=fields.nodes["name"].place.span,
+            **parts,
+        )
+        self._warn_of_held_crises(rule, fields)
+        return rule
+
+    # ---- the three forms -------------------------------------------------------------
+
+    def _ladder(self, fields: Fields, form: str) -> dict[str, Any] | None:
+        if "value" not in fields:
+            self.findings.error(
+                fields.keys[form], "missing-key", f"rule with {form} but without value",
+                "add value: and what it measures, such as sofr - effr",
+            )  # fmt: skip
+            return None
+        scalar, entries = fields.get("value"), fields.get(form)
+        value = None if scalar is None else self.compiler.value(scalar)
+        if value is None or not entries:
+            return None
+        assert value.dimension is not None
+        rising = form == "above"
+        thresholds = self._thresholds(entries, value.dimension, rising=rising)
+        levels = [LEVELS[key.text] for key, _, _ in entries]
+        return {
+            "value": value,
+            "rising": rising,
+            "thresholds": thresholds,
+            "clear": self._clear(fields, levels, value.dimension),
+            "hold": self._hold(fields, levels),
+        }
+
+    def _condition(self, fields: Fields) -> dict[str, Any] | None:
+        when, clear_when = fields.get("when"), fields.get("clear_when")
+        condition = None if when is None else self.compiler.condition(when)
+        clear = None if clear_when is None else self.compiler.condition(clear_when)
+        level = LEVELS[fields.get("level", "warning")]
+        hold = self._hold(fields, [level])
+        if condition is None:
+            return None
+        return {"when": condition, "clear_when": clear, "level": level, "hold": hold}
+
+    def _text(self, fields: Fields) -> dict[str, Any] | None:
+        if "text" not in fields:
+            self.findings.error(
+                fields.keys["matches"], "missing-key", "rule with matches but without text",
+                f"add text: {next(iter(self.text_sources), 'fed_press')}",
+            )  # fmt: skip
+            return None
+        source = fields.get("text")
+        if source is not None and source not in self.text_sources:
+            self.findings.error(
+                fields.nodes["text"], "unknown-source", f"there is no source of texts '{source}'",
+                did_you_mean(source, self.text_sources),
+            )  # fmt: skip
+            return None
+        if source is None or "matches" not in fields.values:
+            return None
+        level = LEVELS[fields.get("level", "warning")]
+        return {"text_source": source, "pattern": fields.values["matches"], "level": level}
+
+    # ---- parts -----------------------------------------------------------------------
+
+    def _fitted(self, node: Node, quantity: Quantity, to: Dimension) -> Quantity | None:
+        found = fitted(quantity, to)
+        if isinstance(found, Quantity):
+            return found
+        message, hint = found
+        self.findings.error(node, "units", message, hint)
+        return None
+
+    def _thresholds(
+        self, entries: list[tuple[Scalar, Node, Quantity]], to: Dimension, *, rising: bool
+    ) -> Ladder:
+        rungs = []
+        for key, node, quantity in sorted(entries, key=lambda entry: LEVELS[entry[0].text]):
+            threshold = self._fitted(node, quantity, to)
+            if threshold is not None:
+                rungs.append((LEVELS[key.text], node, threshold))
+        for (low, low_node, lower), (high, high_node, higher) in itertools.pairwise(rungs):
+            if (lower.value < higher.value) if rising else (lower.value > higher.value):
+                continue
+            relation, form = ("above", "above") if rising else ("below", "below")
+            self.findings.error(
+                high_node, "ladder-order",
+                f"{high.word} at {_text_of(high_node)} does not lie {relation} "
+                f"{low.word} at {_text_of(low_node)}",
+                f"thresholds {'rise' if rising else 'fall'} with the level under {form}",
+            )  # fmt: skip
+        return tuple((level, threshold) for level, _, threshold in rungs)
+
+    def _clear(
+        self, fields: Fields, levels: Collection[Level], to: Dimension
+    ) -> dict[Level, Quantity]:
+        clear: dict[Level, Quantity] = {}
+        for level, node, quantity in self._by_level(fields, "clear", levels):
+            distance = self._fitted(node, quantity, to)
+            if distance is None:
+                continue
+            if distance.value < 0:
+                self.findings.error(
+                    node, "negative-clear", f"clear is a distance, found {_text_of(node)}",
+                    "write it without minus",
+                )  # fmt: skip
+            clear[level] = distance
+        return clear
+
+    def _hold(self, fields: Fields, levels: Collection[Level]) -> dict[Level, Duration]:
+        return {level: value for level, _, value in self._by_level(fields, "for", levels)}
+
+    def _by_level(
+        self, fields: Fields, key: str, levels: Collection[Level]
+    ) -> list[tuple[Level, Node, Any]]:
+        """Return a value for each level, from one for all or a map by level."""
+        value = fields.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            return [(level, fields.nodes[key], value) for level in sorted(levels)]
+        found = []
+        for word, node, one in value:
+            if LEVELS[word.text] in levels:
+                found.append((LEVELS[word.text], node, one))
+                continue
+            there = ", ".join(level.word for level in sorted(levels))
+            self.findings.error(
+                word, "unknown-level", f"{key} names {word.text}, which the rule does not have",
+                f"it has {there}",
+            )  # fmt: skip
+        return sorted(found, key=lambda entry: entry[0])
+
+    def _turns(self, fields: Fields, form: str) -> dict[str, TurnPolicy]:
+        turns = {}
+        for key, _, policy in fields.get("turns", ()) if "turns" in _FORMS[form] else ():
+            if key.text in self.calendars:
+                turns[key.text] = TurnPolicy(policy)
+            elif key.text in self.broken_calendars:
+                self.findings.failed = True
+            else:
+                hint = did_you_mean(key.text, self.calendars)
+                if key.text in BUSINESS:
+                    hint = "it is a calendar of business days; turns are windows around a day"
+                message = f"there is no turn calendar {key.text}"
+                self.findings.error(key, "unknown-calendar", message, hint)
+        return turns
+
+    def _labels(self, fields: Fields) -> dict[str, str]:
+        labels = {}
+        for key, _, value in fields.get("labels", ()):
+            if key.text in RESERVED_LABELS:
+                self.findings.error(
+                    key, "reserved-label", f"every alert has the label {key.text} by itself",
+                    "choose another name",
+                )  # fmt: skip
+            labels[key.text] = value
+        return labels
+
+    def _warn_of_held_crises(self, rule: Rule, fields: Fields) -> None:
+        levels = [level for level, _ in rule.thresholds] or [rule.level]
+        if Level.CRITICAL not in levels:
+            return
+        for key, node, policy in fields.get("turns", ()):
+            if policy == TurnPolicy.HOLD:
+                self.findings.warn(
+                    node, "critical-holds",
+                    f"{rule.name} can be critical, and says nothing in a {key.text}",
+                    "a turn can be the crisis: annotate, or hold in a rule without critical",
+                )  # fmt: skip
+
+    def _definition(self, parts: Mapping[str, Any], turns: Mapping[str, TurnPolicy]) -> str:
+        """Return the hash of what a rule measures, whatever way it is written."""
+        said: list[str] = []
+        for key in ("value", "when", "clear_when"):
+            expression = parts.get(key)
+            if isinstance(expression, Expression):
+                said.append(f"{key} {self.compiler.canonical(expression)}")
+        if "pattern" in parts:
+            said.append(f"matches {parts['text_source']} {parts['pattern']}")
+        held = sorted(name for name, policy in turns.items() if policy is TurnPolicy.HOLD)
+        said += [f"hold {self.calendars[name]}" for name in held]
+        return _hash(said)
+
+
+def _ladder_hash(parts: Mapping[str, Any]) -> str:
+    """Return the hash of a rule's thresholds and of what leads in and out of them."""
+    rungs: Ladder = parts.get("thresholds", ())
+    said = [f"{level.word} {quantity.value}" for level, quantity in rungs]
+    for level, distance in sorted(parts.get("clear", {}).items()):
+        if distance.value:
+            said.append(f"clear {level.word} {distance.value}")
+    for level, span in sorted(parts.get("hold", {}).items()):
+        said.append(f"for {level.word} {span if span.days is None else span.days}")
+    rising = parts.get("rising")
+    said.append(f"rising {rising}" if rising is not None else f"level {parts['level'].word}")
+    return _hash(said)
+
+
+def _hash(said: list[str]) -> str:
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def _text_of(node: Node) -> str:
+    return node.text if isinstance(node, Scalar) else ""

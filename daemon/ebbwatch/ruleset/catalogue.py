@@ -1,0 +1,237 @@
+"""The catalogue: from what was read of ``series`` and ``calendars`` to values."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Context, Decimal
+from typing import Any
+
+from ebbwatch.expr import fitted
+from ebbwatch.model.calendars import (
+    FEDERAL_RESERVE,
+    SIFMA,
+    BusinessCalendar,
+    TurnCalendar,
+    business_calendar,
+)
+from ebbwatch.model.durations import Duration
+from ebbwatch.model.periods import FREQUENCIES
+from ebbwatch.model.series import Released, Series, SourceRef
+from ebbwatch.model.text import Text
+from ebbwatch.model.units import UNITS, Quantity, Unit
+from ebbwatch.ruleset.findings import Findings
+from ebbwatch.ruleset.kinds import Fields
+from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, scalars
+from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
+from ebbwatch.ruleset.words import did_you_mean
+
+#: Says why a source cannot be asked for something, or None; by name of the source.
+Faults = MappingType[str, Callable[[Any], str | None]]
+
+BUSINESS = (FEDERAL_RESERVE, SIFMA)
+_TURN_KEYS = ("anchor", "of", "before", "after", "dates")
+_BUSINESS_KEYS = ("closed", "opened", "moved")
+
+#: Enough digits for any quantity a person writes; a Decimal holds them exactly.
+_EXACT = Context(prec=100)
+
+
+def series_of(name: str, fields: Fields, faults: Faults, findings: Findings) -> Series | None:
+    """Return one entry of the catalogue, or None with its problems added."""
+    source = _source(fields, "source", faults, findings)
+    fallback = _source(fields, "fallback", faults, findings)
+    unit = UNITS.get(fields.get("unit", ""))
+    if source is None or unit is None or "every" not in fields.values:
+        return None
+    stale_after: Duration | None = fields.get("stale_after")
+    return Series(
+        name=name,
+        source=source,
+        unit=unit,
+        every=FREQUENCIES[fields.values["every"]],
+        fallback=fallback,
+        released=_released(fields.get("released")),
+        plausible=_plausible(fields, unit, findings),
+        scale_check=fields.get("scale_check") == "level",
+        stale_after=_timedelta(stale_after) if stale_after is not None else None,
+        history_from=fields.get("history_from"),
+        before=_before(fields, unit, findings),
+        title=fields.get("title", Text()),
+    )
+
+
+def _timedelta(duration: Duration) -> timedelta:
+    assert duration.days is not None
+    return timedelta(seconds=float(duration.days * 86_400))
+
+
+def _released(fields: Fields | None) -> Released | None:
+    if fields is None or len(fields.values) < len(("after", "at", "zone", "calendar")):
+        return None
+    count, business = fields.values["after"]
+    return Released(
+        count, business, fields.values["at"], fields.values["zone"], fields.values["calendar"]
+    )
+
+
+def _source(fields: Fields, key: str, faults: Faults, findings: Findings) -> SourceRef | None:
+    entries = fields.get(key)
+    if entries is None:
+        return None
+    if len(entries) > 1:
+        hint = "a second one is given as fallback" if key == "source" else "keep one"
+        findings.error(entries[1][0], "wrong-value", f"expected one source in {key}", hint)
+        return None
+    name, node, argument = entries[0]
+    check = faults.get(name.text)
+    if check is None:
+        hint = did_you_mean(name.text, faults)
+        findings.error(name, "unknown-source", f"there is no source '{name.text}'", hint)
+        return None
+    if not _clean(node, findings):
+        return None
+    if not isinstance(argument, str | dict):
+        findings.error(node, "source-argument", f"expected a text or a map for {name.text}")
+        return None
+    if (fault := check(argument)) is not None:
+        message, _, hint = fault.partition("; did you mean ")
+        hint = f"did you mean {hint}" if hint else ""
+        findings.error(node, "source-argument", f"{name.text}: {message}", hint)
+        return None
+    return SourceRef(name.text, _placed(name.text, argument, node))
+
+
+def _clean(node: Node, findings: Findings) -> bool:
+    """Return whether no address below a node holds a secret."""
+    clean = True
+    for scalar in scalars(node):
+        if "://" in scalar.text and (what := secret_in_address(scalar.text)) is not None:
+            findings.secret(scalar, f"the address holds {what}", USE_SECRET)
+            clean = False
+    return clean
+
+
+def _placed(source: str, argument: str | dict[str, Any], node: Node) -> str | dict[str, Any]:
+    """Return an argument whose path, if it is a relative one, starts from where files are."""
+    if source != "csv" or not isinstance(argument, dict) or "path" not in argument:
+        return argument
+    folder = posixpath.dirname(node.source.file)
+    return {**argument, "path": posixpath.normpath(posixpath.join(folder, argument["path"]))}
+
+
+def _plausible(fields: Fields, unit: Unit, findings: Findings) -> tuple[Decimal, Decimal] | None:
+    if "plausible" not in fields.values:
+        return None
+    node = fields.nodes["plausible"]
+    read: list[tuple[Node, Quantity]] = fields.values["plausible"]
+    if isinstance(node, Sequence) and len(node.items) != 2:
+        findings.error(
+            node, "wrong-value", f"expected two values in plausible, found {len(node.items)}",
+            "write the lowest and the highest: [-1 %, 20 %]",
+        )  # fmt: skip
+        return None
+    values = [in_base(place, quantity, unit, findings) for place, quantity in read]
+    if len(values) != 2 or values[0] is None or values[1] is None:
+        return None
+    if values[0] >= values[1]:
+        findings.error(
+            node, "wrong-value", "the lowest value that can be true is not below the highest",
+            "write [lowest, highest]",
+        )  # fmt: skip
+        return None
+    return values[0], values[1]
+
+
+def _before(fields: Fields, unit: Unit, findings: Findings) -> Decimal | None:
+    if "before" not in fields.values:
+        return None
+    return in_base(fields.nodes["before"], fields.values["before"], unit, findings)
+
+
+def in_base(node: Node, quantity: Quantity, unit: Unit, findings: Findings) -> Decimal | None:
+    """Return a quantity in base units, if it measures what the unit does."""
+    found = fitted(quantity, unit.dimension)
+    if isinstance(found, tuple):
+        message, hint = found
+        findings.error(node, "units", f"the unit is {unit.name}: {message}", hint)
+        return None
+    return _EXACT.divide(Decimal(found.value.numerator), Decimal(found.value.denominator))
+
+
+@dataclass(slots=True, eq=False)
+class Changes:
+    """Single days changed in a business calendar, from all files together."""
+
+    closed: list[date] = field(default_factory=list)
+    opened: list[date] = field(default_factory=list)
+    moved: list[tuple[date, date]] = field(default_factory=list)
+
+    def add(self, fields: Fields) -> None:
+        """Take what one file says."""
+        self.closed += [day for _, day in fields.get("closed", ())]
+        self.opened += [day for _, day in fields.get("opened", ())]
+        self.moved += [
+            (date.fromisoformat(key.text), day) for key, _, day in fields.get("moved", ())
+        ]
+
+
+def business_calendars(changes: MappingType[str, Changes]) -> dict[str, BusinessCalendar]:
+    """Return the business calendars with their single days."""
+    return {
+        name: business_calendar(
+            name, tuple(changed.closed), tuple(changed.moved), tuple(changed.opened)
+        )
+        for name, changed in ((name, changes.get(name, Changes())) for name in BUSINESS)
+    }
+
+
+def is_business(name: str, fields: Fields, findings: Findings) -> bool:
+    """Return whether a calendar changes business days; keys of the other sort are problems."""
+    business = name in BUSINESS
+    wrong = _TURN_KEYS if business else _BUSINESS_KEYS
+    for key in wrong:
+        if key in fields:
+            findings.error(
+                fields.keys[key],
+                "misplaced-key",
+                f"{key} has no meaning in the calendar {name}",
+                f"{name} takes {', '.join(_BUSINESS_KEYS)}" if business else
+                f"business calendars are {' and '.join(BUSINESS)}",
+            )  # fmt: skip
+    return business
+
+
+def turn_calendar(name: str, fields: Fields, findings: Findings) -> TurnCalendar | None:
+    """Return a turn calendar, or None with its problems added."""
+    if "anchor" not in fields and "dates" not in fields:
+        findings.error(
+            fields.node, "missing-key", "calendar without anchor",
+            "add anchor: last business day",
+        )  # fmt: skip
+        return None
+    anchors = tuple(_anchors(fields, findings))
+    months = fields.get("of", "all")
+    return TurnCalendar(
+        name,
+        anchors,
+        tuple(range(1, 13)) if months == "all" else tuple(number for _, number in months),
+        fields.get("before", 0),
+        fields.get("after", 0),
+        tuple(day for _, day in fields.get("dates", ())),
+    )
+
+
+def _anchors(fields: Fields, findings: Findings) -> Iterable[str]:
+    value = fields.get("anchor", [])
+    node = fields.nodes.get("anchor")
+    assert node is not None or not value
+    items = [(node, value)] if isinstance(node, Scalar) and value else value
+    for place, anchor in items:
+        if (fault := TurnCalendar("", (anchor,)).fault()) is not None:
+            findings.error(place, "wrong-value", fault)
+        else:
+            yield anchor

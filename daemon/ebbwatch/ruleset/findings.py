@@ -1,0 +1,71 @@
+"""Findings: problems as they are found, and as they are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ebbwatch.model.problem import Problem
+from ebbwatch.ruleset.nodes import Node, Place, Source
+from ebbwatch.ruleset.secrets import masked
+
+#: Code of a secret that is written out.
+LITERAL_SECRET = "literal-secret"  # noqa: S105  no secret, but what is said of one
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    place: Place
+    severity: str
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(eq=False)
+class Findings:
+    """All that is wrong in a set of files; collected, never raised.
+
+    Attributes:
+        failed: Whether any of it is an error.
+    """
+
+    failed: bool = False
+    _found: list[_Finding] = field(default_factory=list)
+
+    def error(self, at: Node | Place, code: str, message: str, hint: str = "") -> None:
+        """Add something that keeps the files from being used."""
+        self.failed = True
+        self._add(at, "error", code, message, hint)
+
+    def warn(self, at: Node | Place, code: str, message: str, hint: str = "") -> None:
+        """Add something that works, but probably not as was meant."""
+        self._add(at, "warning", code, message, hint)
+
+    def secret(self, at: Node | Place, message: str, hint: str) -> None:
+        """Add a secret written out where only its name may stand; it is never shown."""
+        place = at if isinstance(at, Place) else Place(at.source, at.start, at.end)
+        place.source.secrets.append((place.start, place.end))
+        self.error(place, LITERAL_SECRET, message, hint)
+
+    def _add(self, at: Node | Place, severity: str, code: str, message: str, hint: str) -> None:
+        place = at if isinstance(at, Place) else at.place
+        self._found.append(_Finding(place, severity, code, message, hint))
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return them in the order of files and lines, each once."""
+        distinct = dict.fromkeys(
+            Problem(
+                found.place.span,
+                found.severity,
+                found.code,
+                masked(found.message),
+                masked(found.hint),
+                _line(found.place.source, found.place),
+            )
+            for found in self._found
+        )
+        return tuple(sorted(distinct, key=lambda p: (p.span, p.code, p.message)))
+
+
+def _line(source: Source, place: Place) -> str:
+    return source.line(source.line_of(place.start)) if source.text else ""

@@ -1,0 +1,44 @@
+"""Words for people: what was probably meant, and how to list what there is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+#: How many names a hint lists before it breaks off.
+LISTED = 12
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that a misspelt one most probably means, or None."""
+    by_folded = {_folded(name): name for name in known}
+    found = difflib.get_close_matches(_folded(word), by_folded, n=1, cutoff=0.7)
+    return by_folded[found[0]] if found else None
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("-", "_").replace(" ", "_")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint: the known word that is meant, else those that there are."""
+    names = list(known)
+    if (name := closest(word, names)) is not None:
+        return f"did you mean {name}?"
+    if not names:
+        return ""
+    return f"known: {listed(names)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as a list that stays readable however many there are."""
+    all_names = list(names)
+    if len(all_names) <= LISTED:
+        return ", ".join(all_names)
+    return f"{', '.join(all_names[:LISTED])} and {len(all_names) - LISTED} more"
+
+
+def either(names: Iterable[str]) -> str:
+    """Return names as alternatives: ``a, b or c``."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
