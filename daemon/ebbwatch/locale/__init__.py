@@ -1,1 +1,275 @@
+"""Languages: message catalogues, and numbers and dates as readers write them.
 
+The English text is the key of every message, so English needs no catalogue; each other
+language has a directory of ``.po`` files, read whole when the program starts. They are
+compiled in memory: a ``.mo`` beside its ``.po`` is a second truth that nobody reviews.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+import math
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from ebbwatch.model.periods import Every, Rank, day_of, instant
+from ebbwatch.model.text import LANGUAGES
+
+#: Babel's name of each language. English of no country: the British one abbreviates "Sept".
+_LOCALES = {"en": "en", "zh-Hant": "zh_Hant_TW"}
+#: Powers of ten that money is written in, greatest first, and their names.
+_SCALES = {
+    "en": ((12, "tn"), (9, "bn"), (6, "mn")),
+    "zh-Hant": ((12, "兆"), (8, "億"), (4, "萬")),
+}
+#: Significant digits of scaled money: $2.848tn, $50.35bn.
+_MONEY_DIGITS = 4
+#: Fewest and most decimals by unit. Rates are published with two.
+_DECIMALS = {"bp": (0, 1), "%": (2, 2), "pp": (0, 2), "": (0, 2)}
+#: Decimals that may be added to keep two numbers apart.
+_EXTRA_DECIMALS = 6
+_MINUS = "−"
+
+
+def translator(language: str) -> Translator:
+    """Return the translator of a language, its catalogues read and compiled.
+
+    Raises:
+        ValueError: If Ebbwatch does not speak it.
+    """
+    if language not in LANGUAGES:
+        message = f"expected one of the languages {', '.join(LANGUAGES)}, found {language!r}"
+        raise ValueError(message)
+    return Translator(language, _catalogue(language))
+
+
+def _catalogue(language: str) -> gettext.NullTranslations:
+    folder = files(__name__) / "catalogues" / language
+    if not folder.is_dir():
+        return gettext.NullTranslations()
+    whole: gettext.NullTranslations | None = None
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if not path.name.endswith(".po"):
+            continue
+        compiled = io.BytesIO()
+        write_mo(compiled, read_po(io.BytesIO(path.read_bytes()), locale=_LOCALES[language]))
+        compiled.seek(0)
+        part = gettext.GNUTranslations(compiled)
+        if whole is None:
+            whole = part
+        else:
+            whole.add_fallback(part)
+    return whole or gettext.NullTranslations()
+
+
+class Translator:
+    """Words, numbers and dates of one language."""
+
+    def __init__(self, language: str, catalogue: gettext.NullTranslations) -> None:
+        """Speak a language of `model.text.LANGUAGES` with a catalogue."""
+        self._language = language
+        self._catalogue = catalogue
+        self._locale = Locale.parse(_LOCALES[language])
+
+    @property
+    def language(self) -> str:
+        """Return the language it speaks: ``en``, ``zh-Hant``."""
+        return self._language
+
+    def gettext(self, message: str) -> str:
+        """Return a message in this language, or as it is where there is no translation."""
+        return self._catalogue.gettext(message)
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        """Return a message in this language in the form that goes with a number."""
+        return self._catalogue.ngettext(singular, plural, n)
+
+    def number(
+        self, value: float, unit: str, *, short: bool = False, apart_from: float | None = None
+    ) -> str:
+        """Return a number with its unit, for people: ``36 bp``, ``$2.97tn``, ``17 days``.
+
+        Args:
+            value: In `unit`; infinity for a time that never comes.
+            unit: A printed unit (`model.units.PRINTED_FACTORS`), or ``pp`` for a difference
+                of percentages.
+            short: Whether to leave out trailing zeros, as thresholds are written: ``10 %``.
+            apart_from: A number in the same unit that this one must not look equal to
+                unless it is: 9.998 % is under 10 %, and 10.00 % would not say so.
+        """
+        if not math.isfinite(value):
+            return self.gettext("not on this trend") if unit == "d" else "–"
+        text = self._number(value, unit, short=short, extra=0)
+        if apart_from is None or apart_from == value:
+            return text
+        for extra in range(_EXTRA_DECIMALS + 1):
+            text = self._number(value, unit, short=short, extra=extra)
+            if text not in (
+                self._number(apart_from, unit, short=True, extra=extra),
+                self._number(apart_from, unit, short=False, extra=extra),
+            ):
+                break
+        return text
+
+    def difference(self, value: float, unit: str) -> str:
+        """Return the size of a change, without its sign; of percentages in points."""
+        unit = {"%": "pp", "%/d": "pp/d"}.get(unit, unit)
+        return self.number(abs(value), unit)
+
+    def _number(self, value: float, unit: str, *, short: bool, extra: int) -> str:
+        if unit == "1/d":
+            number = self._number(value, "", short=short, extra=extra)
+            return self.gettext("{amount} a day").format(amount=number)
+        if unit.endswith("/d"):
+            amount = self._number(value, unit.removesuffix("/d"), short=short, extra=extra)
+            return self.gettext("{amount} a day").format(amount=amount)
+        exact = Decimal(f"{abs(value):.12g}")
+        scale = ""
+        if unit == "USD":
+            exact, scale, fewest, most = self._scaled(exact, extra)
+        elif unit in ("USD/oz", "USD/BTC"):
+            fewest = 0 if short or exact == exact.to_integral_value() else 2
+            most = 2 + extra
+        elif unit == "d":
+            fewest, most = 0, (0 if exact >= 2 else 1) + extra
+        else:
+            fewest, most = _DECIMALS[unit]
+            fewest, most = (0 if short else fewest), most + extra
+        pattern = "#,##0." + "0" * fewest + "#" * (most - fewest)
+        number = format_decimal(exact, pattern, locale=self._locale)
+        sign = _MINUS if value < 0 and any(c in "123456789" for c in number) else ""
+        return self._with_unit(unit, number, sign=sign, scale=scale, exact=exact)
+
+    def _scaled(self, exact: Decimal, extra: int) -> tuple[Decimal, str, int, int]:
+        """Return money in the greatest scale it fills, the scale, fewest and most decimals."""
+        for power, name in _SCALES[self._language]:
+            unit = Decimal(10) ** power
+            # What rounds up to the next scale is written in it: $1tn, not $1,000bn.
+            if exact / unit >= Decimal("0.99995"):
+                number = exact / unit
+                whole = len(str(int(number)))
+                return number, name, 0, max(0, min(3, _MONEY_DIGITS - whole)) + extra
+        return exact, "", 0, 2 + extra
+
+    def _with_unit(self, unit: str, number: str, *, sign: str, scale: str, exact: Decimal) -> str:
+        match unit:
+            case "bp":
+                text = self.gettext("{number} bp")
+            case "%":
+                text = self.gettext("{number} %")
+            case "pp":
+                text = self.gettext("{number} pp")
+            case "USD" if scale:
+                text = self.gettext("{sign}${number}{scale}")
+            case "USD":
+                text = self.gettext("{sign}${number}")
+            case "USD/oz":
+                text = self.gettext("{sign}${number}/oz")
+            case "USD/BTC":
+                text = self.gettext("{sign}${number}/BTC")
+            case "d":
+                text = self.ngettext("{number} day", "{number} days", 1 if exact == 1 else 2)
+            case _:
+                text = "{number}"
+        if "{sign}" not in text:
+            number = sign + number
+        return text.format(number=number, sign=sign, scale=scale)
+
+    def count(self, n: int) -> str:
+        """Return a whole number, grouped."""
+        return str(format_decimal(n, "#,##0", locale=self._locale))
+
+    def plain_day(self, day: date) -> str:
+        """Return a date without its weekday: ``30 Sep 2019``."""
+        return self._date(day, self.gettext("d MMM y"))
+
+    def day(self, day: date) -> str:
+        """Return a date with its weekday: ``Fri 31 Oct 2025``."""
+        return self._date(day, self.gettext("EEE d MMM y"))
+
+    def month_day(self, day: date) -> str:
+        """Return a date without its year: ``31 Oct``."""
+        return self._date(day, self.gettext("d MMM"))
+
+    def _date(self, day: date, pattern: str) -> str:
+        return str(format_date(day, pattern, locale=self._locale))
+
+    def clock(self, at: datetime, zone: str, *, year: bool = False) -> str:
+        """Return an instant on the clocks of a zone: ``Tue 4 Nov, 09:00 New York``.
+
+        Args:
+            at: Aware.
+            zone: IANA name.
+            year: Whether to name the year, for instants long ago.
+        """
+        local = at.astimezone(ZoneInfo(zone))
+        pattern = self.gettext("EEE d MMM y") if year else self.gettext("EEE d MMM")
+        return self.gettext("{day}, {time} {place}").format(
+            day=self._date(local.date(), pattern),
+            time=local.strftime("%H:%M"),
+            place=self._place(zone),
+        )
+
+    def _place(self, zone: str) -> str:
+        places = {
+            "America/New_York": self.gettext("New York"),
+            "Asia/Taipei": self.gettext("Taipei"),
+            "Europe/London": self.gettext("London"),
+        }
+        return places.get(zone) or zone.rpartition("/")[2].replace("_", " ")
+
+    def duration(self, length: timedelta) -> str:
+        """Return a length of time in its greatest fitting unit: ``3 days``, ``5 hours``."""
+        minutes = round(length / timedelta(minutes=1))
+        if minutes < 120:
+            return self.ngettext("{n} minute", "{n} minutes", minutes).format(n=minutes)
+        if minutes < 48 * 60:
+            hours = round(minutes / 60)
+            return self.ngettext("{n} hour", "{n} hours", hours).format(n=hours)
+        days = round(minutes / 1440)
+        return self.ngettext("{n} day", "{n} days", days).format(n=self.count(days))
+
+    def period(self, text: str, every: Every | None, *, short: bool = False) -> str:
+        """Return a period as readers name it: ``week to Wed 22 Oct 2025``, ``Q2 2025``.
+
+        Args:
+            text: As its publisher writes it: a date, or an instant for hours and minutes.
+            every: Its frequency; None for a date or an instant by itself.
+            short: Whether to leave out the weekday.
+        """
+        if "T" in text:
+            moment = datetime.fromisoformat(text)
+            return self.gettext("{day} {time} UTC").format(
+                day=self.plain_day(moment.date()), time=moment.strftime("%H:%M")
+            )
+        day = date.fromisoformat(text)
+        written = self.plain_day(day) if short else self.day(day)
+        match every.rank if every else Rank.DAILY:
+            case Rank.WEEK:
+                return self.gettext("week to {day}").format(day=written)
+            case Rank.MONTH:
+                return self._date(day, self.gettext("MMM y"))
+            case Rank.QUARTER:
+                quarter = (day.month - 1) // 3 + 1
+                return self.gettext("Q{quarter} {year}").format(quarter=quarter, year=day.year)
+            case Rank.YEAR:
+                return self._date(day, self.gettext("y"))
+            case _:
+                return written
+
+    def period_at(self, period: int, every: Every | None, *, short: bool = False) -> str:
+        """Return a period given in minutes since the epoch (`model.periods`) in words."""
+        if every is not None and not every.dated:
+            return self.period(every.text(period), every, short=short)
+        if every is None and period % 1440:
+            return self.period(instant(period * 60_000_000).isoformat(), None, short=short)
+        return self.period(day_of(period).isoformat(), every, short=short)

@@ -1,0 +1,642 @@
+"""What people are told, word by word: golden messages in both languages.
+
+``python -m tests.test_render`` writes the files anew; the difference is then reviewed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ebbwatch.core.history_rank import Unusual
+from ebbwatch.core.render import (
+    Digest,
+    Firing,
+    Health,
+    Late,
+    Quote,
+    Reload,
+    Revised,
+    Told,
+    Trouble,
+    Working,
+    alert_message,
+    digest_message,
+    fingerprint,
+    health_message,
+    measure_text,
+    reload_message,
+    summary_message,
+)
+from ebbwatch.core.render import test_message as probe_message
+from ebbwatch.locale import Translator, translator
+from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
+from ebbwatch.model.message import Button, Message, Reason
+from ebbwatch.model.periods import FREQUENCIES, period_of
+from ebbwatch.model.problem import Problem, Span
+from ebbwatch.model.text import LANGUAGES, Text
+
+GOLDEN = Path(__file__).parent / "golden" / "messages"
+DAILY, WEEKLY = FREQUENCIES["business day"], FREQUENCIES["week ending Wednesday"]
+QUARTER, MINUTES = FREQUENCIES["quarter"], FREQUENCIES["15 min"]
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def text(en: str, zh: str) -> Text:
+    return Text((("en", en), ("zh-Hant", zh)))
+
+
+def ny(year: int, month: int, day: int, hour: int = 9, minute: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=NEW_YORK).astimezone(UTC)
+
+
+TITLES = {
+    "sofr": text("Secured Overnight Financing Rate", "擔保隔夜融資利率"),
+    "effr": text("Effective federal funds rate", "有效聯邦資金利率"),
+    "reserves": text("Bank reserves", "銀行準備金"),
+    "gdp": text("Nominal GDP", "名目 GDP"),
+    "target_upper": text("Top of the target range", "目標區間上限"),
+}
+BOTH = [translator(language) for language in LANGUAGES]
+
+
+def rate(series: str, period: str, value: float, at: datetime, source: str = "nyfed") -> Input:
+    return Input(
+        series=series, period=period, value=value, unit="%", known_at=at, assumed=False,
+        source=source,
+    )  # fmt: skip
+
+
+FIRED = Transition(
+    at=ny(2025, 11, 3),
+    rule="funding-spread",
+    change=Change.FIRED,
+    level=Level.WARNING,
+    before=Level.NONE,
+    value=36.0,
+    unit="bp",
+    threshold=20.0,
+    period="2025-10-31",
+    episode="e1",
+    cause=Cause.NEW_PERIOD,
+    inputs=(
+        rate("sofr", "2025-10-31", 4.22, ny(2025, 11, 3, 8)),
+        rate("effr", "2025-10-31", 3.86, ny(2025, 11, 3)),
+    ),
+    previous=17.0,
+    extreme=36.0,
+    entered_at=ny(2025, 11, 3),
+    entry=36.0,
+    turns=("month-end",),
+)
+WARNED = Told(
+    transition=FIRED,
+    title=text("Repo trades above fed funds", "SOFR 高於有效聯邦資金利率"),
+    note=text(
+        "Cash lent against Treasuries costs more than unsecured cash: reserves are tight.",
+        "拿公債抵押借錢，反而比無擔保拆借還貴：準備金吃緊。",
+    ),
+    labels={"theme": "funding"},
+    measure=measure_text("sofr - effr", TITLES, BOTH),
+    every=DAILY,
+    titles=TITLES,
+    everies={"sofr": DAILY, "effr": DAILY},
+    unusual=Unusual(
+        rising=True,
+        since=period_of(date(2019, 9, 30)),
+        first=period_of(date(2018, 4, 2)),
+        years=5,
+        count=1250,
+        rank=1,
+        share=1.0,
+    ),
+    next_due=ny(2025, 11, 4),
+    turn_days={"month-end": date(2025, 10, 31)},
+)
+
+
+def moved(told: Told = WARNED, /, **changes: object) -> Told:
+    """Return a telling with fields of itself or of its transition changed."""
+    own = {key: value for key, value in changes.items() if key in Told.__dataclass_fields__}
+    rest = {key: value for key, value in changes.items() if key not in own}
+    return replace(told, **own, transition=replace(told.transition, **rest))
+
+
+CRITICAL_2019 = moved(
+    at=ny(2019, 9, 18),
+    change=Change.ESCALATED,
+    level=Level.CRITICAL,
+    before=Level.WATCH,
+    value=295.0,
+    threshold=50.0,
+    period="2019-09-17",
+    previous=18.0,
+    entered_at=ny(2019, 9, 17),
+    entry=18.0,
+    extreme=295.0,
+    inputs=(
+        rate("sofr", "2019-09-17", 5.25, ny(2019, 9, 18, 8)),
+        rate("effr", "2019-09-17", 2.30, ny(2019, 9, 18)),
+    ),
+    turns=("tax-date", "coupon-settlement"),
+    turn_days={"tax-date": date(2019, 9, 16), "coupon-settlement": date(2019, 9, 16)},
+    unusual=Unusual(
+        rising=True, since=None, first=period_of(date(2018, 4, 2)), years=1, count=250, rank=1,
+        share=1.0,
+    ),
+    next_due=ny(2019, 9, 19),
+)  # fmt: skip
+EASED = moved(
+    at=ny(2025, 11, 5),
+    change=Change.EASED,
+    level=Level.WATCH,
+    before=Level.WARNING,
+    value=13.0,
+    threshold=15.0,
+    period="2025-11-04",
+    previous=26.0,
+    entered_at=ny(2025, 10, 28),
+    entry=15.0,
+    entry_period="2025-10-27",
+    extreme_period="2025-10-31",
+    inputs=(
+        rate("sofr", "2025-11-04", 4.00, ny(2025, 11, 5, 8)),
+        rate("effr", "2025-11-04", 3.87, ny(2025, 11, 5)),
+    ),
+    next_due=ny(2025, 11, 6),
+    turn_days={"month-end": date(2025, 10, 31)},
+)
+RESOLVED = moved(
+    EASED,
+    at=ny(2025, 11, 6),
+    change=Change.RESOLVED,
+    level=Level.WATCH,
+    before=Level.WATCH,
+    value=4.0,
+    threshold=5.0,
+    period="2025-11-05",
+    previous=13.0,
+    turns=(),
+    inputs=(
+        rate("sofr", "2025-11-05", 3.91, ny(2025, 11, 6, 8)),
+        rate("effr", "2025-11-05", 3.87, ny(2025, 11, 6)),
+    ),
+    next_due=ny(2025, 11, 7),
+)
+RATIO = Told(
+    transition=Transition(
+        at=ny(2025, 10, 30, 16, 30),
+        rule="reserves-to-gdp",
+        change=Change.FIRED,
+        level=Level.WARNING,
+        before=Level.NONE,
+        value=9.9983,
+        unit="%",
+        threshold=10.0,
+        period="2025-10-29",
+        episode="e2",
+        cause=Cause.NEW_PERIOD,
+        inputs=(
+            Input(
+                series="reserves", period="2025-10-29", value=2.848e12, unit="USD",
+                known_at=ny(2025, 10, 30, 16, 30), assumed=False, source="fred",
+            ),
+            Input(
+                series="gdp", period="2025-04-01", value=30.4857e12, unit="USD",
+                known_at=ny(2025, 9, 25, 8, 30), assumed=False, source="bea",
+            ),
+        ),
+        previous=10.12,
+    ),
+    title=text("Bank reserves as a share of GDP", "銀行準備金占 GDP 比重"),
+    measure=measure_text("reserves / gdp", TITLES, BOTH),
+    rising=False,
+    every=WEEKLY,
+    titles=TITLES,
+    everies={"reserves": WEEKLY, "gdp": QUARTER},
+    unusual=Unusual(
+        rising=False, since=period_of(date(2020, 3, 4)), first=period_of(date(2002, 12, 18)),
+        years=5, count=260, rank=3, share=0.988,
+    ),
+    next_due=ny(2025, 11, 6, 16, 30),
+    fallbacks={"reserves": "h41"},
+    late=(
+        Late(
+            series="gdp", held="2025-04-01", missing="2025-07-01", every=QUARTER,
+            since=ny(2025, 10, 30, 8, 30),
+        ),
+    ),
+)  # fmt: skip
+SPIKE = Told(
+    transition=replace(
+        FIRED,
+        at=ny(2019, 9, 17, 8),
+        rule="repo-spike",
+        level=Level.CRITICAL,
+        value=None,
+        unit=None,
+        threshold=None,
+        previous=None,
+        extreme=None,
+        entry=None,
+        period="2019-09-16",
+        entered_at=ny(2019, 9, 17, 8),
+        turns=("tax-date",),
+        inputs=(
+            rate("sofr", "2019-09-16", 2.43, ny(2019, 9, 17, 8)),
+            rate("target_upper", "2019-09-16", 2.25, ny(2019, 9, 17, 9)),
+        ),
+    ),
+    title=text("Repo jumps overnight", "回購利率一夜飆升"),
+    every=DAILY,
+    titles=TITLES,
+    everies={"sofr": DAILY, "target_upper": DAILY},
+    working=(
+        Working(
+            measure=measure_text("sofr - target_upper", TITLES, BOTH), value=18.0,
+            comparison=">", bound=15.0, unit="bp", holds=True,
+        ),
+        Working(
+            measure=measure_text("change(sofr, 1 release)", TITLES, BOTH), value=23.0,
+            comparison=">", bound=15.0, unit="bp", holds=True,
+        ),
+    ),
+    next_due=ny(2019, 9, 18, 8),
+)  # fmt: skip
+STATEMENT = Told(
+    transition=replace(
+        SPIKE.transition,
+        at=ny(2025, 10, 29, 14, 1),
+        rule="qt-ends",
+        level=Level.WARNING,
+        period="2025-10-29",
+        cause=Cause.TEXT,
+        inputs=(),
+        turns=(),
+        entered_at=ny(2025, 10, 29, 14, 1),
+    ),
+    title=text("The Fed announces the end of runoff", "聯準會宣布停止縮表"),
+    note=text("Reserves stop falling by design.", "準備金不再因縮表而減少。"),
+    link="https://example.org/press",
+    quote=Quote(
+        title="Federal Reserve issues FOMC statement",
+        passage="The Committee decided to conclude the reduction of its aggregate securities "
+        "holdings on December 1.",
+        published_at=ny(2025, 10, 29, 14),
+        address="https://example.org/statement",
+    ),
+)
+RUNWAY = moved(
+    RATIO,
+    rule="reserves-runway",
+    title=text("Time until reserves reach 9 % of GDP", "準備金幾天後跌到 GDP 的 9 %"),
+    measure=Text(),
+    change=Change.RESOLVED,
+    level=Level.WATCH,
+    before=Level.WATCH,
+    value=float("inf"),
+    unit="d",
+    threshold=210.0,
+    previous=167.0,
+    entry=172.4,
+    extreme=17.0,
+    entered_at=ny(2025, 8, 21, 16, 30),
+    unusual=None,
+    late=(),
+    fallbacks={},
+)
+FIRING = (
+    Firing(
+        name="funding-spread",
+        level=Level.WARNING,
+        since=ny(2025, 11, 3),
+        title=WARNED.title,
+        measure=WARNED.measure,
+        value=36.0,
+        unit="bp",
+        period="2025-10-31",
+        every=DAILY,
+    ),
+    Firing(
+        name="reserves-level",
+        level=Level.WATCH,
+        since=ny(2024, 4, 25, 16, 30),
+        title=text("Bank reserves against the ample range", "銀行準備金水位（充裕區間）"),
+        value=2.848e12,
+        unit="USD",
+        period="2025-10-29",
+        every=WEEKLY,
+        frozen=True,
+    ),
+    Firing(
+        name="repo-spike",
+        level=Level.CRITICAL,
+        since=ny(2025, 11, 3),
+        title=SPIKE.title,
+    ),
+)
+
+
+def alert(*told: Told, reason: Reason = Reason.FIRST):
+    return lambda t: alert_message(told, reason=reason, t=t, group="desk/name=funding-spread")
+
+
+def health(**fields: object):
+    return lambda t: health_message(Health(**fields), t=t)
+
+
+MESSAGES = {
+    "fired": alert(WARNED),
+    "escalated": alert(CRITICAL_2019, reason=Reason.ESCALATED),
+    "eased": alert(EASED, reason=Reason.EASED),
+    "resolved": alert(RESOLVED, reason=Reason.RESOLVED),
+    "fired-below": alert(RATIO),
+    "never": alert(RUNWAY, reason=Reason.RESOLVED),
+    "reminder": alert(
+        moved(
+            at=ny(2025, 11, 10), period="2025-11-07", value=22.0, previous=20.5, unusual=None,
+            turns=(), inputs=(),
+        ),
+        reason=Reason.REMINDER,
+    ),
+    "revision": alert(
+        moved(
+            RESOLVED,
+            cause=Cause.REVISION,
+            period="2025-10-31",
+            previous=17.0,
+            revised=(
+                Revised(
+                    series="sofr", period="2025-10-31", every=DAILY, old=4.22, new=3.90, unit="%"
+                ),
+            ),
+            told_value=36.0,
+        ),
+        reason=Reason.CORRECTION,
+    ),
+    "rule-changed": alert(
+        moved(at=ny(2025, 11, 5, 12), change=Change.WITHDRAWN, cause=Cause.RULE_CHANGED), reason=Reason.RESOLVED
+    ),
+    "history-added": alert(moved(cause=Cause.HISTORY_ADDED, unusual=None, flapping=True)),
+    "caught-up": alert(
+        moved(
+            period="2025-10-28", level=Level.WATCH, value=19.0, threshold=10.0, previous=15.0,
+            at=ny(2025, 11, 3),
+        ),
+        moved(change=Change.ESCALATED, before=Level.WATCH),
+    ),
+    "group": alert(WARNED, RATIO, moved(SPIKE, cause=Cause.REVISION), RESOLVED_OTHER := moved(
+        RESOLVED, rule="sofr-above-range",
+        title=text("SOFR above the target range", "SOFR 突破聯準會目標區間上限"),
+    )),
+    "group-resolved": alert(
+        RESOLVED, RESOLVED_OTHER, reason=Reason.RESOLVED
+    ),
+    "count": alert(
+        moved(
+            rule="stress-lamps", title=text("Several warning lamps at once", "多盞警示燈同時亮起"),
+            measure=Text(), value=4.0, unit="", threshold=3.0, previous=4.0, at_least=True,
+            unusual=None, inputs=(), turns=(), note=Text(),
+        )
+    ),
+    "condition": alert(SPIKE),
+    "condition-over": alert(
+        moved(
+            SPIKE, change=Change.RESOLVED, before=Level.CRITICAL, at=ny(2019, 9, 20, 8),
+            period="2019-09-19", turns=(), inputs=(),
+            working=(
+                replace(SPIKE.working[0], value=-5.0, holds=False),
+                replace(SPIKE.working[1], value=None, holds=None),
+            ),
+        ),
+        reason=Reason.RESOLVED,
+    ),
+    "text": alert(STATEMENT),
+    "price": alert(
+        moved(
+            rule="gold-price", title=text("Gold price", "金價"), measure=Text(), value=4012.3,
+            unit="USD/oz", threshold=4000.0, previous=3990.0, every=MINUTES,
+            period="2025-10-08T11:45:00Z", inputs=(), turns=(), note=Text(),
+            unusual=Unusual(
+                rising=True, since=None, first=period_of(date(2020, 3, 2)), years=5, count=9999,
+                rank=1, share=1.0,
+            ),
+        )
+    ),
+    "summary": lambda t: summary_message(FIRING, rules=26, t=t),
+    "summary-quiet": lambda t: summary_message((), rules=1, t=t),
+    "digest": lambda t: digest_message(
+        Digest(
+            at=ny(2025, 11, 6, 8, 45), rules=26, firing=FIRING[:2], moves=(EASED, RATIO),
+            late=RATIO.late,
+        ),
+        t=t,
+    ),
+    "digest-quiet": lambda t: digest_message(Digest(at=ny(2025, 11, 6, 8, 45), rules=26), t=t),
+    "reload": lambda t: reload_message(
+        Reload(
+            at=ny(2025, 11, 6, 10), added=("gold-price", "gold-year"),
+            changed=("funding-spread",), removed=("repo-tail",), firing=FIRING[:1],
+        ),
+        t=t,
+    ),
+    "reload-nothing": lambda t: reload_message(Reload(at=ny(2025, 11, 6, 10)), t=t),
+    "test": lambda t: probe_message("desk", t=t),
+    "health-source-failing": health(
+        kind=Trouble.SOURCE_FAILING, name="nyfed", since=ny(2025, 11, 4, 9, 5),
+        reason="expected an answer within 20 s, found none", affected=("sofr", "effr"),
+    ),
+    "health-source-refused": health(
+        kind=Trouble.SOURCE_REFUSED, name="fred", since=ny(2025, 11, 4, 9, 5),
+        reason="expected status 200, found 429: quota used up",
+    ),
+    "health-source-changed": health(
+        kind=Trouble.SOURCE_CHANGED, name="h41", since=ny(2025, 11, 6, 16, 31),
+        reason="expected series RESPPMA_N.WW, found none of that name", affected=("reserves",),
+    ),
+    "health-source-recovered": health(
+        kind=Trouble.SOURCE_RECOVERED, name="nyfed", lasted=timedelta(hours=3, minutes=2)
+    ),
+    "health-series-late": health(
+        kind=Trouble.SERIES_LATE, name="gdp", since=ny(2025, 10, 30, 8, 30), every=QUARTER,
+        held="2025-04-01", period="2025-07-01",
+    ),
+    "health-series-stale": health(
+        kind=Trouble.SERIES_STALE, name="sofr", since=ny(2025, 11, 4, 8), every=DAILY,
+        held="2025-10-31", period="2025-11-03", affected=("funding-spread", "repo-spike"),
+    ),
+    "health-series-current": health(
+        kind=Trouble.SERIES_CURRENT, name="gdp", lasted=timedelta(days=54), every=QUARTER,
+        held="2025-07-01",
+    ),
+    "health-quarantined": health(
+        kind=Trouble.QUARANTINED, name="reserves", period="2025-11-05", every=WEEKLY,
+        value=2.848e9, unit="USD",
+        reason="1000 times smaller than the last: the scale may have changed",
+    ),
+    "health-scale-changed": health(
+        kind=Trouble.SCALE_CHANGED, name="treasury_account",
+        reason="fred now declares USD millions, before USD billions",
+    ),
+    "health-receiver-broken": health(
+        kind=Trouble.RECEIVER_BROKEN, name="desk", since=ny(2025, 11, 4, 9, 5), count=2,
+        reason="the chat is gone: the bot was removed from it",
+    ),
+    "health-receiver-recovered": health(
+        kind=Trouble.RECEIVER_RECOVERED, name="desk", lasted=timedelta(minutes=50)
+    ),
+    "health-outbox-stuck": health(
+        kind=Trouble.OUTBOX_STUCK, since=ny(2025, 11, 4, 9, 5), count=12
+    ),
+    "health-reload-invalid": health(
+        kind=Trouble.RELOAD_INVALID, since=ny(2025, 11, 6, 10),
+        problems=(
+            Problem(
+                span=Span("rules/funding.yaml", 12, 9), severity="error", code="unknown-series",
+                message="no series is called 'sofrr'", hint="did you mean 'sofr'?",
+            ),
+            Problem(
+                span=Span("rules/assets.yaml", 3, 5), severity="error", code="unknown-key",
+                message="a rule has no key 'abov'",
+            ),
+        ),
+    ),
+    "health-rule-broken": health(
+        kind=Trouble.RULE_BROKEN, name="gold-year", since=ny(2025, 11, 6, 10),
+        reason="unknown for three readings: division by zero",
+    ),
+    "health-rule-recovered": health(kind=Trouble.RULE_RECOVERED, name="gold-year"),
+}  # fmt: skip
+
+
+def as_text(message: Message) -> str:
+    """Return everything a reader sees of a message."""
+    parts = [message.headline, *message.lines]
+    parts += [message.note] if message.note else []
+    parts += message.footer
+    parts += [f"<{message.link}>"] if message.link else []
+    if message.buttons:
+        parts.append(" ".join(f"[{button.label}]" for button in message.buttons))
+    return "\n".join(parts) + "\n"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_reads_as_reviewed(name: str, language: str) -> None:
+    """Every kind of message says what its golden file says."""
+    golden = GOLDEN / f"{name}.{language}.txt"
+    assert as_text(MESSAGES[name](translator(language))) == golden.read_text("utf-8")
+
+
+def test_no_golden_file_is_left_over() -> None:
+    """Every golden file belongs to a message."""
+    wanted = {f"{name}.{language}.txt" for name in MESSAGES for language in LANGUAGES}
+    assert {path.name for path in GOLDEN.iterdir()} == wanted
+
+
+class Strict(Translator):
+    """A translator that knows of no fallback."""
+
+    def gettext(self, message: str) -> str:
+        translated = super().gettext(message)
+        assert translated != message or message in ("{number} %", "{day} {time} UTC"), message
+        return translated
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_nothing_stays_english_in_another_language(name: str) -> None:
+    """Whatever a message says was looked up in the catalogue and found there."""
+    strict = translator("zh-Hant")
+    strict.__class__ = Strict
+    MESSAGES[name](strict)
+
+
+def test_the_message_of_a_fired_alert_is_whole() -> None:
+    """All fields of a message, the programs' part included, follow from the context."""
+    message = alert_message([WARNED], reason=Reason.FIRST, t=translator("en"), group="g")
+    assert message == Message(
+        headline="🟠 WARNING · Repo trades above fed funds",
+        lines=(
+            "SOFR − EFFR 36 bp for Fri 31 Oct 2025, up 19 bp on the day; threshold 20 bp",
+            "Highest since 30 Sep 2019; above every day of the last 5 years",
+        ),
+        language="en",
+        level=Level.WARNING,
+        reason=Reason.FIRST,
+        note="Cash lent against Treasuries costs more than unsecured cash: reserves are tight.",
+        footer=(
+            "Month end (31 Oct). SOFR 4.22 %, EFFR 3.86 %. Next figure Tue 4 Nov, 09:00 New York",
+        ),
+        buttons=(
+            Button("Ack", "ack", "funding-spread"),
+            Button("Snooze", "snooze", "funding-spread"),
+            Button("Chart", "chart", "funding-spread"),
+            Button("Why", "why", "funding-spread"),
+        ),
+        alerts=(
+            {
+                "rule": "funding-spread",
+                "status": "firing",
+                "labels": {"theme": "funding", "name": "funding-spread", "level": "warning"},
+                "annotations": {
+                    "summary": "Repo trades above fed funds",
+                    "description": "SOFR − EFFR 36 bp for Fri 31 Oct 2025, up 19 bp on the day; "
+                    "threshold 20 bp",
+                    "note": "Cash lent against Treasuries costs more than unsecured cash: "
+                    "reserves are tight.",
+                },
+                "starts_at": "2025-11-03T14:00:00+00:00",
+                "ends_at": None,
+                "fingerprint": fingerprint("funding-spread"),
+                "value": 36.0,
+                "unit": "bp",
+                "threshold": 20.0,
+                "period": "2025-10-31",
+            },
+        ),
+        group="g",
+    )
+
+
+def test_a_resolved_alert_tells_programs_when_it_ended() -> None:
+    """The payload of an alert that is over has its end, and the level it left."""
+    (payload,) = alert_message([RESOLVED], reason=Reason.RESOLVED, t=translator("en")).alerts
+    assert (payload["status"], payload["ends_at"], payload["labels"]["level"]) == (
+        "resolved", "2025-11-06T14:00:00+00:00", "watch",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expression", "english", "chinese"),
+    [
+        ("sofr - effr", "SOFR − EFFR", "SOFR − EFFR"),
+        ("reserves / gdp", "Bank reserves / GDP", "銀行準備金 / GDP"),
+        (
+            "sofr_p99 - target_upper",
+            "SOFR P99 − Top of the target range",
+            "SOFR P99 − 目標區間上限",
+        ),
+        ("avg(sofr - effr, 13 w)", "avg(SOFR − EFFR, 13 w)", "avg(SOFR − EFFR, 13 w)"),
+        ("count(" + "sofr > 1 %, " * 9 + "sofr > 2 %)", "", ""),
+    ],
+)
+def test_an_expression_is_written_as_readers_write_it(
+    expression: str, english: str, chinese: str
+) -> None:
+    """Series go by their letters or titles; what is too long is left to the rule's title."""
+    text = measure_text(expression, TITLES, BOTH)
+    assert (text.in_language("en"), text.in_language("zh-Hant")) == (english, chinese)
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    for path in GOLDEN.iterdir():
+        path.unlink()
+    for name, make in MESSAGES.items():
+        for language in LANGUAGES:
+            written = as_text(make(translator(language)))
+            (GOLDEN / f"{name}.{language}.txt").write_text(written, "utf-8")
