@@ -51,6 +51,8 @@ Ladder = tuple[tuple[Level, Quantity], ...]
 def form_of(fields: Fields, findings: Findings) -> str | None:
     """Return the key that makes a rule what it is, or None with its problems added."""
     forms = [form for form in _FORMS if form in fields]
+    if not forms and fields.meant & _FORMS.keys():
+        return None  # the misspelt key is told
     if not forms:
         hint = "add above: {warning: 20 bp}" if "value" in fields else (
             "add matches: and a regular expression" if "text" in fields else

@@ -44,8 +44,12 @@ class Findings:
     def secret(self, at: Node | Place, message: str, hint: str) -> None:
         """Add a secret written out where only its name may stand; it is never shown."""
         place = at if isinstance(at, Place) else Place(at.source, at.start, at.end)
-        place.source.secrets.append((place.start, place.end))
-        self.error(place, LITERAL_SECRET, message, hint)
+        known = place.source.secrets
+        told = any(start < place.end and place.start < end for start, end in known)
+        known.append((place.start, place.end))
+        self.failed = True
+        if not told:
+            self.error(place, LITERAL_SECRET, message, hint)
 
     def _add(self, at: Node | Place, severity: str, code: str, message: str, hint: str) -> None:
         place = at if isinstance(at, Place) else at.place

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ebbwatch.ruleset.findings import LITERAL_SECRET, Findings
-from ebbwatch.ruleset.nodes import Mapping, Node, Scalar, Sequence, described
+from ebbwatch.ruleset.nodes import Mapping, Node, Scalar, Sequence, described, quoted
 from ebbwatch.ruleset.words import closest, listed
 
 Schema = dict[str, Any]
@@ -331,12 +331,14 @@ class Fields:
         values: By key; a key that does not stand or could not be read is absent.
         nodes: The value nodes, by key, readable or not.
         keys: The key nodes.
+        meant: Keys that a misspelt one was probably meant to be.
     """
 
     node: Mapping
     values: dict[str, Any] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     keys: dict[str, Scalar] = field(default_factory=dict)
+    meant: set[str] = field(default_factory=set)
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of a key, or a default where there is none to be had."""
@@ -375,7 +377,7 @@ class Shape(Kind):
         for name, below in node.entries:
             key = by_name.get(name.text)
             if key is None:
-                self._unknown(name, findings)
+                fields.meant.add(self._unknown(name, findings))
                 continue
             fields.nodes[key.name] = below
             fields.keys[key.name] = name
@@ -386,20 +388,24 @@ class Shape(Kind):
             findings.error(
                 node,
                 "missing-key",
-                f"{self.name} without {key.name}",
+                f"expected {key.name} in a {self.name}, found none",
                 f"add {key.name}: {key.example}" if "\n" not in key.example else f"add {key.name}",
             )
         return fields
 
     def _missing(self, fields: Fields) -> Iterator[Key]:
-        return (key for key in self.keys if key.required and key.name not in fields.nodes)
+        there = fields.nodes.keys() | fields.meant
+        return (key for key in self.keys if key.required and key.name not in there)
 
-    def _unknown(self, name: Scalar, findings: Findings) -> None:
+    def _unknown(self, name: Scalar, findings: Findings) -> str:
+        """Add a problem for a key that is not known; return the one that is meant."""
         names = [key.name for key in self.keys]
         meant = next((key.name for key in self.keys if name.text in key.also), None)
         meant = meant or closest(name.text, names)
         hint = f"did you mean {meant}?" if meant else f"known: {', '.join(names)}"
-        findings.error(name, "unknown-key", f"unknown key '{name.text}' in {self.name}", hint)
+        message = f"unknown key {quoted(name.text)} in a {self.name}"
+        findings.error(name, "unknown-key", message, hint)
+        return meant or ""
 
     def below(self) -> Iterator[Kind]:
         """Yield the kinds of its keys."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import time
 from enum import StrEnum
-from typing import Any
 
 from ebbwatch.expr.graph import Expression
 from ebbwatch.model.alert import Level

@@ -95,7 +95,7 @@ LADDER = by_level(v.quantity, "thresholds by level, such as {warning: 20 bp}")
 SOURCE = MapOf(v.some_text, Plain(), "a source with its argument, such as {nyfed: sofr}", least=1)
 
 RELEASED = Shape(
-    "released",
+    "release rule",
     "When a period's figure comes out.",
     (
         Key("after", v.delay, "Days after the period's end.", "1 business day", required=True),
@@ -119,7 +119,7 @@ RELEASED = Shape(
 )
 
 SERIES = Shape(
-    "series",
+    "declaration of a series",
     "One named sequence of numbers from one publisher.",
     (
         Key(
@@ -359,7 +359,7 @@ RULE = Shape(
 )
 
 INHIBITION = Shape(
-    "inhibition",
+    "pair of while and mute",
     "While an alert fires, others are not told.",
     (
         Key(
@@ -382,7 +382,7 @@ INHIBITION = Shape(
 )
 
 SECRET = Shape(
-    "secret",
+    "reference to a secret",
     "The name of a secret, kept in the environment or a file.",
     (
         Key(
@@ -522,7 +522,7 @@ TARGETS = {
 }
 
 QUIET = Shape(
-    "quiet",
+    "quiet time",
     "Hours in which messages are held, and told after.",
     (
         Key("from", v.time_of_day, "Where they begin.", '"22:00"', required=True, also=("start",)),
@@ -624,7 +624,7 @@ TARGET = MapOf(
 )
 
 FILE = Shape(
-    "file",
+    "rule file",
     "A rule file of Ebbwatch.",
     (
         Key(
