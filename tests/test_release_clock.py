@@ -61,6 +61,7 @@ H41 = series("week ending Wednesday", rule(1, "16:30", business=False))
 DEFICIT = series("month", rule(8, "14:00"))
 GDP = series("quarter", rule(30, "08:30", business=False), stale_after=timedelta(days=240))
 ANNUAL = series("year", rule(60, "08:30", business=False))
+EVERY_DAY = series("day", rule(0, "08:00", business=False))
 PRICE = series("15 min", None, stale_after=timedelta(hours=26))
 ANNOUNCED = series("day", None, stale_after=timedelta(days=60))
 
@@ -240,6 +241,10 @@ def test_the_next_candle_starts_where_one_ends() -> None:
         (DEFICIT, "2025-09-11 13:59", "2025-07-01"),
         (DEFICIT, "2025-09-11 14:00", "2025-08-01"),
         (GDP, "2025-12-01 00:00", "2025-07-01"),
+        # A figure for every day that comes out on business days: Sunday's and Saturday's with
+        # Monday's.
+        (EVERY_DAY, "2026-11-22 12:00", "2026-11-20"),
+        (EVERY_DAY, "2026-11-23 08:00", "2026-11-23"),
         (ANNUAL, "2024-02-29 08:00", "2022-01-01"),
     ],
 )
