@@ -42,9 +42,9 @@ class ReadCandles(Protocol):
     async def __call__(
         self, pair: str, *, minutes: int, start: datetime, end: datetime
     ) -> list[Candle]:
-        """Return candles of a length that start in [start, end), in any order.
+        """Return candles of a length that start in [start, end], in any order.
 
-        The unfinished one may be among them where only the clock can tell.
+        The one that starts at the end may be unfinished, and may be left out.
         """
         ...
 
@@ -122,13 +122,15 @@ async def _read(
     running = _now_minutes(now) // minutes * minutes
     fresh = running - minutes if resume is None or seen is None else seen + minutes
     if minutes == DAY_MINUTES:
-        daily = await exchange.read(pair, minutes=minutes, start=resume or history_from, end=now)
+        daily = await exchange.read(
+            pair, minutes=minutes, start=resume or history_from, end=_at(running)
+        )
         return _published(item, _completed(daily, minutes, now), minutes, fresh=fresh)
 
     window = _at(running) - timedelta(minutes=minutes * (exchange.reach - 1))
     short_from = max(window, resume or history_from)
     short = _completed(
-        await exchange.read(pair, minutes=minutes, start=short_from, end=now), minutes, now
+        await exchange.read(pair, minutes=minutes, start=short_from, end=_at(running)), minutes, now
     )
     published: list[Published] = []
     daily_from = resume or history_from
