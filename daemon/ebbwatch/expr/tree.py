@@ -27,7 +27,7 @@ class Fault:
     hint: str = ""
 
 
-class Faulty(Exception):  # noqa: N818  it carries a Fault, it is none
+class Faulty(Exception):
     """Carries a fault from where it was found to `compile_expression`; never leaves `expr`."""
 
     def __init__(self, fault: Fault) -> None:

@@ -1,0 +1,403 @@
+"""History as it became known: columns of facts, their lateness, and reads as of an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebbwatch.core.release_clock import NEVER, ReleaseClock
+from ebbwatch.expr.numbers import Floats, Longs
+from ebbwatch.expr.view import Column, Spells
+from ebbwatch.model.calendars import BusinessCalendar
+from ebbwatch.model.observation import Observation
+from ebbwatch.model.periods import DAY_MINUTES, Rank, day_of, instant, micros, period_of
+from ebbwatch.model.series import Series
+
+#: Where a publisher's day begins: all of ours are in New York.
+NEW_YORK = ZoneInfo("America/New_York")
+#: First day for which "before its first period" is filled in.
+_FIRST_DAY = period_of(datetime(2000, 1, 1, tzinfo=UTC).date())
+_MINUTE = 60_000_000
+#: Midnight in New York is 04:00 or 05:00 UTC; nothing known later than that waits for its day.
+_LATEST_MIDNIGHT = 5 * 60 * _MINUTE
+_NO_SPELLS = Spells(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+@dataclass(slots=True, eq=False)
+class Facts:
+    """Facts of one series, in any order, as they are handed in.
+
+    Attributes:
+        periods: Minutes.
+        known: µs.
+        quanta: Whole quanta; NaN for no value.
+        quantum: In base units.
+        assumed: Whether `known` comes from the release rule.
+        source: Index into `sources`.
+        sources: Names.
+    """
+
+    periods: Longs
+    known: Longs
+    quanta: Floats
+    quantum: Fraction
+    assumed: NDArray[np.bool_]
+    source: NDArray[np.int16]
+    sources: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.periods)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One fact, to be shown or compared.
+
+    Attributes:
+        period: Minutes.
+        value: In base units; None where it was withdrawn.
+        known_at: UTC.
+        assumed: Whether that comes from the release rule.
+        source: Who gave it.
+    """
+
+    period: int
+    value: Fraction | None
+    known_at: datetime
+    assumed: bool
+    source: str
+
+
+def facts_of(observations: Sequence[Observation]) -> Facts:
+    """Return the observations of one series as columns."""
+    exponents = [o.value.as_tuple().exponent for o in observations if o.value is not None]
+    exponent = min((int(e) for e in exponents if isinstance(e, int)), default=0)
+    scale = Decimal(1).scaleb(-exponent)
+    sources = tuple(dict.fromkeys(o.source for o in observations))
+    return Facts(
+        np.array([o.period for o in observations], np.int64),
+        np.array([micros(o.known_at) for o in observations], np.int64),
+        np.array(
+            [np.nan if o.value is None else float(o.value * scale) for o in observations],
+            np.float64,
+        ),
+        Fraction(10) ** exponent,
+        np.array([o.assumed for o in observations], np.bool_),
+        np.array([sources.index(o.source) for o in observations], np.int16),
+        sources,
+    )
+
+
+@dataclass(slots=True)
+class _Lateness:
+    late: Spells
+    stale: Spells
+    lapsed: Spells
+    edges: Longs
+
+
+@dataclass(slots=True)
+class History:
+    """Everything known, series by series; the `View` that expressions are evaluated over.
+
+    Attributes:
+        catalogue: Series by name.
+        business: Business calendars by name.
+        clock: Knows when figures come out.
+    """
+
+    catalogue: Mapping[str, Series]
+    business: Mapping[str, BusinessCalendar]
+    clock: ReleaseClock
+    _facts: dict[str, Facts] = field(default_factory=dict)
+    _columns: dict[str, Column] = field(default_factory=dict)
+    _lateness: dict[str, _Lateness] = field(default_factory=dict)
+    _interned: dict[tuple[int, bytes], Longs] = field(default_factory=dict)
+
+    # ---- facts in --------------------------------------------------------------------
+
+    def add(self, series: str, facts: Facts) -> None:
+        """Add facts of a series, in any order."""
+        if len(facts) == 0:
+            return
+        held = self._facts.get(series)
+        self._facts[series] = facts if held is None else _joined(held, facts)
+        self._columns.pop(series, None)
+        self._lateness.pop(series, None)
+
+    def observe(self, observations: Iterable[Observation]) -> None:
+        """Add observations of any series."""
+        by_series: dict[str, list[Observation]] = {}
+        for observation in observations:
+            by_series.setdefault(observation.series, []).append(observation)
+        for series, some in by_series.items():
+            self.add(series, facts_of(some))
+
+    def assumed_known(self, series: Series, periods: Longs) -> Longs:
+        """Return when periods became known by the release rule, as µs."""
+        return self.clock.release_instants(series, periods)
+
+    def intern(self, array: Longs) -> Longs:
+        """Return the one array of this content, so that equal axes are the same object."""
+        key = (len(array), array.tobytes())
+        return self._interned.setdefault(key, array)
+
+    # ---- the view --------------------------------------------------------------------
+
+    def calendar(self, name: str) -> BusinessCalendar:
+        """Return a business calendar."""
+        return self.business[name]
+
+    def column(self, series: str) -> Column | None:
+        """Return the facts of a series in the order they took effect; None for none."""
+        column = self._columns.get(series)
+        if column is None and series in self._facts:
+            column = self._columns[series] = self._column(self.catalogue[series])
+        return column
+
+    def stale(self, series: str, *, carried: bool) -> Spells:
+        """Return when a series was stale; carried quarters and years only by `stale_after`."""
+        lateness = self._lateness_of(series)
+        if lateness is None:
+            return _NO_SPELLS
+        slow = self.catalogue[series].every.rank >= Rank.QUARTER
+        return lateness.lapsed if carried and slow else lateness.stale
+
+    def late(self, series: str) -> Spells:
+        """Return when a series was late, stale included."""
+        lateness = self._lateness_of(series)
+        return _NO_SPELLS if lateness is None else lateness.late
+
+    # ---- reads -----------------------------------------------------------------------
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Return the names of the series that have facts."""
+        return tuple(self._facts)
+
+    def figure(self, series: str, fact: int) -> Figure:
+        """Return a fact by its place in the series' column."""
+        column = self.column(series)
+        assert column is not None
+        quanta = column.quanta[fact]
+        return Figure(
+            int(column.periods[fact]),
+            None if np.isnan(quanta) else int(quanta) * column.quantum,
+            instant(int(column.known[fact])),
+            bool(column.assumed[fact]),
+            column.sources[int(column.source[fact])],
+        )
+
+    def newest(self, series: str, *, as_of: int) -> Figure | None:
+        """Return the newest figure known at an instant (µs), future periods included."""
+        column = self.column(series)
+        if column is None:
+            return None
+        known = np.flatnonzero((column.known <= as_of) & ~np.isnan(column.quanta))
+        if len(known) == 0:
+            return None
+        newest = column.periods[known].max()
+        return self.figure(series, int(known[column.periods[known] == newest][-1]))
+
+    def figure_for(self, series: str, period: int, *, as_of: int) -> Figure | None:
+        """Return the figure of one period as known at an instant (µs)."""
+        column = self.column(series)
+        if column is None:
+            return None
+        found = np.flatnonzero((column.periods == period) & (column.known <= as_of))
+        if len(found) == 0:
+            return None
+        return self.figure(series, int(found[np.argmax(column.known[found])]))
+
+    def known_instants(self, *, after: int, upto: int) -> Longs:
+        """Return the distinct µs in (after, upto] at which any fact takes effect."""
+        found = [
+            column.effect[(column.effect > after) & (column.effect <= upto)]
+            for name in self._facts
+            if (column := self.column(name)) is not None
+        ]
+        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+    def changed(self, *, after: int, upto: int) -> set[str]:
+        """Return the series of which something changed in (after, upto]."""
+        return {name for name in self._facts if self._moves(name, after, upto)}
+
+    def _moves(self, name: str, after: int, upto: int) -> bool:
+        column = self.column(name)
+        if column is None:
+            return False
+        low = int(np.searchsorted(column.effect, after, "right"))
+        if low < len(column) and column.effect[low] <= upto:
+            return True
+        lateness = self._lateness_of(name)
+        if lateness is None:
+            return False
+        edges = lateness.edges
+        place = int(np.searchsorted(edges, after, "right"))
+        return place < len(edges) and int(edges[place]) <= upto
+
+    def next_edge(self, after: int) -> int | None:
+        """Return the next µs at which time alone changes something; None for never."""
+        found: list[int] = []
+        for name in self._facts:
+            column = self.column(name)
+            lateness = self._lateness_of(name)
+            for edges in (
+                column.effect if column is not None else (), lateness.edges if lateness else (),
+            ):  # fmt: skip
+                place = int(np.searchsorted(edges, after, "right"))
+                if place < len(edges) and int(edges[place]) < NEVER:
+                    found.append(int(edges[place]))
+        return min(found, default=None)
+
+    def observations(self, series: str) -> Iterator[Figure]:
+        """Return the facts of a series in the order they took effect."""
+        column = self.column(series)
+        return iter(()) if column is None else (
+            self.figure(series, i) for i in range(len(column))
+        )  # fmt: skip
+
+    # ---- columns ---------------------------------------------------------------------
+
+    def _column(self, series: Series) -> Column:
+        facts = self._facts[series.name]
+        if series.before is not None:
+            facts = _joined(self._before(series, facts, series.before), facts)
+        effect = _effects(series, facts)
+        ordered = bool((np.diff(effect) >= 0).all()) and bool((np.diff(facts.periods) > 0).all())
+        if ordered:
+            keep: slice | Longs = slice(None)
+        else:
+            order = np.lexsort((facts.known, facts.periods, effect))
+            e, p = effect[order], facts.periods[order]
+            # Of one period's facts that take effect together, the last known counts.
+            last = np.append((e[1:] != e[:-1]) | (p[1:] != p[:-1]), True)  # noqa: FBT003
+            keep = order[last]
+            keep = keep[_news(facts.periods[keep], facts.quanta[keep])]
+        return Column(
+            self.intern(np.ascontiguousarray(effect[keep])),
+            self.intern(np.ascontiguousarray(facts.periods[keep])),
+            facts.quanta[keep], facts.quantum, facts.known[keep], facts.assumed[keep],
+            facts.source[keep], facts.sources,
+        ).mark_boundaries()  # fmt: skip
+
+    def _before(self, series: Series, facts: Facts, value: Decimal) -> Facts:
+        """Return one fact for each period before the first, with the declared value."""
+        first = int(facts.periods.min())
+        periods: list[int] = []
+        period = _first_period(series)
+        while period < first:
+            periods.append(period)
+            period = self.clock.next_period(series, period)
+        axis = np.array(periods, np.int64)
+        size = len(axis)
+        if series.released is not None:
+            known = self.clock.release_instants(series, axis)
+        else:
+            known = np.array([series.every.end(p) * _MINUTE for p in periods], np.int64)
+        number = Fraction(value)
+        quantum = facts.quantum if number == 0 else Fraction(1, number.denominator)
+        return Facts(
+            axis, known, np.full(size, float(number / quantum)), quantum,
+            np.ones(size, np.bool_), np.zeros(size, np.int16), ("before",),
+        )  # fmt: skip
+
+    def _lateness_of(self, name: str) -> _Lateness | None:
+        found = self._lateness.get(name)
+        if found is None and (column := self.column(name)) is not None:
+            found = self._lateness[name] = self._find_lateness(self.catalogue[name], column)
+        return found
+
+    def _find_lateness(self, series: Series, column: Column) -> _Lateness:
+        present = np.flatnonzero(~np.isnan(column.quanta))
+        order = present[np.lexsort((column.periods[present], column.known[present]))]
+        known, periods = column.known[order], column.periods[order]
+        newest = np.maximum.accumulate(periods) if len(periods) else periods
+        rises = np.append(True, newest[1:] > newest[:-1])[: len(newest)]  # noqa: FBT003
+        known, newest = known[rises], newest[rises]
+        last = np.append(known[1:] != known[:-1], True)[: len(known)]  # noqa: FBT003
+        known, newest = known[last], newest[last]
+        if len(known) == 0:
+            return _Lateness(_NO_SPELLS, _NO_SPELLS, _NO_SPELLS, np.empty(0, np.int64))
+        _, late, stale = self.clock.lateness_columns(series, newest, known)
+        lapsed = np.full(len(known), NEVER, np.int64)
+        if series.stale_after is not None:
+            lapsed = known + series.stale_after // timedelta(microseconds=1)
+        until = np.append(known[1:], NEVER)
+        spells = [_spells(begin, known, until) for begin in (late, stale, lapsed)]
+        edges = np.unique(np.concatenate([s.starts for s in spells]))
+        return _Lateness(spells[0], spells[1], spells[2], edges)
+
+
+def _spells(begin: Longs, known: Longs, until: Longs) -> Spells:
+    begin = np.maximum(begin, known)
+    real = begin < until
+    return Spells(begin[real], until[real])
+
+
+def _news(periods: Longs, quanta: Floats) -> Longs:
+    """Return which facts say something new; the same value told again by another is none."""
+    order = np.lexsort((np.arange(len(periods)), periods))
+    p, q = periods[order], quanta[order]
+    same = np.zeros(len(order), np.bool_)
+    same[1:] = (p[1:] == p[:-1]) & ((q[1:] == q[:-1]) | (np.isnan(q[1:]) & np.isnan(q[:-1])))
+    return np.sort(order[~same])
+
+
+def _first_period(series: Series) -> int:
+    """Return a period of the series around the first day that is filled in."""
+    period = _FIRST_DAY
+    if series.every.rank is Rank.WEEK:
+        away = (series.every.weekday - day_of(period).weekday()) % 7
+        return period + away * DAY_MINUTES
+    return period
+
+
+def _effects(series: Series, facts: Facts) -> Longs:
+    """Return from when facts can be read: no reading is later than the day it is made on."""
+    begin = facts.periods * _MINUTE
+    if not series.every.dated:
+        return np.maximum(facts.known, begin)
+    early = np.flatnonzero(facts.known < begin + _LATEST_MIDNIGHT)
+    if len(early) == 0:
+        return facts.known
+    effect = facts.known.copy()
+    midnights = {p: _midnight(p) for p in np.unique(facts.periods[early]).tolist()}
+    effect[early] = np.maximum(
+        effect[early], [midnights[p] for p in facts.periods[early].tolist()]
+    )
+    return effect
+
+
+def _midnight(period: int) -> int:
+    day = day_of(period)
+    return micros(datetime(day.year, day.month, day.day, tzinfo=NEW_YORK))
+
+
+def _joined(a: Facts, b: Facts) -> Facts:
+    """Return two lots of facts of one series as one."""
+    quantum = min(a.quantum, b.quantum)
+    # Quanta are powers of ten, so the finer one divides the other.
+    ka, kb = a.quantum / quantum, b.quantum / quantum
+    if ka.denominator != 1 or kb.denominator != 1:
+        quantum = Fraction(1, a.quantum.denominator * b.quantum.denominator)
+        ka, kb = a.quantum / quantum, b.quantum / quantum
+    sources = tuple(dict.fromkeys((*a.sources, *b.sources)))
+    mapped = np.array([sources.index(name) for name in b.sources], np.int16)
+    return Facts(
+        np.concatenate((a.periods, b.periods)),
+        np.concatenate((a.known, b.known)),
+        np.concatenate((a.quanta * float(ka), b.quanta * float(kb))),
+        quantum,
+        np.concatenate((a.assumed, b.assumed)),
+        np.concatenate((a.source, mapped[b.source] if len(b.source) else b.source)),
+        sources,
+    )

@@ -1,0 +1,211 @@
+"""Tables of figures as text: ``period,value`` or ``period,value,known_at``.
+
+The archive, ``--data`` folders and imports all have this form. Rows come in any order.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+
+import numpy as np
+
+from ebbwatch.core.asof import Facts, History
+from ebbwatch.expr.numbers import EXACT, Floats, Longs
+from ebbwatch.model.periods import DAY_MINUTES, micros
+from ebbwatch.model.series import Series
+
+_HEADERS = (["period", "value"], ["period", "value", "known_at"])
+#: More decimals than any publisher gives.
+_MOST_DECIMALS = 12
+_MISSING = ("", ".")
+
+
+class TableFault(Exception):  # noqa: N818  it names what is wrong
+    """A table cannot be used; the text says which series, which line, and what to do."""
+
+
+@dataclass(slots=True)
+class Tables:
+    """Reads tables into a history; equal columns of different tables are parsed once.
+
+    Attributes:
+        history: Where the facts go.
+        source: Name of their source in what is shown.
+    """
+
+    history: History
+    source: str
+    _axes: dict[str, Longs] = field(default_factory=dict)
+    _instants: dict[str, Longs] = field(default_factory=dict)
+
+    def read(self, series: Series, text: str) -> int:
+        """Add a table's facts; return how many rows it has.
+
+        Args:
+            series: Whose unit and frequency the table is in.
+            text: With its header line.
+
+        Raises:
+            TableFault: With the line at fault.
+        """
+        facts = self.facts(series, text)
+        self.history.add(series.name, facts)
+        return len(facts)
+
+    def facts(self, series: Series, text: str) -> Facts:
+        """Return a table's facts.
+
+        Raises:
+            TableFault: With the line at fault.
+        """
+        columns = _columns(series, text)
+        periods = self._periods(series, columns[0])
+        quanta, quantum = _quanta(series, columns[1])
+        size = len(periods)
+        assumed = len(columns) == 2
+        if assumed:
+            known = self._assumed(series, periods)
+        else:
+            known = self._known(series, columns[2])
+        return Facts(
+            periods, known, quanta, quantum * Fraction(series.unit.factor),
+            np.full(size, assumed), np.zeros(size, np.int16), (self.source,),
+        )  # fmt: skip
+
+    def _assumed(self, series: Series, periods: Longs) -> Longs:
+        if series.released is None:
+            message = (
+                f"{series.name}: the table has no known_at column and the series no release rule: "
+                "give one of the two"
+            )
+            raise TableFault(message)
+        if len(periods) == 0:
+            return periods
+        return self.history.intern(self.history.assumed_known(series, periods))
+
+    def _periods(self, series: Series, texts: list[str]) -> Longs:
+        key = f"{series.every.name}\n" + "\n".join(texts)
+        found = self._axes.get(key)
+        if found is None:
+            found = self._axes[key] = self.history.intern(_parsed_periods(series, texts))
+        return found
+
+    def _known(self, series: Series, texts: list[str]) -> Longs:
+        key = "\n".join(texts)
+        found = self._instants.get(key)
+        if found is None:
+            memo: dict[str, int] = {}
+            for line, text in enumerate(texts, 2):
+                if text not in memo:
+                    memo[text] = _instant(series, line, text)
+            found = np.array([memo[text] for text in texts], np.int64)
+            found = self._instants[key] = self.history.intern(found)
+        return found
+
+
+def _columns(series: Series, text: str) -> list[list[str]]:
+    """Return the columns as lists of text, header left out."""
+    head, _, body = text.lstrip("\ufeff").partition("\n")
+    header = [name.strip() for name in head.strip().split(",")]
+    if header not in _HEADERS:
+        message = (
+            f"{series.name}: expected the header period,value or period,value,known_at, "
+            f"found {head.strip()[:80] or 'nothing'}"
+        )
+        raise TableFault(message)
+    width = len(header)
+    if '"' in body or "\r" in body or " " in body:
+        rows = [row for row in csv.reader(io.StringIO(body)) if row]
+    else:
+        cells = body.rstrip("\n").replace("\n", ",").split(",") if body.strip() else []
+        if len(cells) == width * (body.rstrip("\n").count("\n") + 1) or not cells:
+            return [cells[i::width] for i in range(width)]
+        rows = [line.split(",") for line in body.split("\n") if line]
+    for number, row in enumerate(rows, 2):
+        if len(row) != width:
+            message = f"{series.name}, line {number}: expected {width} columns, found {len(row)}"
+            raise TableFault(message)
+    return [[row[i].strip() for row in rows] for i in range(width)]
+
+
+def _parsed_periods(series: Series, texts: list[str]) -> Longs:
+    every = series.every
+    if every.dated:
+        try:
+            days = np.array(texts, "datetime64[D]").astype(np.int64)
+        except ValueError:
+            days = None
+        if days is not None and all(len(text) == 10 for text in texts):
+            periods = days * DAY_MINUTES
+            unique = np.unique(periods)
+            if all(every.fault(int(p)) is None for p in _suspects(unique, every.weekday)):
+                return periods
+    found = []
+    for line, text in enumerate(texts, 2):
+        try:
+            found.append(every.parse(text))
+        except ValueError as error:
+            message = f"{series.name}, line {line}: {text or 'nothing'} is no period: {error}"
+            raise TableFault(message) from None
+    return np.array(found, np.int64)
+
+
+def _suspects(unique: Longs, weekday: int) -> list[int]:
+    """Return the periods worth a closer look: all, but for days, which are all in order."""
+    if weekday >= 0:
+        # 1970-01-01 was a Thursday: 3.
+        wrong = unique[(unique // DAY_MINUTES + 3) % 7 != weekday]
+        return wrong[:1].tolist()  # type: ignore[no-any-return]
+    return unique.tolist() if len(unique) < 2000 else []
+
+
+def _quanta(series: Series, texts: list[str]) -> tuple[Floats, Fraction]:
+    """Return values as whole quanta of the series' unit, exactly."""
+    try:
+        values = np.array(texts, np.float64) if texts else np.empty(0)
+    except ValueError:
+        values = np.array(
+            [np.nan if text in _MISSING else _number(series, line, text)
+             for line, text in enumerate(texts, 2)], np.float64,
+        )  # fmt: skip
+    else:
+        if not bool(np.isfinite(values).all()):
+            bad = int(np.flatnonzero(~np.isfinite(values))[0])
+            message = f"{series.name}, line {bad + 2}: {texts[bad]} is no number"
+            raise TableFault(message)
+    with np.errstate(invalid="ignore"):
+        for decimals in range(_MOST_DECIMALS + 1):
+            power = 10.0**decimals
+            quanta = np.rint(values * power)
+            if bool(((quanta / power == values) | np.isnan(values)).all()):
+                break
+            if float(np.nanmax(np.abs(quanta))) * 10 >= EXACT:
+                break
+    return quanta, Fraction(1, 10**decimals)
+
+
+def _number(series: Series, line: int, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        message = f"{series.name}, line {line}: {text} is no number"
+        raise TableFault(message) from None
+    return value
+
+
+def _instant(series: Series, line: int, text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        message = (
+            f"{series.name}, line {line}: {text or 'nothing'} is no instant: "
+            "known_at carries an offset, 2019-09-18T09:00:00-04:00"
+        )
+        raise TableFault(message)
+    return micros(moment)
