@@ -56,6 +56,10 @@ class NoticeKind(StrEnum):
     PERIOD_IMPOSSIBLE = "period-impossible"
 
 
+#: Those after which nothing of an answer is used for the series.
+STOPPING = frozenset({NoticeKind.UNIT_UNKNOWN, NoticeKind.PERIOD_IMPOSSIBLE})
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something about a series' numbers that people should know, told once.
@@ -82,7 +86,7 @@ class Notice:
     @property
     def stops(self) -> bool:
         """Return whether nothing of this answer was used for the series."""
-        return self.kind in (NoticeKind.UNIT_UNKNOWN, NoticeKind.PERIOD_IMPOSSIBLE)
+        return self.kind in STOPPING
 
 
 @dataclass(frozen=True, slots=True)

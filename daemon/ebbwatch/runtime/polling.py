@@ -1,0 +1,610 @@
+"""Polling: visits sources when they publish, and hands what is news to the pipeline.
+
+One job per source, run by APScheduler through a trigger of ours that asks the release clock.
+A visit asks for the series that are due one, admits the answer at the edge, and puts it on
+the inbox together with the source's cursor: whoever handles the inbox commits both, so that
+nothing is lost between a poll and its record. Nothing is decided here.
+
+First choice and fallback: a series is asked of its fallback while its first choice fails,
+from the instant its figure is due, and of the first choice again as soon as that answers.
+
+Errors of the world end here. The first failure of a source is logged as a warning, further
+ones at DEBUG, the recovery with its duration; people are told once per source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from ebbwatch.core.edge import Admitted, History, Notice, admit
+from ebbwatch.core.poll_plan import next_poll, revision_visit
+from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.render import Trouble
+from ebbwatch.model.observation import Observation, TextItem
+from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.series import Series, SourceRef
+from ebbwatch.ports import (
+    Clock,
+    Held,
+    Poll,
+    Source,
+    SourceChanged,
+    SourceError,
+    SourceRefused,
+    SourceUnavailable,
+    StoreError,
+    Wanted,
+)
+from ebbwatch.runtime.trigger import ReleaseTrigger
+
+#: A visit that takes longer has hung.
+LONGEST_VISIT_S = 600.0
+
+#: Series planned for within this of each other are asked for together.
+_TOGETHER = timedelta(seconds=1)
+
+#: Where there is nothing to plan, the plan is looked at again after this.
+_IDLE = timedelta(hours=1)
+
+#: How often a source of texts is asked: nobody announces press releases to the second.
+_TEXTS_EVERY = timedelta(minutes=1)
+
+#: After a failure, the first pause, which doubles, and the longest.
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(minutes=15)
+
+#: A source that merely does not answer is told about after so many visits in vain.
+_TELL_AFTER = 3
+
+#: Stands among a source's series for its texts.
+_TEXTS = ""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """What a visit brought, to be committed as one event.
+
+    Attributes:
+        at: UTC instant at which it was seen; later than that of any earlier arrival.
+        observations: News, in base units.
+        texts: Texts read; those that are known already may be among them.
+        held: To be put into quarantine.
+        cursors: Key and text to be put into the store in the same transaction.
+        committed: To be resolved by whoever handles it: with None after the commit, or with
+            the error that prevented it. The source is not asked again before.
+    """
+
+    at: datetime
+    observations: tuple[Observation, ...] = ()
+    texts: tuple[TextItem, ...] = ()
+    held: tuple[Held, ...] = ()
+    cursors: tuple[tuple[str, str], ...] = ()
+    committed: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future(),
+        compare=False,
+        repr=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one visit went.
+
+    Attributes:
+        source: Visited.
+        series: Asked for.
+        news: Observations it brought.
+        held: Observations that went into quarantine.
+        fault: Why there is no answer, or no whole one; empty where all is well.
+    """
+
+    source: str
+    series: tuple[str, ...]
+    news: int = 0
+    held: int = 0
+    fault: str = ""
+
+
+class Watch(Protocol):
+    """Whoever tells people about the health of sources and series (`runtime.selfwatch`)."""
+
+    def source_failed(
+        self, source: str, kind: Trouble, reason: str, *, since: datetime, affected: Sequence[str]
+    ) -> None:
+        """Hear that a source fails."""
+        ...
+
+    def source_recovered(self, source: str, *, at: datetime) -> None:
+        """Hear that it answers."""
+        ...
+
+    def noticed(self, notices: Sequence[Notice], *, at: datetime) -> None:
+        """Hear what the edge noticed."""
+        ...
+
+    def in_shape(self, series: str, *, at: datetime) -> None:
+        """Hear that a series' answer could be used."""
+        ...
+
+    def held_back(self, held: Held, series: Series, *, at: datetime) -> None:
+        """Hear of a value in quarantine."""
+        ...
+
+
+class Cursors(Protocol):
+    """Where cursors are read from; writing them is the pipeline's."""
+
+    def get(self, key: str) -> str | None:
+        """Return a small stored text."""
+        ...
+
+
+@dataclass(slots=True)
+class _Failure:
+    """A source that fails.
+
+    Attributes:
+        since: First failure.
+        last_at: Newest failure.
+        count: Failures so far.
+        series: Those asked for in vain.
+    """
+
+    since: datetime
+    last_at: datetime
+    count: int = 0
+    series: set[str] = field(default_factory=set)
+
+
+class Polling:
+    """Visits all sources, each in its own time."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        sources: Mapping[str, Source],
+        release: ReleaseClock,
+        history: History,
+        cursors: Cursors,
+        inbox: asyncio.Queue[Arrived],
+        watch: Watch,
+        jitter: Callable[[], float],
+    ) -> None:
+        """Take the parts; `follow` says what to poll.
+
+        Args:
+            clock: Who says what time it is.
+            sources: Adapters by name; a source that is not among them counts as down.
+            release: The release clock of the catalogue.
+            history: What is held.
+            cursors: The store.
+            inbox: Where arrivals go.
+            watch: Who tells people.
+            jitter: Gives a number from [0, 1).
+        """
+        self._clock = clock
+        self._sources = sources
+        self._release = release
+        self._history = history
+        self._cursors = cursors
+        self._inbox = inbox
+        self._watch = watch
+        self._draw = jitter
+        self._jitter = {name: jitter() for name in sources}
+        self._series: tuple[Series, ...] = ()
+        self._texts: frozenset[str] = frozenset()
+        self._visited: dict[tuple[str, str], datetime] = {}
+        self._not_before: dict[tuple[str, str], datetime] = {}
+        self._failures: dict[str, _Failure] = {}
+        self._changed: set[tuple[str, str]] = set()
+        self._served: dict[str, str] = {}
+        self._answered_at: datetime | None = None
+        self._admitting = asyncio.Lock()
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            # However late a visit is, it is better than none; and never two at once.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        self._crashed: asyncio.Future[None] | None = None
+        self._jobs: set[asyncio.Task[Any]] = set()
+
+    def follow(
+        self,
+        series: Iterable[Series],
+        texts: Collection[str],
+        *,
+        release: ReleaseClock | None = None,
+    ) -> None:
+        """Poll for these series and texts from now on; called again after a reload."""
+        self._series = tuple(series)
+        self._texts = frozenset(texts)
+        self._release = release or self._release
+        for name, failure in list(self._failures.items()):
+            failure.series &= self._asked(name, self._clock.now()).keys()
+            self._relent(name, failure)
+        for name in self._sources:
+            self._plan(name)
+
+    async def run(self) -> None:
+        """Poll until cancelled.
+
+        Raises:
+            Exception: Whatever a bug of ours raised in a job; APScheduler would swallow it.
+        """
+        self._crashed = asyncio.get_running_loop().create_future()
+        self._scheduler.start()
+        for name in self._sources:
+            trigger = ReleaseTrigger(partial(self.next_visit, name))
+            self._scheduler.add_job(self._job, trigger, args=[name], id=name)
+        try:
+            await self._crashed
+        finally:
+            self._scheduler.shutdown(wait=False)
+            await asyncio.gather(*self._jobs, return_exceptions=True)
+
+    async def poll_once(self, timeout_s: float) -> list[Outcome]:
+        """Visit every source once, all at the same time, whatever is due; then return.
+
+        Arrivals lie on the inbox and need not be committed meanwhile. A first choice that
+        fails is followed by its fallbacks within the same time.
+
+        Returns:
+            One outcome per visit, by source.
+        """
+        at = self._clock.now()
+        asked = {name: found for name in self._sources if (found := self._asked(name, at))}
+        tasks = {
+            name: asyncio.create_task(self._visit_with_fallbacks(name, found))
+            for name, found in asked.items()
+        }
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=timeout_s)
+        outcomes: list[Outcome] = []
+        for name, task in sorted(tasks.items()):
+            if task.done():
+                outcomes += task.result()
+            else:
+                task.cancel()
+                series = tuple(key for key in asked[name] if key != _TEXTS)
+                outcomes.append(Outcome(name, series, fault=f"no answer within {timeout_s:g} s"))
+        if tasks:
+            # Whoever does not let itself be cancelled is not waited for.
+            await asyncio.wait(tasks.values(), timeout=_TOGETHER.total_seconds())
+        return outcomes
+
+    def failing(self) -> dict[str, datetime]:
+        """Return the sources that fail, and since when."""
+        return {name: failure.since for name, failure in self._failures.items()}
+
+    def working(self, at: datetime, *, within: timedelta = timedelta(hours=2)) -> bool:
+        """Return whether polling works: some source answered lately, and not all fail."""
+        return (
+            self._answered_at is not None
+            and at - self._answered_at <= within
+            and len(self._failures) < len(self._sources)
+        )
+
+    # when
+
+    def next_visit(self, name: str, at: datetime) -> datetime:
+        """Return when a source is to be visited next, never before `at`."""
+        planned = [
+            self._planned(name, key, each, at) for key, each in self._asked(name, at).items()
+        ]
+        return max(at, min(planned, default=at + _IDLE))
+
+    def _asked(self, name: str, at: datetime) -> dict[str, Wanted | None]:
+        """Return what a source is to be asked for, by series; None for its texts.
+
+        The series that it is the fallback of are among them while it has to stand in.
+        """
+        asked: dict[str, Wanted | None] = {_TEXTS: None} if name in self._texts else {}
+        for series in self._series:
+            if series.source.name == name:
+                asked[series.name] = Wanted(series, series.source.argument)
+            elif (ref := self._stand_in(series, at)) is not None and ref.name == name:
+                asked[series.name] = Wanted(series, ref.argument)
+        return asked
+
+    def _stand_in(self, series: Series, at: datetime) -> SourceRef | None:
+        """Return the fallback of a series if it is needed, else None."""
+        first, fallback = series.source.name, series.fallback
+        if fallback is None or fallback.name not in self._sources:
+            return None
+        if first not in self._sources:
+            return fallback
+        failure = self._failures.get(first)
+        if failure is None or series.name not in failure.series:
+            return None
+        due_at, held, _ = self._due(series, micros(at))
+        if held:
+            return None
+        resting = self._not_before.get((first, series.name), at) > at
+        failed_since_due = due_at is None or micros(failure.last_at) >= due_at
+        return fallback if failed_since_due or resting else None
+
+    def _due(self, series: Series, at: int) -> tuple[int | None, bool, int | None]:
+        """Return when the newest figure was due, whether it is held, and when the next is due."""
+        due = self._release.due_period(series, at)
+        if due is None:
+            return None, False, None
+        newest = self._history.newest(series.name)
+        following = self._release.next_period(series, due)
+        return (
+            self._release.expected_at(series, due),
+            newest is not None and newest[0] >= due,
+            self._release.expected_at(series, following),
+        )
+
+    def _planned(self, name: str, key: str, wanted: Wanted | None, at: datetime) -> datetime:
+        """Return when a source is to be asked for a series; may have passed."""
+        visited = self._visited.get((name, key))
+        if wanted is None:
+            planned = (
+                at if visited is None else visited + _TEXTS_EVERY * (1 + self._jitter[name] / 4)
+            )
+        else:
+            due_at, held, next_due_at = self._due(wanted.series, micros(at))
+            last = None if visited is None else micros(visited)
+            planned = instant(
+                next_poll(
+                    due_at=due_at,
+                    held=held,
+                    next_due_at=next_due_at,
+                    last_poll_at=last,
+                    at=micros(at),
+                    every=wanted.series.every,
+                    jitter=self._jitter[name],
+                    revision_at=None if last is None else revision_visit(wanted.series, last),
+                )
+            )
+        return max(planned, self._not_before.get((name, key), planned))
+
+    def _plan(self, *names: str) -> None:
+        """Have APScheduler ask again when to visit."""
+        if not self._scheduler.running:
+            return
+        for name in names:
+            trigger = ReleaseTrigger(partial(self.next_visit, name))
+            try:
+                self._scheduler.reschedule_job(name, trigger=trigger)
+            except JobLookupError:
+                continue
+
+    # visits
+
+    async def _job(self, name: str) -> None:
+        """Visit a source for what is due, and plan anew; a bug ends the daemon."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._jobs.add(task)
+        try:
+            await self.visit(name)
+        except asyncio.CancelledError:
+            # The end of polling; APScheduler would log it as a job's error.
+            return
+        except Exception as err:  # noqa: BLE001  # handed on to `run`, which raises it
+            if self._crashed is not None and not self._crashed.done():
+                self._crashed.set_exception(err)
+        finally:
+            self._jobs.discard(task)
+            fallbacks = {
+                series.fallback.name
+                for series in self._series
+                if series.fallback is not None and series.source.name == name
+            }
+            self._plan(name, *(fallbacks & self._sources.keys()))
+
+    async def visit(self, name: str) -> Outcome:
+        """Visit a source for the series whose time has come, until all of it is committed."""
+        at = self._clock.now()
+        asked = self._asked(name, at)
+        due = {
+            key: wanted
+            for key, wanted in asked.items()
+            if self._planned(name, key, wanted, at) <= at + _TOGETHER
+        }
+        return await self._visit(name, due, commit=True)
+
+    async def _visit_with_fallbacks(
+        self, name: str, asked: Mapping[str, Wanted | None]
+    ) -> list[Outcome]:
+        outcomes = [await self._visit(name, asked, commit=False)]
+        at = self._clock.now()
+        stand_ins: dict[str, dict[str, Wanted | None]] = {}
+        for series in self._series:
+            if series.source.name == name and (ref := self._stand_in(series, at)) is not None:
+                stand_ins.setdefault(ref.name, {})[series.name] = Wanted(series, ref.argument)
+        for other, found in stand_ins.items():
+            outcomes.append(await self._visit(other, found, commit=False))
+        return outcomes
+
+    async def _visit(
+        self, name: str, asked: Mapping[str, Wanted | None], *, commit: bool
+    ) -> Outcome:
+        """Ask a source for some series.
+
+        An answer that changed its shape spoils only what it is an answer to: the series are
+        then asked for one by one, and those that are sick stay apart until they are well.
+        """
+        groups = [[key for key in asked if (name, key) not in self._changed]]
+        groups += [[key] for key in asked if (name, key) in self._changed]
+        news = held = 0
+        faults: list[str] = []
+        for group in filter(None, groups):
+            began_at = self._clock.now()
+            wanted = [each for key in group if (each := asked[key]) is not None]
+            try:
+                poll = await self._ask(name, wanted)
+                admitted = await self._admit(name, wanted, poll, commit=commit)
+            except SourceChanged as err:
+                if len(group) > 1:
+                    groups += [[key] for key in group]
+                    continue
+                self._failed(name, group, err, Trouble.SOURCE_CHANGED)
+                faults.append(str(err))
+            except SourceError as err:
+                refused = isinstance(err, SourceRefused)
+                kind = Trouble.SOURCE_REFUSED if refused else Trouble.SOURCE_FAILING
+                self._failed(name, group, err, kind)
+                faults.append(str(err))
+            except StoreError as err:
+                log.warning("observation.unrecorded", source=name, reason=str(err))
+                faults.append(f"not recorded: {err}")
+            except Exception as err:
+                # A poisoned answer must not stop the other sources.
+                if name not in self._failures:
+                    log.exception("source.broke", source=name, series=group)
+                self._failed(name, group, err, Trouble.SOURCE_CHANGED)
+                faults.append(f"could not be read ({type(err).__name__}); the log says where")
+            else:
+                self._answered(name, group)
+                news += len(admitted.observations)
+                held += len(admitted.held)
+                lasted = self._clock.now() - began_at
+                (log.info if admitted.observations else log.debug)(
+                    "source.polled",
+                    source=name,
+                    series=[key for key in group if key],
+                    news=len(admitted.observations),
+                    held=len(admitted.held),
+                    note=poll.note,
+                    duration_ms=round(lasted / timedelta(milliseconds=1)),
+                )
+            for key in group:
+                self._visited[name, key] = began_at
+        self._jitter[name] = self._draw()
+        series = tuple(key for key in asked if key != _TEXTS)
+        return Outcome(name, series, news, held, "; ".join(dict.fromkeys(faults)))
+
+    async def _ask(self, name: str, wanted: Sequence[Wanted]) -> Poll:
+        try:
+            async with asyncio.timeout(LONGEST_VISIT_S):
+                return await self._sources[name].poll(wanted, cursor=self._cursors.get(_key(name)))
+        except TimeoutError:
+            message = f"{name} was not done within {LONGEST_VISIT_S:g} s"
+            raise SourceUnavailable(message) from None
+
+    async def _admit(
+        self, name: str, wanted: Sequence[Wanted], poll: Poll, *, commit: bool
+    ) -> Admitted:
+        """Hand what is news to the pipeline; return once it is committed, if that is wanted.
+
+        One answer at a time, because the next is compared with what this one adds.
+        """
+        async with self._admitting:
+            at = self._clock.now()
+            parts = [
+                admit(
+                    each.series,
+                    [p for p in poll.published if p.series == each.series.name],
+                    self._history,
+                    at=at,
+                    source=name,
+                    first_choice=each.series.source.name == name,
+                )
+                for each in wanted
+            ]
+            whole = Admitted(
+                tuple(o for part in parts for o in part.observations),
+                tuple(h for part in parts for h in part.held),
+                tuple(n for part in parts for n in part.notices),
+            )
+            cursor = None if poll.cursor == self._cursors.get(_key(name)) else poll.cursor
+            if whole.observations or whole.held or poll.texts or cursor is not None:
+                arrived = Arrived(
+                    at=at,
+                    observations=whole.observations,
+                    texts=poll.texts,
+                    held=whole.held,
+                    cursors=() if cursor is None else ((_key(name), cursor),),
+                )
+                self._inbox.put_nowait(arrived)
+                if commit:
+                    await arrived.committed
+            self._report(name, [(w.series, p) for w, p in zip(wanted, parts, strict=True)], at)
+            return whole
+
+    def _report(self, name: str, parts: Iterable[tuple[Series, Admitted]], at: datetime) -> None:
+        """Tell the self-watch what the edge found, and the log who serves a series now."""
+        for series, part in parts:
+            self._watch.noticed(part.notices, at=at)
+            for held in part.held:
+                self._watch.held_back(held, series, at=at)
+            if not any(notice.stops for notice in part.notices):
+                self._watch.in_shape(series.name, at=at)
+            if part.observations:
+                before = self._served.get(series.name, series.source.name)
+                self._served[series.name] = name
+                if before != name:
+                    log.info("series.served", series=series.name, source=name, before=before)
+
+    # how it went
+
+    def _failed(self, name: str, keys: Sequence[str], err: Exception, kind: Trouble) -> None:
+        at = self._clock.now()
+        failure = self._failures.setdefault(name, _Failure(since=at, last_at=at))
+        failure.count += 1
+        failure.last_at = at
+        failure.series |= set(keys)
+        asked_for_patience = err.after if isinstance(err, SourceUnavailable) else None
+        pause = min(_FIRST_PAUSE * 2 ** min(failure.count - 1, 10), _LONGEST_PAUSE)
+        if kind is Trouble.SOURCE_CHANGED:
+            self._changed |= {(name, key) for key in keys}
+            pause, resting = _LONGEST_PAUSE, set(keys)
+        else:
+            # The source as a whole asks for a rest, not only what was asked for this time.
+            resting = set(self._asked(name, at)) | set(keys)
+        for key in resting:
+            self._not_before[name, key] = at + max(pause, asked_for_patience or pause)
+        reason = str(err) if isinstance(err, SourceError) else "its answer could not be read"
+        (log.warning if failure.count == 1 else log.debug)(
+            "source.failed",
+            source=name,
+            kind=str(kind),
+            reason=reason,
+            count=failure.count,
+            since=failure.since.isoformat(),
+        )
+        if kind is not Trouble.SOURCE_FAILING or failure.count >= _TELL_AFTER:
+            affected = sorted(failure.series - {_TEXTS})
+            self._watch.source_failed(name, kind, reason, since=failure.since, affected=affected)
+
+    def _answered(self, name: str, keys: Sequence[str]) -> None:
+        at = self._clock.now()
+        self._answered_at = at
+        self._changed -= {(name, key) for key in keys}
+        for key in keys:
+            self._not_before.pop((name, key), None)
+        failure = self._failures.get(name)
+        if failure is None:
+            return
+        failure.series -= set(keys)
+        self._relent(name, failure)
+
+    def _relent(self, name: str, failure: _Failure) -> None:
+        """Take a source for well again when nothing is left that was asked for in vain."""
+        if failure.series:
+            return
+        del self._failures[name]
+        at = self._clock.now()
+        lasted = at - failure.since
+        log.info("source.recovered", source=name, lasted_s=lasted.total_seconds())
+        self._watch.source_recovered(name, at=at)
+
+
+def _key(source: str) -> str:
+    """Return where a source's cursor is kept in the store."""
+    return f"cursor/{source}"

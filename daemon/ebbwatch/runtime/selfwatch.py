@@ -1,0 +1,254 @@
+"""The self-watch: what is wrong with the watching itself, told once, and once more when it is well.
+
+Each trouble has a key. The first report of a key is told; further ones are not, also not
+after a restart, because the open troubles are kept in the store; when the key is well again,
+that is told, with how long it took. Telling and remembering are one transaction. Reports
+therefore come outside of any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from ebbwatch.core.edge import STOPPING, Notice, NoticeKind
+from ebbwatch.core.release_clock import Freshness, State
+from ebbwatch.core.render import Health, Trouble
+from ebbwatch.model.periods import instant
+from ebbwatch.model.problem import Problem
+from ebbwatch.model.series import Series
+from ebbwatch.model.units import printed, printed_unit
+from ebbwatch.ports import Held
+
+#: Where the open troubles are kept: a map of key and the instant it was first told.
+STORE_KEY = "selfwatch"
+
+#: A message that could have left and is still here after this long means that delivery is stuck.
+STUCK_AFTER = timedelta(minutes=15)
+
+#: Hands a notice over to be told: inside the transaction in which it is remembered, under a
+#: key that no other notice has.
+Tell = Callable[[Health, str], None]
+
+log = structlog.get_logger()
+
+
+class Memory(Protocol):
+    """What the self-watch needs of a store."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit on leaving, or nothing at all."""
+        ...
+
+    def get(self, key: str) -> str | None:
+        """Return a small stored text."""
+        ...
+
+    def put(self, key: str, value: str | None) -> None:
+        """Write a small text."""
+        ...
+
+
+class SelfWatch:
+    """Collects reports and tells the news in them."""
+
+    def __init__(self, store: Memory, tell: Tell) -> None:
+        """Remember what an earlier run told."""
+        self._store = store
+        self._tell = tell
+        self._open: dict[str, str] = json.loads(store.get(STORE_KEY) or "{}")
+
+    @property
+    def troubles(self) -> Mapping[str, datetime]:
+        """Return the open troubles by key, and the instant each was first told."""
+        return {key: datetime.fromisoformat(since) for key, since in self._open.items()}
+
+    def source_failed(
+        self, source: str, kind: Trouble, reason: str, *, since: datetime, affected: Sequence[str]
+    ) -> None:
+        """Report that a source fails; one notice per source, however many series wait for it."""
+        self._ill(
+            f"source/{source}",
+            Health(kind=kind, name=source, reason=reason, since=since, affected=tuple(affected)),
+            since,
+        )
+
+    def source_recovered(self, source: str, *, at: datetime) -> None:
+        """Report that a source answers."""
+        self._well((f"source/{source}",), Health(kind=Trouble.SOURCE_RECOVERED, name=source), at)
+
+    def noticed(self, notices: Sequence[Notice], *, at: datetime) -> None:
+        """Report what the edge noticed of the numbers; each finding is told once for ever."""
+        for notice in notices:
+            kind = Trouble.SOURCE_CHANGED if notice.stops else Trouble.SCALE_CHANGED
+            self._ill(
+                f"edge/{notice.key}",
+                Health(
+                    kind=kind,
+                    name=notice.series,
+                    reason=f"{notice.source} gives {notice.found}; expected {notice.expected}",
+                    since=at,
+                    affected=(notice.series,) if notice.stops else (),
+                ),
+                at,
+            )
+
+    def in_shape(self, series: str, *, at: datetime) -> None:
+        """Report that a series' answer could be used, whatever stopped it before."""
+        stopped = tuple(key for key in self._open if _stops(key, series))
+        self._well(stopped, Health(kind=Trouble.SERIES_CURRENT, name=series), at)
+
+    def held_back(self, held: Held, series: Series, *, at: datetime) -> None:
+        """Report a value in quarantine; each is told once for ever."""
+        observation = held.observation
+        unit = printed_unit(series.unit.dimension)
+        value = observation.value
+        period = series.every.text(observation.period)
+        self._ill(
+            f"held/{series.name}/{period}/{value}",
+            Health(
+                kind=Trouble.QUARANTINED,
+                name=series.name,
+                reason=held.reason,
+                since=at,
+                every=series.every,
+                period=period,
+                value=None if value is None else printed(float(value), unit),
+                unit=unit,
+            ),
+            at,
+        )
+
+    def freshness(
+        self,
+        series: Series,
+        found: Freshness,
+        *,
+        newest: int | None,
+        at: datetime,
+        affected: Sequence[str] = (),
+    ) -> None:
+        """Report how a series stands; late and stale are told, and when it is current again.
+
+        Args:
+            series: Its catalogue entry.
+            found: How it stands.
+            newest: The newest period held; None for none.
+            at: The instant judged at.
+            affected: Alerts that are frozen by it.
+        """
+        held = "" if newest is None else series.every.text(newest)
+        late, stale = f"late/{series.name}", f"stale/{series.name}"
+        if found.state in (State.FRESH, State.DUE):
+            current = Health(
+                kind=Trouble.SERIES_CURRENT, name=series.name, every=series.every, held=held
+            )
+            self._well((late, stale), current, at)
+            return
+        kinds = {
+            State.LATE: (late, Trouble.SERIES_LATE),
+            State.STALE: (stale, Trouble.SERIES_STALE),
+        }
+        if found.state in kinds:
+            key, kind = kinds[found.state]
+            self._ill(
+                key,
+                Health(
+                    kind=kind,
+                    name=series.name,
+                    since=None if found.due_at is None else instant(found.due_at),
+                    affected=tuple(affected),
+                    every=series.every,
+                    held=held,
+                    period="" if found.due_period is None else series.every.text(found.due_period),
+                ),
+                at,
+            )
+
+    def outbox(self, *, oldest: datetime | None, count: int, at: datetime) -> None:
+        """Report the outbox: since when its oldest row could have left, and how many wait."""
+        if oldest is not None and at - oldest >= STUCK_AFTER:
+            self._ill("outbox", Health(kind=Trouble.OUTBOX_STUCK, since=oldest, count=count), at)
+        elif oldest is None:
+            self._close("outbox")
+
+    def receiver_broken(self, receiver: str, reason: str, *, parked: int, at: datetime) -> None:
+        """Report that a receiver refused a message for good."""
+        self._ill(
+            f"receiver/{receiver}",
+            Health(
+                kind=Trouble.RECEIVER_BROKEN, name=receiver, reason=reason, since=at, count=parked
+            ),
+            at,
+        )
+
+    def receiver_recovered(self, receiver: str, *, at: datetime) -> None:
+        """Report that a receiver took a message."""
+        self._well(
+            (f"receiver/{receiver}",), Health(kind=Trouble.RECEIVER_RECOVERED, name=receiver), at
+        )
+
+    def reload_invalid(self, problems: Sequence[Problem], *, at: datetime) -> None:
+        """Report rule files that are not valid; the same complaints are told once."""
+        words = "\n".join(sorted({problem.render() for problem in problems}))
+        key = f"reload/{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+        self._ill(key, Health(kind=Trouble.RELOAD_INVALID, since=at, problems=tuple(problems)), at)
+
+    def reload_valid(self) -> None:
+        """Report that the rule files are valid; whoever reloads tells what changed."""
+        self._close(*(key for key in self._open if key.startswith("reload/")))
+
+    def rule_broken(self, rule: str, reason: str, *, at: datetime) -> None:
+        """Report a rule that cannot be evaluated."""
+        self._ill(
+            f"rule/{rule}",
+            Health(kind=Trouble.RULE_BROKEN, name=rule, reason=reason, since=at),
+            at,
+        )
+
+    def rule_recovered(self, rule: str, *, at: datetime) -> None:
+        """Report a rule that can be evaluated."""
+        self._well((f"rule/{rule}",), Health(kind=Trouble.RULE_RECOVERED, name=rule), at)
+
+    def _ill(self, key: str, health: Health, at: datetime) -> None:
+        """Tell a trouble, unless it was told."""
+        if key in self._open:
+            return
+        self._change({**self._open, key: at.isoformat()}, health, f"{key}/{at.isoformat()}")
+        log.warning("trouble.found", key=key, reason=health.reason, at=at.isoformat())
+
+    def _well(self, keys: tuple[str, ...], health: Health, at: datetime) -> None:
+        """Tell that troubles are over, if they were told; the first of them says for how long."""
+        told = [datetime.fromisoformat(self._open[key]) for key in keys if key in self._open]
+        if not told:
+            return
+        lasted = at - min(told)
+        left = {key: since for key, since in self._open.items() if key not in keys}
+        self._change(left, replace(health, lasted=lasted), f"{keys[0]}/well/{at.isoformat()}")
+        log.info("trouble.over", key=keys[0], lasted_s=lasted.total_seconds(), at=at.isoformat())
+
+    def _close(self, *keys: str) -> None:
+        """Forget troubles without telling."""
+        if any(key in self._open for key in keys):
+            left = {key: since for key, since in self._open.items() if key not in keys}
+            self._change(left, None, "")
+
+    def _change(self, left: dict[str, str], health: Health | None, key: str) -> None:
+        with self._store.transaction():
+            self._store.put(STORE_KEY, json.dumps(left, sort_keys=True))
+            if health is not None:
+                self._tell(health, key)
+        self._open = left
+
+
+def _stops(key: str, series: str) -> bool:
+    """Return whether a trouble is one of the edge's that stopped a series."""
+    parts = key.split("/")
+    return parts[0] == "edge" and parts[2] == series and NoticeKind(parts[1]) in STOPPING
