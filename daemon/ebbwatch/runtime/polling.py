@@ -350,6 +350,10 @@ class Polling:
 
     def _planned(self, name: str, key: str, wanted: Wanted | None, at: datetime) -> datetime:
         """Return when a source is to be asked for a series; may have passed."""
+        not_before = self._not_before.get((name, key))
+        failure = self._failures.get(name)
+        if not_before is not None and failure is not None and key in failure.series:
+            return not_before
         visited = self._visited.get((name, key))
         if wanted is None:
             planned = (
@@ -370,7 +374,7 @@ class Polling:
                     revision_at=None if last is None else revision_visit(wanted.series, last),
                 )
             )
-        return max(planned, self._not_before.get((name, key), planned))
+        return planned if not_before is None else max(planned, not_before)
 
     def _plan(self, *names: str) -> None:
         """Have APScheduler ask again when to visit."""

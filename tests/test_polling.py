@@ -1,0 +1,642 @@
+"""Polling: when sources are asked, who stands in for whom, and what people are told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, ClassVar
+
+import pytest
+
+from ebbwatch.core.release_clock import Freshness, ReleaseClock, State
+from ebbwatch.core.render import Health, Trouble
+from ebbwatch.model.calendars import SIFMA, business_calendar
+from ebbwatch.model.observation import Observation, Published, TextItem
+from ebbwatch.model.periods import FREQUENCIES, micros
+from ebbwatch.model.problem import Problem, Span
+from ebbwatch.model.series import Released, Series, SourceRef
+from ebbwatch.model.units import UNITS
+from ebbwatch.ports import (
+    Held,
+    Poll,
+    Source,
+    SourceChanged,
+    SourceRefused,
+    SourceUnavailable,
+    StoreError,
+    Wanted,
+)
+from ebbwatch.runtime.heartbeat import Heartbeat
+from ebbwatch.runtime.polling import Arrived, Outcome, Polling
+from ebbwatch.runtime.selfwatch import SelfWatch
+from ebbwatch.runtime.trigger import REST, ReleaseTrigger
+from tests.fakes import ManualClock
+
+#: Tuesday 8 September 2026, the day after Labor Day, just before SOFR of Friday comes out.
+EARLY = datetime(2026, 9, 8, 11, 50, tzinfo=UTC)
+DUE = datetime(2026, 9, 8, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+BUSINESS = FREQUENCIES["business day"]
+THURSDAY, FRIDAY, TUESDAY = (BUSINESS.parse(f"2026-09-0{day}") for day in (3, 4, 8))
+
+
+def series(name: str, source: str = "nyfed", fallback: str | None = "fred") -> Series:
+    """Return a rate that comes out at eight in New York."""
+    return Series(
+        name=name,
+        source=SourceRef(source, name),
+        fallback=None if fallback is None else SourceRef(fallback, name.upper()),
+        unit=UNITS["percent per year"],
+        every=BUSINESS,
+        released=Released(1, True, time(8), "America/New_York", SIFMA),
+        plausible=(Decimal("-0.01"), Decimal("0.2")),
+    )
+
+
+SOFR, TGCR = series("sofr"), series("tgcr", fallback=None)
+
+
+def figure(name: str, period: int, percent: str, unit: str | None = None) -> Published:
+    """Return a published rate."""
+    return Published(series=name, period=period, value=Decimal(percent), unit=unit)
+
+
+Answer = Poll | Exception
+
+
+@dataclass
+class Provider:
+    """A source that answers as told, and remembers what it was asked."""
+
+    answer: Callable[[tuple[str, ...]], Answer] = field(default=lambda _: Poll())
+    asked: list[tuple[tuple[str, Any], ...]] = field(default_factory=list)
+    cursors: list[str | None] = field(default_factory=list)
+    name: ClassVar[str] = "provider"
+
+    @classmethod
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
+        return None if argument else "asks for nothing"
+
+    async def poll(
+        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
+    ) -> Poll:
+        self.asked.append(tuple((each.series.name, each.argument) for each in wanted))
+        self.cursors.append(cursor)
+        answer = self.answer(tuple(each.series.name for each in wanted))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Hung(Provider):
+    """A source that never answers."""
+
+    async def poll(self, *args: Any, **kwargs: Any) -> Poll:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+
+class Book:
+    """A small store of texts, and of the newest value of each period."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.values: dict[tuple[str, int], tuple[Decimal | None, str]] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        yield
+
+    def get(self, key: str) -> str | None:
+        return self.texts.get(key)
+
+    def put(self, key: str, value: str | None) -> None:
+        assert value is not None
+        self.texts[key] = value
+
+    def value(self, name: str, period: int) -> tuple[Decimal | None, str] | None:
+        return self.values.get((name, period))
+
+    def newest(self, name: str) -> tuple[int, Decimal] | None:
+        rows = [(p, v) for (n, p), (v, _) in self.values.items() if n == name and v is not None]
+        return max(rows, default=None)
+
+
+class Desk:
+    """Polling with everything around it, and a pipeline that commits at once."""
+
+    def __init__(self, *followed: Series, texts: Sequence[str] = (), **sources: Provider) -> None:
+        self.clock = ManualClock(EARLY)
+        self.book = Book()
+        self.sources = sources
+        self.inbox: asyncio.Queue[Arrived] = asyncio.Queue()
+        self.arrivals: list[Arrived] = []
+        self.told: list[Health] = []
+        self.keys: list[str] = []
+        self.watch = self.another_watch()
+        self.polling = Polling(
+            clock=self.clock,
+            sources=sources,
+            release=ReleaseClock({SIFMA: business_calendar(SIFMA)}),
+            history=self.book,
+            cursors=self.book,
+            inbox=self.inbox,
+            watch=self.watch,
+            jitter=lambda: 0.0,
+        )
+        self.polling.follow(followed, texts)
+
+    def another_watch(self) -> SelfWatch:
+        def tell(health: Health, key: str) -> None:
+            self.told.append(health)
+            self.keys.append(key)
+
+        return SelfWatch(self.book, tell)
+
+    def commit(self, arrived: Arrived) -> None:
+        self.arrivals.append(arrived)
+        for o in arrived.observations:
+            self.book.values[o.series, o.period] = (o.value, o.source)
+        for key, text in arrived.cursors:
+            self.book.put(key, text)
+
+    async def visit(self, name: str) -> Outcome:
+        """Let one visit run to its end, committing what it brings."""
+        visit = asyncio.create_task(self.polling.visit(name))
+        while not visit.done():
+            getter = asyncio.create_task(self.inbox.get())
+            await asyncio.wait({visit, getter}, return_when=asyncio.FIRST_COMPLETED)
+            if getter.done():
+                arrived = getter.result()
+                self.commit(arrived)
+                arrived.committed.set_result(None)
+            else:
+                getter.cancel()
+        return visit.result()
+
+    def next(self, name: str) -> datetime:
+        return self.polling.next_visit(name, self.clock.now())
+
+    async def at(self, when: datetime, name: str) -> Outcome:
+        self.clock.advance_to(when)
+        return await self.visit(name)
+
+    @property
+    def facts(self) -> list[tuple[str, int, Decimal | None, str]]:
+        return [
+            (o.series, o.period, o.value, o.source) for a in self.arrivals for o in a.observations
+        ]
+
+
+def answers(*figures: Published, cursor: str | None = None) -> Callable[[tuple[str, ...]], Answer]:
+    """Return an answer that holds these figures, of the series asked for."""
+    return lambda names: Poll(tuple(f for f in figures if f.series in names), cursor=cursor)
+
+
+async def test_a_figure_is_handed_over_with_its_cursor() -> None:
+    """What is news arrives in base units, known when it was seen, the cursor beside it."""
+    desk = Desk(SOFR, nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"), cursor="c1")))
+    assert await desk.visit("nyfed") == Outcome("nyfed", ("sofr",), news=1)
+    (arrived,) = desk.arrivals
+    assert arrived == Arrived(
+        at=EARLY,
+        observations=(
+            Observation(
+                series="sofr",
+                period=FRIDAY,
+                value=Decimal("0.0431"),
+                known_at=EARLY,
+                source="nyfed",
+            ),
+        ),
+        cursors=(("cursor/nyfed", "c1"),),
+        committed=arrived.committed,
+    )
+    assert desk.sources["nyfed"].asked == [(("sofr", "sofr"),)]
+
+
+async def test_the_same_answer_again_brings_nothing() -> None:
+    """A re-poll of the same datum puts nothing on the inbox, and resumes at the cursor."""
+    desk = Desk(SOFR, nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"), cursor="c1")))
+    await desk.visit("nyfed")
+    assert await desk.at(EARLY + timedelta(hours=1), "nyfed") == Outcome("nyfed", ("sofr",))
+    assert len(desk.arrivals) == 1
+    assert desk.sources["nyfed"].cursors == [None, "c1"]
+
+
+async def test_visits_are_dense_around_the_expected_instant() -> None:
+    """Before the figure is due, the next visit is seconds after; while it is awaited, soon again."""
+    desk = Desk(SOFR, nyfed=Provider(answers(figure("sofr", THURSDAY, "4.30"))))
+    assert desk.next("nyfed") == EARLY
+    await desk.visit("nyfed")
+    assert desk.next("nyfed") == DUE + 2 * SECOND
+    await desk.at(DUE + 2 * SECOND, "nyfed")
+    assert desk.next("nyfed") == DUE + 4 * SECOND
+    desk.sources["nyfed"].answer = answers(figure("sofr", FRIDAY, "4.31"))
+    await desk.at(DUE + 4 * SECOND, "nyfed")
+    assert desk.next("nyfed") - desk.clock.now() > timedelta(minutes=30)
+
+
+async def test_only_what_is_due_is_asked_for() -> None:
+    """Two series of one source are asked for together, each no more often than it needs."""
+    late = Series(
+        name="effr",
+        source=SourceRef("nyfed", "effr"),
+        unit=UNITS["percent per year"],
+        every=BUSINESS,
+        released=Released(1, True, time(9), "America/New_York", SIFMA),
+    )
+    desk = Desk(SOFR, late, nyfed=Provider())
+    await desk.visit("nyfed")
+    await desk.at(DUE + 2 * SECOND, "nyfed")
+    assert desk.sources["nyfed"].asked == [
+        (("sofr", "sofr"), ("effr", "effr")),
+        (("sofr", "sofr"),),
+    ]
+
+
+async def test_the_fallback_stands_in_from_the_instant_a_figure_is_due() -> None:
+    """While nothing is due a failing first choice is no reason to ask another."""
+    nyfed = Provider(answers(figure("sofr", THURSDAY, "4.30")))
+    fred = Provider(answers(figure("sofr", THURSDAY, "4.33"), figure("sofr", FRIDAY, "4.35")))
+    desk = Desk(SOFR, nyfed=nyfed, fred=fred)
+    await desk.visit("nyfed")
+    nyfed.answer = lambda _: SourceUnavailable("nyfed does not answer")
+    assert desk.next("fred") == EARLY + timedelta(hours=1)
+
+    await desk.at(DUE + 2 * SECOND, "nyfed")
+    assert desk.next("fred") == DUE + 2 * SECOND
+    assert await desk.visit("fred") == Outcome("fred", ("sofr",), news=1)
+    assert fred.asked == [(("sofr", "SOFR"),)]
+    assert desk.next("fred") == desk.clock.now() + timedelta(hours=1)
+
+    nyfed.answer = answers(figure("sofr", FRIDAY, "4.36"))
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert desk.facts == [
+        ("sofr", THURSDAY, Decimal("0.0430"), "nyfed"),
+        ("sofr", FRIDAY, Decimal("0.0435"), "fred"),
+        ("sofr", FRIDAY, Decimal("0.0436"), "nyfed"),
+    ]
+    assert desk.polling.failing() == {}
+
+
+async def test_a_first_choice_that_is_not_installed_counts_as_down() -> None:
+    """Without an adapter for the first choice, the fallback is asked from the start."""
+    desk = Desk(SOFR, fred=Provider(answers(figure("sofr", FRIDAY, "4.35"))))
+    assert await desk.visit("fred") == Outcome("fred", ("sofr",), news=1)
+
+
+async def test_a_failing_source_is_told_once_and_once_more_when_it_is_back() -> None:
+    """Two failures may be chance; the third is told, later ones are not; then the recovery."""
+    nyfed = Provider(lambda _: SourceUnavailable("nyfed did not answer within 10 s"))
+    desk = Desk(SOFR, TGCR, nyfed=nyfed)
+    pauses = []
+    for _ in range(6):
+        before = desk.clock.now()
+        await desk.at(desk.next("nyfed"), "nyfed")
+        pauses.append((desk.clock.now() - before).total_seconds())
+        assert len(desk.told) == (1 if len(pauses) > 2 else 0)
+    assert pauses == [0, 5, 10, 20, 40, 80]
+    nyfed.answer = lambda _: Poll()
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert desk.told == [
+        Health(
+            kind=Trouble.SOURCE_FAILING,
+            name="nyfed",
+            reason="nyfed did not answer within 10 s",
+            since=EARLY,
+            affected=("sofr", "tgcr"),
+        ),
+        Health(
+            kind=Trouble.SOURCE_RECOVERED,
+            name="nyfed",
+            # Told at the third failure, 15 s after the first.
+            lasted=timedelta(seconds=155 + 160),
+        ),
+    ]
+    assert desk.polling.failing() == {}
+
+
+async def test_the_providers_own_delay_is_honoured() -> None:
+    """A provider that asks for five minutes is not asked again before."""
+    nyfed = Provider(lambda _: SourceUnavailable("too many", after=timedelta(minutes=5)))
+    desk = Desk(SOFR, nyfed=nyfed)
+    await desk.visit("nyfed")
+    assert desk.next("nyfed") == EARLY + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (SourceRefused("nyfed wants a key"), Trouble.SOURCE_REFUSED),
+        (SourceChanged("nyfed: expected refRates, found HTML"), Trouble.SOURCE_CHANGED),
+    ],
+)
+async def test_what_only_a_person_can_mend_is_told_at_once(error: Exception, kind: Trouble) -> None:
+    """A refusal or a new shape does not go away by waiting."""
+    desk = Desk(SOFR, nyfed=Provider(lambda _: error))
+    for _ in range(3):
+        await desk.at(desk.next("nyfed"), "nyfed")
+    assert [(h.kind, h.reason) for h in desk.told] == [(kind, str(error))]
+
+
+async def test_an_answer_of_another_shape_stops_only_what_it_answers() -> None:
+    """Of two series asked for together, the healthy one goes on; the sick one is tried apart."""
+
+    def answer(names: tuple[str, ...]) -> Answer:
+        if "sofr" in names:
+            return SourceChanged("sofr has no percentRate")
+        return Poll((figure("tgcr", FRIDAY, "4.30"),))
+
+    nyfed = Provider(answer)
+    desk = Desk(SOFR, TGCR, nyfed=nyfed)
+    assert await desk.visit("nyfed") == Outcome(
+        "nyfed", ("sofr", "tgcr"), news=1, fault="sofr has no percentRate"
+    )
+    assert [tuple(name for name, _ in asked) for asked in nyfed.asked] == [
+        ("sofr", "tgcr"),
+        ("sofr",),
+        ("tgcr",),
+    ]
+    assert [(h.kind, h.affected) for h in desk.told] == [(Trouble.SOURCE_CHANGED, ("sofr",))]
+    nyfed.answer = answers(figure("sofr", FRIDAY, "4.31"), figure("tgcr", FRIDAY, "4.30"))
+    await desk.at(EARLY + timedelta(minutes=15), "nyfed")
+    assert [h.kind for h in desk.told] == [Trouble.SOURCE_CHANGED, Trouble.SOURCE_RECOVERED]
+    assert nyfed.asked[-1] == (("sofr", "sofr"),)
+
+
+async def test_a_poisoned_answer_does_not_stop_the_daemon(caplog: pytest.LogCaptureFixture) -> None:
+    """An error nobody foresaw makes the poll a failed one, and says whose it was."""
+    nyfed = Provider(lambda _: KeyError("percentRate"))
+    desk = Desk(SOFR, nyfed=nyfed)
+    outcome = await desk.visit("nyfed")
+    assert outcome.fault == "could not be read (KeyError); the log says where"
+    assert [h.reason for h in desk.told] == ["its answer could not be read"]
+
+
+async def test_an_unknown_unit_stops_the_series_and_is_told_once() -> None:
+    """Nothing in a unit we do not know reaches a rule; the right unit is told too."""
+    nyfed = Provider(answers(figure("sofr", FRIDAY, "4.31", unit="furlongs")))
+    desk = Desk(SOFR, nyfed=nyfed)
+    for _ in range(2):
+        await desk.at(desk.next("nyfed"), "nyfed")
+    assert desk.facts == []
+    nyfed.answer = answers(figure("sofr", FRIDAY, "4.31"))
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert [(h.kind, h.name, h.reason) for h in desk.told] == [
+        (
+            Trouble.SOURCE_CHANGED,
+            "sofr",
+            "nyfed gives furlongs; expected percent per year",
+        ),
+        (Trouble.SERIES_CURRENT, "sofr", ""),
+    ]
+
+
+async def test_an_implausible_value_goes_into_quarantine_and_is_told_once() -> None:
+    """The value waits for a person; the next one does not."""
+    nyfed = Provider(answers(figure("sofr", THURSDAY, "431"), figure("sofr", FRIDAY, "4.31")))
+    desk = Desk(SOFR, nyfed=nyfed)
+    for _ in range(2):
+        await desk.at(desk.next("nyfed"), "nyfed")
+    assert desk.facts == [("sofr", FRIDAY, Decimal("0.0431"), "nyfed")]
+    (held,) = desk.arrivals[0].held
+    assert isinstance(held, Held)
+    (health,) = desk.told
+    assert (health.kind, health.name, health.period, health.value, health.unit) == (
+        Trouble.QUARANTINED,
+        "sofr",
+        "2026-09-03",
+        431.0,
+        "%",
+    )
+
+
+async def test_texts_are_polled_by_the_minute() -> None:
+    """A source of texts is asked for no series, and its texts arrive as they are."""
+    item = TextItem(
+        source="fed_press",
+        key="https://example.org/1",
+        title="Federal Reserve issues FOMC statement",
+        body="conclude the reduction",
+        published_at=EARLY,
+        known_at=EARLY,
+    )
+    press = Provider(lambda _: Poll(texts=(item,)))
+    desk = Desk(texts=["fed_press"], fed_press=press)
+    await desk.visit("fed_press")
+    assert [a.texts for a in desk.arrivals] == [(item,)]
+    assert press.asked == [()]
+    assert desk.next("fed_press") == EARLY + timedelta(minutes=1)
+
+
+async def test_a_commit_that_fails_is_polled_again() -> None:
+    """Until the pipeline has recorded it, the cursor stays where it was."""
+    nyfed = Provider(answers(figure("sofr", FRIDAY, "4.31"), cursor="c1"))
+    desk = Desk(SOFR, nyfed=nyfed)
+    visit = asyncio.create_task(desk.polling.visit("nyfed"))
+    (await desk.inbox.get()).committed.set_exception(StoreError("disk full"))
+    assert (await visit).fault == "not recorded: disk full"
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert nyfed.cursors == [None, None]
+    assert desk.facts == [("sofr", FRIDAY, Decimal("0.0431"), "nyfed")]
+
+
+async def test_run_once_asks_everybody_once_and_waits_for_nobody() -> None:
+    """All at once, one try each, fallbacks included, and a source that hangs is said to."""
+    desk = Desk(
+        SOFR,
+        series("rate", source="down", fallback="fred"),
+        series("slow", source="hung", fallback=None),
+        nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"))),
+        down=Provider(lambda _: SourceUnavailable("down does not answer")),
+        fred=Provider(answers(figure("rate", FRIDAY, "4.35"))),
+        hung=Hung(),
+        unused=Provider(),
+    )
+    desk.clock.advance_to(DUE + SECOND)
+    outcomes = await desk.polling.poll_once(0.05)
+    assert outcomes == [
+        Outcome("down", ("rate",), fault="down does not answer"),
+        Outcome("fred", ("rate",), news=1),
+        Outcome("hung", ("slow",), fault="no answer within 0.05 s"),
+        Outcome("nyfed", ("sofr",), news=1),
+    ]
+    arrived = [desk.inbox.get_nowait() for _ in range(desk.inbox.qsize())]
+    assert {o.series for a in arrived for o in a.observations} == {"sofr", "rate"}
+    assert [len(p.asked) for p in desk.sources.values()] == [1, 1, 1, 0, 0]
+
+
+async def test_apscheduler_runs_the_visits() -> None:
+    """Started, every source is visited at once; cancelled, polling ends."""
+    desk = Desk(SOFR, nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"))))
+    desk.clock = ManualClock(datetime.now(UTC))
+    desk.polling._clock = desk.clock
+    running = asyncio.create_task(desk.polling.run())
+    arrived = await asyncio.wait_for(desk.inbox.get(), 5)
+    arrived.committed.set_result(None)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [o.series for o in arrived.observations] == ["sofr"]
+    assert desk.polling.working(desk.clock.now())
+    assert not desk.polling.working(desk.clock.now() + timedelta(hours=3))
+
+
+async def test_a_bug_of_ours_ends_polling() -> None:
+    """An invariant that broke is not swallowed by the scheduler."""
+    desk = Desk(SOFR, nyfed=Provider())
+    desk.clock = ManualClock(datetime.now(UTC))
+    desk.polling._clock = desk.clock
+
+    async def broken(*args: Any, **kwargs: Any) -> Outcome:
+        raise ZeroDivisionError
+
+    desk.polling._visit = broken  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(desk.polling.run(), 5)
+
+
+def test_the_trigger_rests_until_the_visit_has_planned_the_next() -> None:
+    """Asked when a job has just begun, it cannot know; asked anew, it asks the plan."""
+    trigger = ReleaseTrigger(lambda now: now + SECOND)
+    assert trigger.get_next_fire_time(None, EARLY) == EARLY + SECOND
+    assert trigger.get_next_fire_time(EARLY, EARLY) == EARLY + REST
+    assert str(trigger) == "release clock"
+
+
+def test_a_reload_forgets_what_is_no_longer_followed() -> None:
+    """A source that failed only for a series that is gone is well again."""
+
+    async def story() -> None:
+        desk = Desk(SOFR, nyfed=Provider(lambda _: SourceRefused("no")))
+        await desk.visit("nyfed")
+        assert desk.polling.failing() == {"nyfed": EARLY}
+        desk.polling.follow([], [])
+        assert desk.polling.failing() == {}
+        assert [h.kind for h in desk.told] == [Trouble.SOURCE_REFUSED, Trouble.SOURCE_RECOVERED]
+
+    asyncio.run(story())
+
+
+# the self-watch by itself
+
+
+def stand(state: State) -> Freshness:
+    """Return how SOFR of Friday stands."""
+    return Freshness(state, FRIDAY, micros(DUE), TUESDAY, micros(DUE + timedelta(days=1)))
+
+
+async def test_late_then_stale_then_current_is_three_notices() -> None:
+    """Each state is told once, with the period missing; current again with how long it took."""
+    desk = Desk()
+    hours = [timedelta(hours=h) for h in range(8)]
+    states = [State.FRESH, State.DUE, State.LATE, State.LATE, State.STALE, State.FRESH, State.FRESH]
+    for hour, state in zip(hours, states, strict=False):
+        desk.watch.freshness(
+            SOFR, stand(state), newest=THURSDAY, at=DUE + hour, affected=["funding-spread"]
+        )
+    assert [(h.kind, h.since, h.period, h.held, h.lasted) for h in desk.told] == [
+        (Trouble.SERIES_LATE, DUE, "2026-09-04", "2026-09-03", None),
+        (Trouble.SERIES_STALE, DUE, "2026-09-04", "2026-09-03", None),
+        (Trouble.SERIES_CURRENT, None, "", "2026-09-03", timedelta(hours=3)),
+    ]
+    assert desk.told[0].affected == ("funding-spread",)
+    assert len(set(desk.keys)) == 3
+
+
+async def test_a_restart_tells_nothing_again() -> None:
+    """What was told is remembered in the store."""
+    desk = Desk()
+    desk.watch.rule_broken("a", "division by zero", at=EARLY)
+    again = desk.another_watch()
+    again.rule_broken("a", "division by zero", at=EARLY + SECOND)
+    assert again.troubles == {"rule/a": EARLY}
+    again.rule_recovered("a", at=EARLY + 60 * SECOND)
+    again.rule_recovered("a", at=EARLY + 61 * SECOND)
+    assert [(h.kind, h.lasted) for h in desk.told] == [
+        (Trouble.RULE_BROKEN, None),
+        (Trouble.RULE_RECOVERED, timedelta(minutes=1)),
+    ]
+    assert json.loads(desk.book.texts["selfwatch"]) == {}
+
+
+async def test_what_could_not_be_recorded_is_told_later() -> None:
+    """A notice that could not be written counts as not told."""
+    desk = Desk()
+
+    def refuse(health: Health, key: str) -> None:
+        raise StoreError("disk full")
+
+    watch = SelfWatch(desk.book, refuse)
+    with pytest.raises(StoreError):
+        watch.receiver_broken("desk", "chat not found", parked=2, at=EARLY)
+    assert watch.troubles == {}
+
+
+async def test_the_outbox_is_stuck_after_a_quarter_of_an_hour() -> None:
+    """One notice while the oldest row waits; none when it has left, and a new one the next time."""
+    desk = Desk()
+    for minutes, oldest in ((5, EARLY), (15, EARLY), (16, EARLY), (17, None), (40, EARLY)):
+        desk.watch.outbox(oldest=oldest, count=3, at=EARLY + timedelta(minutes=minutes))
+    stuck = Health(kind=Trouble.OUTBOX_STUCK, since=EARLY, count=3)
+    assert desk.told == [stuck, stuck]
+
+
+async def test_receivers_and_reloads_are_told_by_what_is_wrong_with_them() -> None:
+    """The same complaints once; other complaints again; after a valid reload, the same again."""
+    desk = Desk()
+    one = Problem(Span("a.yaml", 1, 1), "error", "unknown-series", "no such series: sofrr")
+    two = Problem(Span("a.yaml", 2, 1), "error", "unknown-series", "no such series: efrr")
+    for problems in ([one], [one], [one, two], [one]):
+        desk.watch.reload_invalid(problems, at=EARLY)
+    desk.watch.reload_valid()
+    desk.watch.reload_invalid([one], at=EARLY + SECOND)
+    assert [h.problems for h in desk.told] == [(one,), (one, two), (one,)]
+    desk.told.clear()
+    desk.watch.receiver_broken("desk", "chat not found", parked=1, at=EARLY)
+    desk.watch.receiver_broken("desk", "chat not found", parked=2, at=EARLY)
+    desk.watch.receiver_recovered("desk", at=EARLY + SECOND)
+    assert [h.kind for h in desk.told] == [Trouble.RECEIVER_BROKEN, Trouble.RECEIVER_RECOVERED]
+
+
+# the heartbeat
+
+
+async def test_the_heartbeat_beats_only_while_everything_works() -> None:
+    """One minute apart; a check that fails is a beat that is missed."""
+    clock = ManualClock(EARLY)
+    well = {"polling": True, "delivery": True}
+    beats: list[datetime] = []
+
+    async def ping() -> None:
+        beats.append(clock.now())
+        if len(beats) == 1:
+            raise OSError("unreachable")
+
+    heart = Heartbeat(
+        ping, clock=clock, checks={name: partial(well.__getitem__, name) for name in well}
+    )
+    running = asyncio.create_task(heart.run())
+    for minute in range(5):
+        well["delivery"] = minute != 2
+        clock.advance_to(EARLY + timedelta(minutes=minute))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    running.cancel()
+    assert [(beat - EARLY) // timedelta(minutes=1) for beat in beats] == [0, 1, 3, 4]
+
+
+def sources_are_sources(provider: Provider) -> Source:
+    """Have mypy check that the fake is a source."""
+    return provider
