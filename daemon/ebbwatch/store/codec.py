@@ -30,7 +30,7 @@ def encode(value: object) -> str:
         TypeError: For a type that JSON and this module have no form for, and for an
             instant without a time zone.
     """
-    return json.dumps(value, default=_plain, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def decode(kind: Any, text: str) -> Any:
@@ -53,6 +53,9 @@ def _plain(value: object) -> object:
         return dict(value)
     message = f"expected something that JSON can hold, found {type(value).__name__}"
     raise TypeError(message)
+
+
+_ENCODER = json.JSONEncoder(default=_plain, separators=(",", ":"))
 
 
 def _same(value: Any) -> Any:

@@ -88,8 +88,6 @@ class AdvisoryLock:
             else:
                 return True
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        # Out of the pool: closing it must end the session, and with it the lock.
-        connection.detach()
         # The server gives up on a machine that vanished within ten seconds or so; by
         # default it would keep its lock for two hours.
         for setting in ("idle = 4", "interval = 2", "count = 3"):
@@ -101,7 +99,9 @@ class AdvisoryLock:
         return False
 
     def drop(self) -> None:
-        """End the connection, and the lead with it."""
+        """End the connection's session, and the lead with it."""
         if self._connection is not None:
+            # Closing alone would keep the session, with its lock, for the next user.
+            self._connection.invalidate()
             self._connection.close()
             self._connection = None

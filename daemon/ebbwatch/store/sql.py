@@ -21,7 +21,6 @@ from sqlalchemy import (
     Engine,
     Select,
     Table,
-    and_,
     bindparam,
     delete,
     literal,
@@ -51,6 +50,14 @@ _OUTBOX_COLUMNS = [schema.outbox.c[name] for name in _OUTBOX_NAMES]
 _OBSERVATION_COLUMNS = [schema.observations.c[field.name] for field in fields(Observation)]
 _HELD_COLUMNS = [schema.quarantine.c[field.name] for field in fields(Observation)]
 _TAPE_KEY = [schema.observations.c[name] for name in ("known_at", "series", "period", "source")]
+
+# Built once: building a statement takes longer than SQLite takes to run it. The columns that
+# it sets are those named among its parameters.
+_SETTLE = update(schema.outbox).where(
+    schema.outbox.c.key == bindparam("claimed_key"),
+    schema.outbox.c.state == RowState.CLAIMED,
+    schema.outbox.c.owner == bindparam("claimed_by"),
+)
 
 
 class SqlStore:
@@ -427,14 +434,10 @@ class SqlStore:
         return self._settle(key, owner, _settled(RowState.PARKED, ts) | {"error": error})
 
     def _settle(self, key: str, owner: str, values: Mapping[str, Any]) -> bool:
-        table = schema.outbox
-        still_ours = and_(
-            table.c.key == key, table.c.state == RowState.CLAIMED, table.c.owner == owner
-        )
+        """Write values into a row where the claim still is the owner's."""
         with self._delivering() as connection:
-            return (
-                connection.execute(update(table).where(still_ours).values(**values)).rowcount == 1
-            )
+            row = {"claimed_key": key, "claimed_by": owner, **values}
+            return connection.execute(_SETTLE, row).rowcount == 1
 
     def receipt(self, *, target: str, episode: str) -> Receipt | None:
         """Return the receipt of the newest delivered message of an episode at a target.
