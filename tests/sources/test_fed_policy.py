@@ -277,9 +277,9 @@ async def test_another_shape_is_a_changed_source(
     ("argument", "fault"),
     [
         ("iorb", None),
-        ("ioer", "expected iorb, the one series of fed_policy, found ioer; did you mean iorb"),
-        ("sofr", "expected iorb, the one series of fed_policy, found sofr"),
-        ({"rate": "iorb"}, "expected iorb, the one series of fed_policy, found {'rate': 'iorb'}"),
+        ("ioer", "expected one of iorb, found ioer; did you mean iorb?"),
+        ("sofr", "expected one of iorb, found sofr"),
+        ({"rate": "iorb"}, "expected one of iorb, found a map"),
     ],
 )
 def test_arguments_are_checked_at_load(argument: Any, fault: str | None) -> None:

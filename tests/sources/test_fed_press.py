@@ -186,6 +186,22 @@ async def test_a_page_that_is_not_up_yet_is_an_empty_body_and_asked_again(
     assert [bool(body) for _, _, body in said(second)] == [True]
 
 
+async def test_an_empty_implementation_note_is_a_changed_source(
+    provider: StandIn, source: FedPress
+) -> None:
+    """While it is merely not up yet, it is empty and asked again."""
+    provider.serve(FEED, feed(item("a.htm", NOW)), content_type="text/xml")
+    provider.serve(f"{PAGES}a.htm", page(LINKED), content_type="text/html")
+    poll = await source.poll([], cursor=None)
+    assert [(name, bool(body)) for name, _, body in said(poll)] == [
+        ("a.htm", True),
+        ("monetary20261209a1.htm", False),
+    ]
+    provider.serve(f"{PAGES}monetary", "<main>new design</main>", content_type="text/html")
+    with pytest.raises(SourceChanged, match="expected text in the implementation note"):
+        await source.poll([], cursor=None)
+
+
 async def test_a_document_counts_by_its_title_and_another_host_is_not_visited(
     provider: StandIn, source: FedPress
 ) -> None:
@@ -209,10 +225,10 @@ async def test_a_document_counts_by_its_title_and_another_host_is_not_visited(
     assert (again.texts, again.note) == ((), "no rows")
 
 
-async def test_one_page_of_an_unknown_kind_does_not_hide_the_others_but_nothing_else_is_news(
+async def test_a_statement_without_article_is_a_changed_source_and_another_page_is_not(
     provider: StandIn, source: FedPress
 ) -> None:
-    """All pages without an article: the site changed."""
+    """A page of another kind must not hide the next statement."""
     provider.serve(
         FEED, feed(item("a.htm", NOW), item("b.htm", NOW, "Other")), content_type="text/xml"
     )
@@ -221,7 +237,7 @@ async def test_one_page_of_an_unknown_kind_does_not_hide_the_others_but_nothing_
     poll = await source.poll([], cursor=None)
     assert [bool(body) for _, _, body in said(poll)] == [True, False]
     provider.serve(f"{PAGES}a.htm", "<main>new design</main>", content_type="text/html")
-    with pytest.raises(SourceChanged, match="expected an article in each page"):
+    with pytest.raises(SourceChanged, match="expected an article in the FOMC statement"):
         await source.poll([], cursor=None)
 
 

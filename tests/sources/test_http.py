@@ -173,6 +173,8 @@ async def test_a_link_is_followed_on_the_providers_host_only(
     assert provider.requests[0].query == {"a": "1"}
     with pytest.raises(SourceChanged, match="links to another host"):
         await client.get("https://evil.example/page")
+    with pytest.raises(SourceChanged, match="links to something that is no address"):
+        await client.get("https://provider.example:port/page")
 
 
 @pytest.mark.parametrize("encoded", [False, True])

@@ -12,10 +12,8 @@ by public readers of them in 2026-09 and 2026-10; implementation notes of 2025-1
 from __future__ import annotations
 
 import asyncio
-import difflib
 import html
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +25,8 @@ from zoneinfo import ZoneInfo
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import Poll, SourceChanged, SourceError, SourceSetup, Wanted
+from ebbwatch.sources import cursors
+from ebbwatch.sources.arguments import fault_of_choice
 from ebbwatch.sources.http import Answer, ProviderClient, Validators
 from ebbwatch.sources.numbers import number
 from ebbwatch.sources.pages import plain_text
@@ -87,9 +87,7 @@ class _Cursor:
 
     @classmethod
     def load(cls, text: str | None) -> _Cursor:
-        if text is None:
-            return cls()
-        saved = json.loads(text)
+        saved = cursors.load(text)
         return cls(
             Validators.load(saved.get("rates")),
             Validators.load(saved.get("calendar")),
@@ -97,7 +95,7 @@ class _Cursor:
         )
 
     def dump(self) -> str:
-        return json.dumps(
+        return cursors.dump(
             {
                 "rates": self.rates.dump(),
                 "calendar": self.calendar.dump(),
@@ -125,11 +123,7 @@ class FedPolicy:
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
         """Return why an argument cannot be asked of this source, or None."""
-        if argument == "iorb":
-            return None
-        near = isinstance(argument, str) and difflib.get_close_matches(argument, ["iorb", "ioer"])
-        guess = "; did you mean iorb" if near else ""
-        return f"expected iorb, the one series of fed_policy, found {argument}{guess}"
+        return fault_of_choice(argument, ["iorb"])
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -10,7 +10,6 @@ and 2026-10-02.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from xml.etree import ElementTree as ET
 
 from ebbwatch.model.observation import TextItem
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
+from ebbwatch.sources import cursors
 from ebbwatch.sources.http import ProviderClient, Validators
 from ebbwatch.sources.pages import Article, article
 
@@ -41,6 +41,9 @@ _YOUNG = timedelta(days=1)
 #: An implementation note, as statements link to it; the feed does not list it.
 _NOTE = re.compile(r"/newsevents/pressreleases/monetary\d{8}a\d\.htm", re.ASCII)
 _PAGE = re.compile(r"/[\w./-]+\.html?", re.ASCII)
+
+#: Title of the pages that matter most. Source: feed and pages as recorded 2026-09-25.
+_STATEMENT = re.compile(r"FOMC statement", re.IGNORECASE)
 
 _NOT_FOUND = 404
 
@@ -84,13 +87,13 @@ class _Cursor:
 
     @classmethod
     def load(cls, text: str | None) -> _Cursor:
-        saved = {} if text is None else json.loads(text)
+        saved = cursors.load(text)
         return cls(
             Validators.load(saved.get("feed")), saved.get("read", {}), bool(saved.get("open", True))
         )
 
     def dump(self) -> str:
-        return json.dumps({"feed": self.feed.dump(), "read": dict(self.read), "open": self.open})
+        return cursors.dump({"feed": self.feed.dump(), "read": dict(self.read), "open": self.open})
 
 
 class FedPress:
@@ -140,23 +143,12 @@ class FedPress:
             item.address: item.mark for item in items if before.read.get(item.address) == item.mark
         }
         texts: list[tuple[_Item, Article]] = []
-        up: list[Article] = []
         young = self._clock.now() - _YOUNG
         for item in items:
-            if item.address in read:
-                continue
-            page = await self._page(item.page)
-            found = [(item, page or Article())]
-            if page is not None:
-                up.append(page)
-                found += [await self._note(item, path) for path in _notes(page)]
-            texts += found
-            whole = not item.page or all(each.body for _, each in found)
-            if whole and item.published_at < young:
-                read[item.address] = item.mark
-        # One page of an unknown kind must not hide the next statement; nothing but such is news.
-        if up and not any(page.body for page in up):
-            raise SourceChanged("fed_press: expected an article in each page, found none in any")
+            if item.address not in read:
+                texts += await self._read(item)
+                if item.published_at < young:
+                    read[item.address] = item.mark
         known_at = self._clock.now()
         after = _Cursor(answer.validators, read, open=len(read) < len(items))
         return Poll(
@@ -175,18 +167,36 @@ class FedPress:
             note="" if texts else "no rows",
         )
 
+    async def _read(self, item: _Item) -> list[tuple[_Item, Article]]:
+        """Return an item with its page, and the implementation notes that the page links to.
+
+        Raises:
+            SourceChanged: If a statement or a note is up and has no article. Pages of other
+                kinds may be built differently, and must not hide the next statement.
+        """
+        page = await self._page(item.page)
+        if page is None:
+            return [(item, Article())]
+        if not page.body and _STATEMENT.search(item.title):
+            raise SourceChanged("fed_press: expected an article in the FOMC statement, found none")
+        found = [(item, page)]
+        for path in _notes(page):
+            note = await self._page(path)
+            if note is not None and not note.body:
+                raise SourceChanged(
+                    "fed_press: expected text in the implementation note, found none"
+                )
+            note = note or Article()
+            title = note.title or "Implementation Note"
+            found.append((_Item(f"{_BASE}{path}", path, title, item.published_at), note))
+        return found
+
     async def _page(self, path: str) -> Article | None:
         """Return what a page says; None while it is not up, or where there is no page."""
         if not path:
             return None
         answer = await self._client.get(path, limit_bytes=_PAGE_LIMIT_BYTES, expected={_NOT_FOUND})
         return None if answer.status == _NOT_FOUND else article(answer.text())
-
-    async def _note(self, item: _Item, path: str) -> tuple[_Item, Article]:
-        """Return an implementation note as an item of its own, published with its statement."""
-        page = await self._page(path) or Article()
-        title = page.title or "Implementation Note"
-        return _Item(f"{_BASE}{path}", path, title, item.published_at), page
 
 
 def _notes(page: Article) -> list[str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any, ClassVar
@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
+from ebbwatch.sources import cursors
 from ebbwatch.sources.http import ProviderClient, Validators
 from ebbwatch.sources.numbers import number
 from ebbwatch.sources.sdmx import SdmxSeries, read_zip
@@ -66,7 +67,21 @@ _WORDS: dict[str, str] = {
     "RESPPLLR_N.WW": "reverse",
 }
 
+#: What a series is chosen by, ``name`` or ``description``, and its text.
 Selector = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A file that could not be used: it is not sent for again before it changes.
+
+    Attributes:
+        validators: Of that file.
+        reason: Why it could not.
+    """
+
+    validators: Validators
+    reason: str
 
 
 class H41:
@@ -80,6 +95,7 @@ class H41:
         self._client = ProviderClient(
             setup, "https://www.federalreserve.gov", name=self.name, pace_s=1.0, tries=tries
         )
+        self._refused: dict[tuple[Selector, ...], _Refused] = {}
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
@@ -107,38 +123,47 @@ class H41:
 
         1. Ask for the file, unless unchanged, into a temporary file.
         2. Read it on a thread, keeping what is asked for.
-        3. Check it against itself; only then hand its validators on.
+        3. Check it against itself; only then hand its validators on. What fails is not
+           fetched again until the file changes: nine megabytes each time would be rude.
         """
-        asked = sorted({"=".join(_selector(each)) for each in wanted})
-        validators = None if since is not None else _validators(cursor, asked)
+        asked = tuple(sorted({_selector(each) for each in wanted}))
+        saved = cursors.load(cursor)
+        refused = self._refused.get(asked)
+        validators = None if since is not None else _common(saved, asked)
+        if refused is not None:
+            validators = refused.validators
         answer = await self._client.download(
             _PATH, validators=validators, limit_bytes=_ZIP_LIMIT_BYTES
         )
         assert answer.file is not None
         with answer.file as file:
+            if answer.not_modified and refused is not None:
+                raise SourceChanged(refused.reason)
             if answer.not_modified:
                 return Poll(cursor=cursor, note="not modified")
             today = self._clock.now().astimezone(_NEW_YORK).date()
             first = (
                 today - _RECENT if since is None else since.astimezone(_NEW_YORK).date() - _MARGIN
             )
-            published = await asyncio.to_thread(_read, file, wanted, first, today)
+            try:
+                published = await asyncio.to_thread(_read, file, wanted, first, today)
+            except SourceChanged as changed:
+                self._refused[asked] = _Refused(answer.validators, str(changed))
+                raise
+        self._refused.pop(asked, None)
+        fresh = {"=".join(each): answer.validators.dump() for each in asked}
         return Poll(
-            published,
-            cursor=json.dumps({"asked": asked, "validators": answer.validators.dump()}),
-            note="" if published else "no rows",
+            published, cursor=cursors.dump(saved | fresh), note="" if published else "no rows"
         )
 
 
-def _validators(cursor: str | None, asked: Sequence[str]) -> Validators | None:
-    """Return the saved validators, if they stand for all that is asked for now.
+def _common(saved: Mapping[str, Any], asked: Sequence[Selector]) -> Validators | None:
+    """Return the saved validators if all that is asked for was read of one and the same file.
 
     A series that was added to the catalogue since would otherwise wait for the next release.
     """
-    saved = json.loads(cursor) if cursor else {}
-    if set(asked) <= set(saved.get("asked", ())):
-        return Validators.load(saved.get("validators"))
-    return None
+    found = [Validators.load(saved.get("=".join(each))) for each in asked]
+    return found[0] if found and all(each == found[0] for each in found) else None
 
 
 def _selector(wanted: Wanted) -> Selector:

@@ -310,14 +310,20 @@ class ProviderClient:
 
     def _url(self, path: str) -> httpx.URL:
         """Return the address of a path, or of a link on the provider's own host."""
-        if path.startswith(("http://", "https://")):
-            link = httpx.URL(path)
-            if link.host not in {self._own_base.host, self._base.host}:
-                raise SourceChanged(f"{self.name}: it links to another host, which is not followed")
-            path = link.raw_path.decode("ascii")
-            own_path = self._own_base.path.rstrip("/")
-            path = path.removeprefix(own_path) if path.startswith(own_path + "/") else path
-        return httpx.URL(f"{str(self._base).rstrip('/')}/{path.lstrip('/')}")
+        try:
+            if path.startswith(("http://", "https://")):
+                path = self._own_path(httpx.URL(path))
+            return httpx.URL(f"{str(self._base).rstrip('/')}/{path.lstrip('/')}")
+        except httpx.InvalidURL:
+            raise SourceChanged(f"{self.name}: it links to something that is no address") from None
+
+    def _own_path(self, link: httpx.URL) -> str:
+        """Return the path of a link below the base URL."""
+        if link.host not in {self._own_base.host, self._base.host}:
+            raise SourceChanged(f"{self.name}: it links to another host, which is not followed")
+        path = link.raw_path.decode("ascii")
+        base = self._own_base.path.rstrip("/")
+        return path.removeprefix(base) if path.startswith(f"{base}/") else path
 
     def _elsewhere(self, url: httpx.URL, response: httpx.Response) -> httpx.URL:
         """Return where a redirect leads, if it stays on the host."""

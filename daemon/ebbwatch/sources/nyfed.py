@@ -8,7 +8,6 @@ Subject to the New York Fed's Terms of Use for its data; it does not endorse thi
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from zoneinfo import ZoneInfo
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
+from ebbwatch.sources.arguments import fault_of_choice
 from ebbwatch.sources.http import ProviderClient
 from ebbwatch.sources.numbers import day, number
 
@@ -106,14 +106,7 @@ class NewYorkFed:
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
         """Return why an argument cannot be asked of this source, or None."""
-        names = [*_RATES, *_OPERATIONS, *_SOMA]
-        if not isinstance(argument, str):
-            return f"expected one name, such as sofr, found a map; known are {', '.join(names)}"
-        if argument in names:
-            return None
-        close = difflib.get_close_matches(argument, names, n=1)
-        guess = f"; did you mean {close[0]}" if close else ""
-        return f"{argument} is no series of nyfed{guess}; known are {', '.join(names)}"
+        return fault_of_choice(argument, [*_RATES, *_OPERATIONS, *_SOMA])
 
     async def aclose(self) -> None:
         """Close connections."""
