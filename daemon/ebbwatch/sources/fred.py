@@ -32,7 +32,7 @@ from ebbwatch.ports import (
     Wanted,
 )
 from ebbwatch.sources import cursors
-from ebbwatch.sources.arguments import fault_of_map
+from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
 from ebbwatch.sources.http import Answer, ProviderClient
 from ebbwatch.sources.numbers import day, number
 
@@ -92,6 +92,8 @@ class Fred:
         """Return why an argument is no series id (or map of id and vintages), or None."""
         if isinstance(argument, Mapping):
             if fault := fault_of_map(argument, required=("id",), optional=("vintages",)):
+                return fault
+            if fault := fault_of_texts(argument, ("id",)):
                 return fault
             if not isinstance(argument.get("vintages", False), bool):
                 return f"expected true or false for vintages, found {argument['vintages']!r}"
