@@ -18,5 +18,5 @@ class SystemClock:
 
     async def wait_until(self, when: datetime) -> None:
         """Return once an instant has come, waking up now and then to look again."""
-        while (left_s := (when - self.now()).total_seconds()) > 0:
+        while (left_s := (when - self.now()).total_seconds()) > 0:  # noqa: ASYNC110  time passes by itself
             await asyncio.sleep(min(left_s, _NAP_S))

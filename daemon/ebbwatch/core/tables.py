@@ -24,7 +24,7 @@ _MOST_DECIMALS = 12
 _MISSING = ("", ".")
 
 
-class TableFault(Exception):  # noqa: N818  it names what is wrong
+class TableFault(Exception):
     """A table cannot be used; the text says which series, which line, and what to do."""
 
 

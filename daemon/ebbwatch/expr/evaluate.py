@@ -60,7 +60,7 @@ class Block:
         if len(births) == 0 or births[-1] < end:
             return len(births)
         # Only those born inside the block can lie at or after `end`, and they ascend.
-        inside = int(np.searchsorted(births > self.start, True))  # noqa: FBT003
+        inside = int(np.searchsorted(births > self.start, True))
         return inside + int(np.searchsorted(births[inside:], end, "left"))
 
 
@@ -147,8 +147,9 @@ class Evaluation:
 
     def _late_births(self, node: Node, slow: Node) -> list[int]:
         """Return births of a carried element that change periods already there."""
-        others = [arg for arg in node.args if arg is not slow and not arg.is_constant]
-        fast = others[0]
+        fast = next((arg for arg in node.args if arg is not slow and not arg.is_constant), None)
+        if fast is None:
+            return []
         births, ends = [], []
         for block in self.blocks(fast):
             births.append(np.maximum(block.births, block.start))
@@ -228,7 +229,7 @@ class Evaluation:
         else:
             order = np.lexsort((np.arange(count), column.periods[:count]))
             periods = column.periods[order]
-            facts = order[np.append(periods[1:] != periods[:-1], True)] if count else order  # noqa: FBT003
+            facts = order[np.append(periods[1:] != periods[:-1], True)] if count else order
         return _present(column, facts)
 
     def _series_block(self, column: Column, start: int, facts: Longs) -> Block:
@@ -442,9 +443,10 @@ class Evaluation:
 
     def _read(
         self, node: Node, blocks: list[Block], at: list[Longs], periods: list[Longs],
-        which: list[Longs],
+        which: list[Longs], *, marks: bool = True,
     ) -> Readings:  # fmt: skip
-        at, periods, which = self._with_stale(node, blocks, at, periods, which)
+        if marks:
+            at, periods, which = self._with_stale(node, blocks, at, periods, which)
         when, span = np.concatenate(at), np.concatenate(periods)
         stale = self._stale(node, when)
         if node.is_condition:
@@ -526,11 +528,33 @@ class Evaluation:
             return bounds[number]
         return self.upto + 1 if self.upto < FOREVER else FOREVER
 
+    def current(self, node: Node) -> Readings:
+        """Return the one reading that stands at `upto`; none where there is no element yet."""
+        if node.momentary:
+            steps = self._whole().readings(node)
+            return _chosen(steps, np.arange(len(steps))[-1:])
+        block = self.blocks(node)[-1]
+        count = block.until(self.upto + 1) if self.upto < FOREVER else len(block.periods)
+        index = np.arange(count)[-1:]
+        at = np.full(len(index), self.upto)
+        empty = [_EMPTY] * (len(self.blocks(node)) - 1)
+        return self._read(
+            node, self.blocks(node), [*empty, at], [*empty, block.periods[index]], [*empty, index],
+            marks=False,
+        )  # fmt: skip
+
+    def elements(self, node: Node) -> tuple[Longs, Numbers | None, Bytes | None]:
+        """Return a node's elements as known at `upto`: periods, and numbers or verdicts."""
+        block = self.blocks(node)[-1]
+        count = block.until(self.upto + 1) if self.upto < FOREVER else len(block.periods)
+        cut = self._cut(block, count)
+        return cut.periods, cut.numbers, cut.truth
+
     # ---- what is read at an instant ----------------------------------------------------
 
     def _steps(self, node: Node) -> Readings:
         """Return the readings of a node whose parts each have their own latest period."""
-        parts = [self._part(arg, node) for arg in node.args]
+        parts = [self._part(arg) for arg in node.args]
         moving = [part for part in parts if isinstance(part, Readings)]
         at = np.unique(np.concatenate([part.at for part in moving])) if moving else _EMPTY
         held = [_held(part, at) if isinstance(part, Readings) else part for part in parts]
@@ -546,7 +570,7 @@ class Evaluation:
         fresh = (at > self.after) & (at <= self.upto)
         return result if bool(fresh.all()) else _chosen(result, np.flatnonzero(fresh))
 
-    def _part(self, arg: Node, node: Node) -> Readings | Fraction:
+    def _part(self, arg: Node) -> Readings | Fraction:
         if arg.is_constant:
             return arg.value
         # A step function needs what stood before `after`, too.
@@ -686,7 +710,7 @@ def _revised(column: Column, facts: Longs, low: int, high: int) -> Longs:
     order = np.lexsort((joined, column.periods[joined]))
     ordered = joined[order]
     periods = column.periods[ordered]
-    newest = ordered[np.append(periods[1:] != periods[:-1], True)] if len(ordered) else ordered  # noqa: FBT003
+    newest = ordered[np.append(periods[1:] != periods[:-1], True)] if len(ordered) else ordered
     return _present(column, newest)
 
 

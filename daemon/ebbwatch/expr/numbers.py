@@ -261,7 +261,7 @@ class Numbers:
         """
         a, b = self._rational, other._rational
         if a is not None and b is not None and a.den is None and b.den is None:
-            common, ka, kb = _common(a.scale, b.scale)
+            _, ka, kb = _common(a.scale, b.scale)
             if _fits_times(a.num, ka) and _fits_times(b.num, kb):
                 return _signs(_times(a.num, ka) - _times(b.num, kb))
         with np.errstate(invalid="ignore"):

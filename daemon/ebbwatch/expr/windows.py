@@ -124,9 +124,9 @@ class Window:
 def total(w: Window) -> Numbers:
     """Return the sum of each window."""
     num = w.x.num
-    if num is not None:
-        if float(np.max(np.abs(num), initial=0.0)) * int(w.counts.max(initial=1)) < EXACT:
-            return Numbers.whole(w.reduce(np.add, num), w.x.scale)
+    most = EXACT if num is None else float(np.max(np.abs(num), initial=0.0))
+    if num is not None and most * int(w.counts.max(initial=1)) < EXACT:
+        return Numbers.whole(w.reduce(np.add, num), w.x.scale)
     return _rough_sum(w)
 
 

@@ -1,0 +1,401 @@
+"""Judging: from a ruleset and the history to readings, moves and transitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebbwatch.core.asof import NEW_YORK, History
+from ebbwatch.core.lifecycle import (
+    AlertState,
+    Flags,
+    Ladder,
+    Move,
+    Signals,
+    ladder_of,
+    previous_values,
+    signals_of_condition,
+    signals_of_value,
+    walk,
+)
+from ebbwatch.expr.evaluate import Element, Evaluation, Readings
+from ebbwatch.expr.graph import Node
+from ebbwatch.expr.numbers import Longs
+from ebbwatch.expr.view import BEGINNING, Spells
+from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
+from ebbwatch.model.calendars import turns_of
+from ebbwatch.model.durations import Duration
+from ebbwatch.model.periods import FREQUENCIES, Every, add_months, instant, micros
+from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
+from ebbwatch.ruleset.rules import Rule, Ruleset, TurnPolicy
+
+_DAY = FREQUENCIES["day"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What some stretch of time did to one alert.
+
+    Attributes:
+        rule: Whose alert.
+        before: Its state before.
+        state: Its state after.
+        moves: In between, in order.
+        signals: What its readings said.
+        index: For each signal, which reading of `node` it is.
+        evaluation: Where they come from.
+    """
+
+    rule: Watched
+    before: AlertState
+    state: AlertState
+    moves: tuple[Move, ...]
+    signals: Signals
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A rule with what judging it takes, found once.
+
+    Attributes:
+        rule: As loaded.
+        ladder: Its levels.
+        node: What it measures, or its `when`.
+        clear: Its `clear_when`.
+        unit: Printed unit of value and threshold; None for a condition.
+        factor: How many base units one printed unit is.
+        series: Names of the series it reads.
+    """
+
+    rule: Rule
+    ladder: Ladder
+    node: Node
+    clear: Node | None
+    unit: str | None
+    factor: Fraction
+    series: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Return the alert's name."""
+        return self.rule.name
+
+    @cached_property
+    def every(self) -> Every:
+        """Return the frequency its periods are written in."""
+        return every_of(self.node)
+
+    def in_unit(self, value: float | Fraction | None) -> float | None:
+        """Return a base-unit number in the printed unit, to 12 significant digits."""
+        if value is None:
+            return None
+        if isinstance(value, float) and not np.isfinite(value):
+            return value
+        exact = Fraction(value) / self.factor
+        return float(f"{float(exact):.12g}")
+
+
+def every_of(node: Node) -> Every:
+    """Return the frequency a node's periods are written in; of a count, its parts' fastest."""
+    if node.every is not None:
+        return node.every
+    parts = [every_of(arg) for arg in node.args if not arg.is_constant]
+    return min(parts, key=lambda every: every.rank, default=_DAY)
+
+
+def watched(rule: Rule) -> Watched | None:
+    """Return what judging a rule takes; None for a text rule, which has no readings."""
+    expression = rule.value if rule.value is not None else rule.when
+    if expression is None:
+        return None
+    unit: str | None = None
+    factor = Fraction(1)
+    series = set(expression.series)
+    if rule.value is not None:
+        assert rule.value.dimension is not None
+        own = rule.thresholds[0][1].unit
+        unit = printed_unit(rule.value.dimension, difference=rule.value.difference, own=own)
+        factor = PRINTED_FACTORS[unit]
+    if rule.clear_when is not None:
+        series |= rule.clear_when.series
+    clear = None if rule.clear_when is None else rule.clear_when.node
+    return Watched(rule, ladder_of(rule), expression.node, clear, unit, factor, frozenset(series))
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges the alerts of one ruleset over one history.
+
+    Attributes:
+        ruleset: Whose rules.
+        history: What is known.
+        watched: The rules that have readings, by name, in order.
+    """
+
+    ruleset: Ruleset
+    history: History
+    watched: dict[str, Watched] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Prepare the rules."""
+        for rule in self.ruleset.rules:
+            if (found := watched(rule)) is not None:
+                self.watched[rule.name] = found
+
+    # ---- over a stretch of time ------------------------------------------------------
+
+    def judge(self, rule: Watched, state: AlertState, evaluation: Evaluation) -> Judged:
+        """Return what (evaluation.after, evaluation.upto] did to an alert."""
+        readings = evaluation.readings(rule.node)
+        clear = None if rule.clear is None else evaluation.readings(rule.clear)
+        if rule.clear is not None and clear is not None:
+            # What clears may have been said before the stretch began.
+            clear = self._with_standing(rule.clear, clear, evaluation)
+        if rule.clear is not None and evaluation.after > BEGINNING:
+            readings = self._with_standing(rule.node, readings, evaluation)
+        signals = self.signals(rule, readings, clear)
+        if rule.clear is not None and evaluation.after > BEGINNING:
+            signals = _after(signals, evaluation.after)
+        return self._walked(rule, state, signals, evaluation)
+
+    def present(self, rule: Watched, state: AlertState, evaluation: Evaluation) -> Judged:
+        """Return what the reading that stands at `upto` does to an alert."""
+        readings = evaluation.current(rule.node)
+        clear = None if rule.clear is None else evaluation.current(rule.clear)
+        signals = self.signals(rule, readings, clear)
+        signals.at[:] = evaluation.upto
+        return self._walked(rule, state, signals, evaluation)
+
+    def _walked(
+        self, rule: Watched, state: AlertState, signals: Signals, evaluation: Evaluation
+    ) -> Judged:
+        walked = walk(
+            rule.ladder, state, signals, upto=evaluation.upto, deadline=self.deadline,
+            frozen=self.frozen(rule) if rule.ladder.timed else NO_SPELLS,
+        )  # fmt: skip
+        return Judged(rule, state, walked.state, walked.moves, signals, evaluation)
+
+    def _with_standing(self, node: Node, readings: Readings, evaluation: Evaluation) -> Readings:
+        """Return readings with the one that stood before them in front."""
+        if evaluation.after == BEGINNING:
+            return readings
+        return Evaluation(self.history, BEGINNING, evaluation.upto).readings(node)
+
+    def signals(self, rule: Watched, readings: Readings, clear: Readings | None) -> Signals:
+        """Return what readings say of a rule's ladder."""
+        held = self._held(rule, readings.periods)
+        if rule.rule.value is not None:
+            return signals_of_value(rule.ladder, readings, held)
+        return signals_of_condition(readings, clear, held)[0]
+
+    def _held(self, rule: Watched, periods: Longs) -> Flags:
+        """Return which periods lie in a turn that the rule holds in."""
+        names = [n for n, policy in rule.rule.turns.items() if policy is TurnPolicy.HOLD]
+        if not names:
+            return np.zeros(len(periods), np.bool_)
+        calendars = {name: self.ruleset.calendars[name] for name in names}
+        unique, back = np.unique(periods, return_inverse=True)
+        inside = np.array(
+            [bool(turns_of(int(p), rule.every, calendars, self.ruleset.business["sifma"]))
+             if p > BEGINNING else False for p in unique], np.bool_,
+        )  # fmt: skip
+        return inside[back] if len(unique) else np.zeros(len(periods), np.bool_)
+
+    def frozen(self, rule: Watched) -> Spells:
+        """Return when a series that sets the rule's periods was late."""
+        setters = sorted(rule.node.setters)
+        spells = [self.history.late(name) for name in setters]
+        if rule.node.momentary:
+            # A count moves as long as any of its conditions does.
+            return NO_SPELLS
+        return _union(spells)
+
+    def is_frozen(self, rule: Watched, at: int) -> bool:
+        """Return whether a rule is frozen at an instant (µs)."""
+        return bool(self.frozen(rule).cover(np.array([at], np.int64))[0])
+
+    def deadline(self, begun: int, hold: Duration) -> int:
+        """Return the µs at which a hold in time is over."""
+        if hold.days is not None:
+            return begun + int(hold.days * 86_400_000_000)
+        local = instant(begun).astimezone(NEW_YORK)
+        count = int(hold.count)
+        if hold.unit == "bd":
+            day = self.ruleset.business["sifma"].add(local.date(), count)
+        else:
+            day = add_months(local.date(), count * (12 if hold.unit == "y" else 1))
+        return micros(datetime.combine(day, local.timetz()))
+
+    def timer(self, rule: Watched, state: AlertState) -> int | None:
+        """Return the µs at which a hold in time will be over, or None."""
+        if not rule.ladder.timed:
+            return None
+        empty = Signals(
+            _EMPTY, _EMPTY, np.empty((len(rule.ladder.rungs), 0), np.bool_),
+            np.empty((len(rule.ladder.rungs), 0), np.bool_), _NONE, _NONE, None,
+            np.empty(0, np.int8),
+        )  # fmt: skip
+        ahead = walk(rule.ladder, state, empty, upto=state.read_at + _FAR,
+                     deadline=self.deadline, frozen=self.frozen(rule))  # fmt: skip
+        return ahead.moves[0].at if ahead.moves else None
+
+    # ---- transitions -----------------------------------------------------------------
+
+    def transitions(self, judged: Judged, cause: Cause | None = None) -> list[Transition]:
+        """Return an alert's moves as transitions.
+
+        Args:
+            judged: With its moves.
+            cause: What moved it, where that is not plain from the readings.
+        """
+        if not judged.moves:
+            return []
+        previous = previous_values(judged.before, judged.signals, [m.reading for m in judged.moves])
+        return [
+            self.transition(judged, move, before, cause)
+            for move, before in zip(judged.moves, previous, strict=True)
+        ]
+
+    def transition(
+        self, judged: Judged, move: Move, previous: float | None, cause: Cause | None
+    ) -> Transition:
+        """Return one move as a transition."""
+        rule, signals = judged.rule, judged.signals
+        if move.reading >= 0:
+            period, read_at = int(signals.periods[move.reading]), int(signals.at[move.reading])
+            value = None if signals.values is None else float(signals.values[move.reading])
+        else:
+            period, read_at, value = judged.before.period, judged.before.read_at, judged.before.value
+        working = judged.evaluation.working(rule.node, period, max(read_at, judged.evaluation.after))
+        over = move.after is Level.NONE
+        return Transition(
+            at=instant(move.at),
+            rule=rule.name,
+            change=move.change,
+            level=move.before if over and move.change is not Change.ARMED else move.after,
+            before=move.before,
+            value=rule.in_unit(value),
+            unit=rule.unit,
+            threshold=self._threshold(rule, move),
+            period=rule.every.text(period),
+            episode=episode_of(rule.name, move.begun_at),
+            cause=cause or self._cause(move, working, read_at),
+            inputs=tuple(self.input(element) for element in working),
+            previous=rule.in_unit(previous),
+            extreme=rule.in_unit(move.extreme),
+            entered_at=None if move.entered_at is None else instant(move.entered_at),
+            entry=rule.in_unit(move.entry),
+            turns=self._turns(rule, period),
+        )
+
+    def _threshold(self, rule: Watched, move: Move) -> float | None:
+        """Return the threshold crossed; on the way down that of the level left, with clear."""
+        if rule.rule.value is None:
+            return None
+        if move.change in (Change.FIRED, Change.ESCALATED):
+            return rule.in_unit(rule.ladder.rung(move.after).threshold)
+        if move.change in (Change.ARMED, Change.DISARMED):
+            return rule.in_unit(rule.ladder.rungs[0].threshold)
+        return rule.in_unit(rule.ladder.rung(move.before).exit)
+
+    def _cause(self, move: Move, working: list[Element], read_at: int) -> Cause:
+        if move.timer:
+            return Cause.HOLD_ELAPSED
+        fresh = False
+        revised = False
+        for element in working:
+            column = self.history.column(element.series)
+            assert column is not None
+            if int(column.effect[element.fact]) != read_at:
+                continue
+            earlier = column.periods[: element.fact] == element.period
+            revised |= bool(earlier.any())
+            fresh |= not bool(earlier.any())
+        return Cause.REVISION if revised and not fresh else Cause.NEW_PERIOD
+
+    def input(self, element: Element) -> Input:
+        """Return a fact as an input of a reading."""
+        series = self.history.catalogue[element.series]
+        figure = self.history.figure(element.series, element.fact)
+        unit = printed_unit(series.unit.dimension)
+        assert figure.value is not None
+        return Input(
+            series=element.series,
+            period=series.every.text(element.period),
+            value=float(f"{float(figure.value / PRINTED_FACTORS[unit]):.12g}"),
+            unit=unit,
+            known_at=figure.known_at,
+            assumed=figure.assumed,
+            source=figure.source,
+        )
+
+    def _turns(self, rule: Watched, period: int) -> tuple[str, ...]:
+        names = rule.rule.turns
+        if not names or period == BEGINNING:
+            return ()
+        calendars = {name: self.ruleset.calendars[name] for name in names}
+        return turns_of(period, rule.every, calendars, self.ruleset.business["sifma"])
+
+    # ---- now -------------------------------------------------------------------------
+
+    def past(self, rule: Watched, at: int) -> tuple[Longs, NDArray[np.float64]]:
+        """Return a rule's readings as known at an instant: periods, values in its unit."""
+        if rule.unit is None:
+            return _EMPTY, np.empty(0)
+        evaluation = Evaluation(self.history, BEGINNING, at)
+        if rule.node.momentary:
+            steps = evaluation.readings(rule.node)
+            if len(steps) == 0 or steps.numbers is None:
+                return _EMPTY, np.empty(0)
+            last = np.append(steps.periods[1:] != steps.periods[:-1], True)
+            return steps.periods[last], steps.numbers.values[last]
+        periods, numbers, _ = evaluation.elements(rule.node)
+        assert numbers is not None
+        return periods, numbers.in_units(rule.factor)
+
+
+def episode_of(name: str, begun_at: int) -> str:
+    """Return what identifies one stay of an alert outside inactive."""
+    return f"{name}@{instant(begun_at).astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
+
+
+_EMPTY = np.empty(0, np.int64)
+_NONE = np.empty(0, np.bool_)
+NO_SPELLS = Spells(_EMPTY, _EMPTY)
+#: Farther than any hold: a hundred years.
+_FAR = 100 * 366 * 86_400_000_000
+
+
+def _union(spells: list[Spells]) -> Spells:
+    """Return the stretches in which any of them lies."""
+    spells = [s for s in spells if s]
+    if not spells:
+        return NO_SPELLS
+    if len(spells) == 1:
+        return spells[0]
+    pairs = sorted(
+        pair for s in spells for pair in zip(s.starts.tolist(), s.ends.tolist(), strict=True)
+    )
+    merged: list[list[int]] = []
+    for start, end in pairs:
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    return Spells(np.array([m[0] for m in merged]), np.array([m[1] for m in merged]))
+
+
+def _after(signals: Signals, after: int) -> Signals:
+    """Return the signals later than an instant."""
+    fresh = signals.at > after
+    return Signals(
+        signals.at[fresh], signals.periods[fresh], signals.breach[:, fresh],
+        signals.stay[:, fresh], signals.known[fresh], signals.held[fresh],
+        None if signals.values is None else signals.values[fresh], signals.why[fresh],
+    )  # fmt: skip
