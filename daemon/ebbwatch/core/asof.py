@@ -279,7 +279,7 @@ class History:
             order = np.lexsort((facts.known, facts.periods, effect))
             e, p = effect[order], facts.periods[order]
             # Of one period's facts that take effect together, the last known counts.
-            last = np.append((e[1:] != e[:-1]) | (p[1:] != p[:-1]), True)  # noqa: FBT003
+            last = np.append((e[1:] != e[:-1]) | (p[1:] != p[:-1]), True)
             keep = order[last]
             keep = keep[_news(facts.periods[keep], facts.quanta[keep])]
         return Column(
@@ -321,9 +321,9 @@ class History:
         order = present[np.lexsort((column.periods[present], column.known[present]))]
         known, periods = column.known[order], column.periods[order]
         newest = np.maximum.accumulate(periods) if len(periods) else periods
-        rises = np.append(True, newest[1:] > newest[:-1])[: len(newest)]  # noqa: FBT003
+        rises = np.append(True, newest[1:] > newest[:-1])[: len(newest)]
         known, newest = known[rises], newest[rises]
-        last = np.append(known[1:] != known[:-1], True)[: len(known)]  # noqa: FBT003
+        last = np.append(known[1:] != known[:-1], True)[: len(known)]
         known, newest = known[last], newest[last]
         if len(known) == 0:
             return _Lateness(_NO_SPELLS, _NO_SPELLS, _NO_SPELLS, np.empty(0, np.int64))
