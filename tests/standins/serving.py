@@ -16,11 +16,12 @@ class Fault:
     """What goes wrong with one request.
 
     Attributes:
-        how: ``status`` answers instead of working; ``refuse`` drops the connection instead of
-            working; ``drop`` and ``stall`` work first, then hang up or never answer.
+        how: ``status`` answers instead of working; ``raw`` writes bytes as they are instead;
+            ``refuse`` drops the connection instead; ``drop`` and ``stall`` work first, then
+            hang up or never answer.
         method: Of the platform that it is for; None for whichever comes next.
         status: For ``status``.
-        body: For ``status``: JSON, or text where it is a string.
+        body: For ``status``: JSON, or text where it is a string; for ``raw``: bytes.
         headers: For ``status``.
     """
 
@@ -85,12 +86,15 @@ class StandIn:
                     headers=dict(fault.headers),
                 )
             return web.json_response(fault.body, status=fault.status, headers=dict(fault.headers))
-        if fault.how != "refuse":
+        connection = request.transport
+        if fault.how == "raw" and connection is not None:
+            connection.write(fault.body)
+        elif fault.how != "refuse":
             await work()
         if fault.how == "stall":
             event = asyncio.Event()
             self._held.append(event)
             await event.wait()
-        assert request.transport is not None
-        request.transport.abort()
+        if connection is not None:
+            connection.close()
         return web.Response()

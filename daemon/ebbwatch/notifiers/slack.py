@@ -30,6 +30,8 @@ _TOTAL_S = 30
 #: Errors after which part of the work may have been done. Source: error table of
 #: docs.slack.dev/reference/methods/chat.postMessage, read 2026-11-22.
 _UNCERTAIN = ("fatal_error", "internal_error", "service_unavailable")
+#: Statuses that say the request was not worked on.
+_NOT_NOW = (408, 425, 429)
 _PATIENCE = ("ratelimited", "rate_limited", "request_timeout", "team_added_to_org")
 #: The blocks are refused, not the message: it is said once more as text alone.
 _MARKUP = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
@@ -103,8 +105,8 @@ class SlackNotifier:
             Undeliverable: If the channel, the token or the text is refused.
             Uncertain: If Slack may have taken the message.
         """
-        client = self._client(target)
         channel = _channel(target)
+        client = self._client(target)
         if edit is not None and edit.message_id and edit.place:
             # An edit that arrives twice is no repeat, so it does not say it may be one.
             text, blocks = markup.blocks(message, sign=self._sign)
@@ -222,19 +224,22 @@ def _error(err: SlackApiError) -> str:
     Raises:
         DeliveryError: If the answer refuses for now, or does not say what became of it.
     """
+    # The library's own words hold addresses: ``from None`` keeps them out of tracebacks.
     # Where the body was no JSON, the library hands over the bare HTTP response instead.
     answer = err.response
     status: int = getattr(answer, "status_code", 0) or getattr(answer, "status", 0)
     data = getattr(answer, "data", None)
     code = data.get("error") if isinstance(data, dict) else None
-    if status == 429 or code in _PATIENCE:
-        raise RetryLater("slack asks for patience", after=_after(answer.headers))
+    if status in _NOT_NOW or code in _PATIENCE:
+        raise RetryLater("slack asks for patience", after=_after(answer.headers)) from None
     if status >= 500 or code in _UNCERTAIN:
-        raise Uncertain(f"slack answered {code or status}: it may have taken the message")
+        raise Uncertain(f"slack answered {code or status}: it may have taken the message") from None
     if not isinstance(code, str) or not code:
         if 400 <= status < 500:
             return f"status_{status}"
-        raise Uncertain("slack answered, but not in its own words: it may have taken the message")
+        raise Uncertain(
+            "slack answered, but not in its own words: it may have taken the message"
+        ) from None
     return code
 
 

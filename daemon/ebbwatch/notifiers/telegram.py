@@ -79,17 +79,27 @@ class _Request(HTTPXRequest):
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """Return status and body of an answer that the library's own errors describe well."""
         status, body = await super().do_request(*args, **kwargs)
-        if 200 <= status < 300 or status in (400, 401, 403, 404, 409):
+        answer = _object(body)
+        if 200 <= status < 300 and answer is not None:
             return status, body
-        raise _Answered(status, _retry_after(body))
+        if status in (400, 401, 403, 404, 409):
+            return status, b"{}" if answer is None else body
+        raise _Answered(status, _retry_after(answer))
 
 
-def _retry_after(body: bytes) -> timedelta | None:
+def _object(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that every answer of the Bot API is; None for anything else."""
     try:
-        seconds = json.loads(body)["parameters"]["retry_after"]
-        return timedelta(seconds=int(seconds))
-    except (ValueError, KeyError, TypeError):
+        answer = json.loads(body)
+    except ValueError:
         return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _retry_after(answer: dict[str, Any] | None) -> timedelta | None:
+    parameters = (answer or {}).get("parameters")
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    return timedelta(seconds=seconds) if isinstance(seconds, int) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +138,10 @@ class TelegramNotifier:
             sign: Returns the callback data of a button; None sends no buttons, because
                 nobody would answer them.
         """
-        # At INFO httpx prints every URL, and Telegram's hold the token.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        # At INFO httpx prints every address, and Telegram's hold the token; at DEBUG the
+        # library prints them itself.
+        for talkative in ("httpx", "telegram"):
+            logging.getLogger(talkative).setLevel(logging.WARNING)
         self._sign = sign
         self._pace = Pace(setup.clock, gap=_GAP, window=_WINDOW, most=_MOST)
         self._request = _Request(
@@ -149,6 +161,7 @@ class TelegramNotifier:
             return Bot(
                 token,
                 base_url=f"{server}/bot",
+                base_file_url=f"{server}/file/bot",
                 request=self._request,
                 get_updates_request=self._request,
             )
@@ -304,9 +317,9 @@ def _other_way(way: _Way, refusal: str) -> _Way:
     """
     said = refusal.lower()
     if "message is not modified" in said:
-        raise _NotModified(way.chat)
+        raise _NotModified(way.chat) from None
     if any(stem in said for stem in _GONE):
-        raise _EditGone(said)
+        raise _EditGone(said) from None
     if "message thread not found" in said and way.topic is not None:
         return replace(way, topic=None)
     if "can't parse entities" in said and way.html:
@@ -314,18 +327,20 @@ def _other_way(way: _Way, refusal: str) -> _Way:
     if "chat not found" in said or "chat_id is empty" in said:
         raise Undeliverable(
             "telegram knows no such chat; check its id, and that the bot is a member or was started"
-        )
-    raise Undeliverable(f"telegram refused the message: {cut_text(said, 200)}")
+        ) from None
+    raise Undeliverable(f"telegram refused the message: {cut_text(said, 200)}") from None
 
 
 def _classified(err: TelegramError) -> DeliveryError:
     """Return our word for an error; none of the library's own text but Telegram's refusals."""
     cause = err.__cause__
     match err:
-        case _Answered(status=429, after=after):
+        case _Answered(status=408 | 425 | 429, after=after):
             return RetryLater("telegram asks for patience", after=after)
-        case _Answered(status=status) if status >= 500:
-            return Uncertain(f"telegram answered {status}: it may have taken the message")
+        case _Answered(status=status) if status >= 500 or status < 300:
+            return Uncertain(
+                f"telegram answered {status}, not in its own words: it may have taken the message"
+            )
         case _Answered(status=421):
             return Undeliverable("this bot api server does not serve the token's bot (421)")
         case _Answered(status=status):
