@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -155,10 +156,12 @@ async def test_a_redirect_on_the_host_is_followed_and_another_host_is_not(
     provider.redirect("/away", "http://127.0.0.1:1/elsewhere")
     provider.redirect("/scheme", provider.url.replace("http", "https") + "/new")
     provider.redirect("/round", "/round")
+    provider.redirect("/odd", "http://127.0.0.1:port/")
     for path, message in [
         ("/away", "another host"),
         ("/scheme", "another host"),
         ("/round", "redirected more than 3 times"),
+        ("/odd", r"no proper HTTP \(InvalidURL\)"),
     ]:
         with pytest.raises(SourceChanged, match=message):
             await client.get(path)
@@ -251,6 +254,25 @@ async def test_a_body_that_breaks_off_or_never_comes_is_unavailable(provider: St
     await client.aclose()
 
 
+async def test_a_stalled_connection_is_noticed_before_the_whole_time_is_over(
+    provider: StandIn, client: ProviderClient
+) -> None:
+    """Of a big file, only silence is too long, not the file."""
+    client._client.timeout = httpx.Timeout(0.05)
+    provider.serve("/stuck", stuck=True)
+    with pytest.raises(SourceUnavailable, match="somebody: no answer in time"):
+        await client.get("/stuck")
+
+
+async def test_text_is_utf_8(provider: StandIn, client: ProviderClient) -> None:
+    """With or without a byte-order mark; anything else is a changed source."""
+    provider.serve("/x", b"\xef\xbb\xbfz\xc3\xa4h", content_type="text/html")
+    assert (await client.get("/x")).text() == "zäh"
+    provider.serve("/y", b"z\xe4h", content_type="text/html")
+    with pytest.raises(SourceChanged, match="expected UTF-8 text"):
+        (await client.get("/y")).text()
+
+
 async def test_nobody_listening_is_unavailable_and_no_address_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -273,6 +295,7 @@ async def test_nobody_listening_is_unavailable_and_no_address_is_told(
     [
         (Decimal("4.00"), Decimal("4.00")),
         (0, Decimal(0)),
+        (Decimal("0E-50"), Decimal(0)),
         (12, Decimal(12)),
         ("7977583538387.20", Decimal("7977583538387.20")),
         ("-.5", Decimal("-0.5")),

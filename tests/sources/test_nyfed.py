@@ -18,8 +18,8 @@ from tests.sources.wanting import figures, wanting
 from tests.standins.providers import EagerClock, StandIn
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
-RATES = "/rates/secured/sofr/last/5.json"
-EFFR = "/rates/unsecured/effr/last/5.json"
+RATES = "/rates/secured/sofr/last/10.json"
+EFFR = "/rates/unsecured/effr/last/10.json"
 OPERATIONS = "/rp/all/all/results/lastTwoWeeks.json"
 
 
@@ -322,6 +322,18 @@ async def test_the_portfolio_is_read_from_texts(provider: StandIn, source: NewYo
             operations(operation("2026-11-23", "Repo", "noon", 1)),
             "expected closeTime like 13:15",
         ),
+        (
+            OPERATIONS,
+            "reverse_repo",
+            operations(operation("2026-11-23", "Repo", "13:45", 1)).replace("Accepted", "Taken"),
+            "an operation with results lacks totalAmtAccepted",
+        ),
+        (
+            "/soma/summary.json",
+            "soma_total",
+            '{"soma": {"summary": [{"asOfDate": "2026-11-18"}]}}',
+            "expected total in each row",
+        ),
     ],
 )
 async def test_another_shape_is_a_changed_source(
@@ -410,7 +422,7 @@ async def test_the_recorded_revision_and_the_recorded_gap_are_read(
         recording("nyfed/rates_unsecured_effr_search_2008-12-10_2008-12-22_revised_r.json"),
     )
     provider.serve(RATES, recording("nyfed/reported_sofr_NA_percentile.json"))
-    provider.serve("/rates/unsecured/obfr/last/5.json", recording("nyfed/rates_empty_search.json"))
+    provider.serve("/rates/unsecured/obfr/last/10.json", recording("nyfed/rates_empty_search.json"))
     poll = await source.poll(
         wanting("nyfed", "effr", "target_upper", "sofr_p1", "obfr"), cursor=None
     )

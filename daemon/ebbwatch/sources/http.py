@@ -256,7 +256,9 @@ class ProviderClient:
             url = url.copy_merge_params(dict(params))
         sent = {**(validators or Validators()).headers(), **(headers or {})}
         pause = _FIRST_PAUSE
-        for left in range(self._tries - 1, -1, -1):
+        left = self._tries
+        while True:
+            left -= 1
             try:
                 async with asyncio.timeout(total_s):
                     return await self._once(url, sent, limit_bytes, expected, sink)
@@ -264,13 +266,12 @@ class ProviderClient:
                 failure = SourceUnavailable(f"{self.name}: no whole answer within {total_s:g} s")
             except SourceUnavailable as unavailable:
                 failure = unavailable
-            if left == 0 or failure.after is not None:
+            if left <= 0 or failure.after is not None:
                 raise failure from None
             sink.seek(0)
             sink.truncate()
             await self._clock.wait_until(self._clock.now() + pause)
             pause *= 2
-        raise SourceUnavailable(f"{self.name}: not asked, for it is allowed no try")
 
     async def _once(
         self,

@@ -121,7 +121,7 @@ class NewYorkFed:
     ) -> Poll:
         """Read what the New York Fed has for these series, one request per kind of row.
 
-        Without `since`, the last five rates, two weeks of operations and eight weeks of the
+        Without `since`, the last ten days of rates, two weeks of operations and eight weeks of the
         portfolio. See `ports.Source`.
         """
         today = self._clock.now().astimezone(_NEW_YORK).date()
@@ -158,7 +158,7 @@ class NewYorkFed:
     ) -> list[tuple[date, Mapping[str, Any]]]:
         """Return one rate's rows by date, one a day."""
         if first is None:
-            answer = await self._client.get(f"/rates/{kind}/{rate}/last/5.json")
+            answer = await self._client.get(f"/rates/{kind}/{rate}/last/10.json")
         else:
             answer = await self._client.get(
                 f"/rates/{kind}/{rate}/search.json",
