@@ -30,12 +30,14 @@ class WebhookStandIn(StandIn):
 
     Attributes:
         taken: In order, repeats included.
+        connections: Far ends that posts came from.
         elsewhere: Posts that came to the address redirects lead to.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.taken: list[Taken] = []
+        self.connections: set[object] = set()
         self.elsewhere = 0
 
     @property
@@ -49,6 +51,8 @@ class WebhookStandIn(StandIn):
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         async def work() -> web.StreamResponse:
+            assert request.transport is not None
+            self.connections.add(request.transport.get_extra_info("peername"))
             self.taken.append(
                 Taken(
                     await request.json(),
