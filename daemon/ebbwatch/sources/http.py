@@ -297,10 +297,6 @@ class ProviderClient:
                 raise SourceUnavailable(
                     f"{self.name}: the connection failed ({type(error).__name__})"
                 ) from None
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-                raise SourceChanged(
-                    f"{self.name}: the answer was no proper HTTP ({type(error).__name__})"
-                ) from None
         raise SourceChanged(f"{self.name}: redirected more than {_MOST_REDIRECTS} times")
 
     async def _keep_pace(self) -> None:
