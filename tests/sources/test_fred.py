@@ -152,7 +152,7 @@ async def test_a_backfill_reads_every_page_since(
         return observed(*((day, "3.9") for day in days[offset : offset + 2]), count=3)
 
     provider.serve(OBSERVATIONS, page)
-    cursor = json.dumps({"SOFR": {"updated": UPDATED}})
+    cursor = json.dumps({"SOFR SOFR": {"updated": UPDATED}})
     since = datetime(2026, 11, 18, tzinfo=UTC)
     poll = await source.poll(wanting("fred", "SOFR"), cursor=cursor, since=since)
     assert list(figures(poll.published, "SOFR")) == days
@@ -273,14 +273,14 @@ async def test_every_vintage_is_read_once_with_its_release_instant(
     assert windows[:2] == [("1776-07-04", "1994-12-31"), ("1994-12-31", "1999-12-31")]
     assert windows[-1] == ("2024-12-31", "9999-12-31")
     assert [end for _, end in windows[:-1]] == [start for start, _ in windows[1:]]
-    assert json.loads(str(poll.cursor)) == {"gdp": {"seen": "2026-11-23", "updated": UPDATED}}
+    assert json.loads(str(poll.cursor)) == {"gdp GDP": {"seen": "2026-11-23", "updated": UPDATED}}
 
 
 async def test_later_visits_read_new_vintages_only(provider: StandIn, source: Fred) -> None:
     """What was in force on the last whole day is cut to it, and known."""
     provider.serve(SERIES, described(declares("Billions of Dollars")))
     provider.serve(OBSERVATIONS, archive(VERSIONS))
-    cursor = json.dumps({"gdp": {"seen": "2026-01-21", "updated": "2026-01-21 07:31:00-06"}})
+    cursor = json.dumps({"gdp GDP": {"seen": "2026-01-21", "updated": "2026-01-21 07:31:00-06"}})
     poll = await source.poll([gdp()], cursor=cursor)
     assert [(p.vintage, str(p.value)) for p in poll.published] == [
         (date(2026, 1, 22), "31098.0"),
@@ -299,11 +299,11 @@ async def test_reading_vintages_goes_on_where_it_was_interrupted(
     provider.serve(OBSERVATIONS, whole, times=2)
     first = await source.poll([gdp()], cursor=None)
     assert [str(p.vintage) for p in first.published] == ["1991-12-04", "1996-01-19"]
-    assert json.loads(str(first.cursor)) == {"gdp": {"seen": "1999-12-31"}}
+    assert json.loads(str(first.cursor)) == {"gdp GDP": {"seen": "1999-12-31"}}
     provider.serve(OBSERVATIONS, whole)
     second = await source.poll([gdp()], cursor=first.cursor)
     assert [str(p.vintage) for p in second.published] == ["2025-12-23", "2026-01-22", "2026-10-29"]
-    assert json.loads(str(second.cursor)) == {"gdp": {"seen": "2026-11-23", "updated": UPDATED}}
+    assert json.loads(str(second.cursor)) == {"gdp GDP": {"seen": "2026-11-23", "updated": UPDATED}}
 
 
 async def test_vintages_with_nothing_read_yet_are_unavailable(
@@ -328,7 +328,7 @@ async def test_a_vintage_is_in_the_unit_declared_on_its_day(
     poll = await source.poll([gdp()], cursor=None)
     assert [p.unit for p in poll.published] == ["USD billions", "USD millions"]
     assert provider.requests[0].query["realtime_start"] == "1776-07-04"
-    assert json.loads(str(poll.cursor))["gdp"]["updated"] == UPDATED
+    assert json.loads(str(poll.cursor))["gdp GDP"]["updated"] == UPDATED
 
 
 def test_without_a_release_rule_a_vintage_is_known_at_the_end_of_its_day() -> None:
@@ -353,8 +353,10 @@ async def test_without_a_key_fred_is_not_asked(provider: StandIn) -> None:
     ("body", "status", "kind", "message"),
     [
         (
-            (b'{"error_code":400,"error_message":"Bad Request.  The value for variable api_key '
-            b'is not registered.  Read https://x.example/ for more information."}'),
+            (
+                b'{"error_code":400,"error_message":"Bad Request.  The value for variable api_key '
+                b'is not registered.  Read https://x.example/ for more information."}'
+            ),
             400,
             SourceRefused,
             "fred: the key is not accepted; check EBBWATCH_FRED__API_KEY",

@@ -118,7 +118,8 @@ class Fred:
         for item in wanted:
             series_id, vintages = _asked(item.argument)
             declared = await self._declared(series_id, item.series, every_version=vintages)
-            entry = entries.get(item.series.name)
+            key = f"{item.series.name} {series_id}"
+            entry = entries.get(key)
             entry = entry if since is None and isinstance(entry, dict) else {}
             if entry.get("updated") == declared.updated:
                 continue
@@ -130,7 +131,7 @@ class Fred:
                 found, whole = await self._latest(series_id, item, declared, since), True
                 entry = {}
             published += found
-            entries[item.series.name] = {
+            entries[key] = {
                 **entry,
                 **({"updated": declared.updated} if whole else {}),
             }
