@@ -1,0 +1,293 @@
+"""The pipeline: one event at a time, from facts to decisions; the same object live and replayed.
+
+An event is everything that became known at one instant, or a tick. The pipeline takes it
+into the history, judges every alert it touches, and hands the outcome to a recorder, which
+makes it last. What differs between a live run, a replay and a rule test is the feed of
+events and the recorder, never this.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from ebbwatch.core.judging import Judge, Judged, Watched, episode_of
+from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.view import BEGINNING
+from ebbwatch.model.alert import Cause, Change, Level, Transition
+from ebbwatch.model.observation import Observation, TextItem
+from ebbwatch.model.periods import instant, micros
+from ebbwatch.ports import Held
+from ebbwatch.ruleset.rules import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """All that became known at one instant, or, with nothing in it, a tick.
+
+    Attributes:
+        at: µs; logical time of everything decided on it.
+        observations: Facts; those known earlier than the last handled event are history.
+        texts: Texts that are news.
+        held: What goes into quarantine.
+        cursors: Key and text to be stored in the same transaction.
+    """
+
+    at: int
+    observations: tuple[Observation, ...] = ()
+    texts: tuple[TextItem, ...] = ()
+    held: tuple[Held, ...] = ()
+    cursors: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an event did to one alert.
+
+    Attributes:
+        judged: With its moves.
+        cause: What moved it, where the readings do not say.
+    """
+
+    judged: Judged
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rule whose evaluation has a fault of ours.
+
+    Attributes:
+        rule: Name of the alert.
+        error: What was raised.
+    """
+
+    rule: str
+    error: Exception
+
+
+@dataclass(slots=True)
+class Handled:
+    """What an event came to.
+
+    Attributes:
+        event: Itself.
+        outcomes: In the order of the rules.
+        texts: Transitions of text rules.
+        states: Of the alerts it touched, after it.
+        failures: Rules that could not be evaluated; their verdict is unknown.
+    """
+
+    event: Event
+    outcomes: list[Outcome] = field(default_factory=list)
+    texts: list[Transition] = field(default_factory=list)
+    states: dict[str, AlertState] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+
+class Recorder(Protocol):
+    """Makes decisions last, and tells whoever is to be told."""
+
+    def record(self, handled: Handled, states: dict[str, AlertState]) -> None:
+        """Take an event's outcome; `states` holds every alert's, this event's included."""
+        ...
+
+    def next_due(self) -> int | None:
+        """Return the next µs at which time alone gives it something to do, or None."""
+        ...
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Handles events in order of time.
+
+    Attributes:
+        judge: The rules over the history.
+        recorder: Takes every outcome.
+        states: Where each alert stands.
+        handled: µs of the newest event; nothing at or before it is walked again.
+    """
+
+    judge: Judge
+    recorder: Recorder
+    states: dict[str, AlertState] = field(default_factory=dict)
+    handled: int = BEGINNING
+
+    def next_due(self) -> int | None:
+        """Return the next µs at which time alone could change something; later than `handled`."""
+        due = [
+            self.judge.history.next_edge(self.handled),
+            self.recorder.next_due(),
+            *(
+                self.judge.timer(rule, state)
+                for name, rule in self.judge.watched.items()
+                if rule.ladder.timed and (state := self.states.get(name)) is not None
+            ),
+        ]
+        return min((max(at, self.handled + 1) for at in due if at is not None), default=None)
+
+    def handle(self, event: Event) -> Handled:
+        """Take one event to its consequences.
+
+        1. Take its facts into the history.
+        2. Judge the alerts whose inputs changed or whose timers came due since the last event.
+        3. Judge once more, at this instant, those whose past changed.
+        4. Match its texts.
+        5. Hand everything to the recorder.
+
+        Every instant used is `event.at`: this reads no clock.
+        """
+        history = self.judge.history
+        past = {o.series for o in event.observations if micros(o.known_at) <= self.handled}
+        history.observe(event.observations)
+        handled = Handled(event)
+        changed = history.changed(after=self.handled, upto=event.at)
+        evaluation = Evaluation(history, self.handled, event.at)
+        for name, rule in self.judge.watched.items():
+            if rule.series & changed or self._timer_due(name, rule, event.at):
+                self._judge(handled, rule, evaluation)
+        if past:
+            present = Evaluation(history, BEGINNING, event.at)
+            for rule in self.judge.watched.values():
+                if rule.series & past:
+                    self._judge(handled, rule, present, cause=Cause.HISTORY_ADDED)
+        handled.texts.extend(self._texts(event))
+        self.states.update(handled.states)
+        self.recorder.record(handled, self.states)
+        self.handled = event.at
+        return handled
+
+    def _timer_due(self, name: str, rule: Watched, upto: int) -> bool:
+        state = self.states.get(name)
+        if state is None or not rule.ladder.timed:
+            return False
+        due = self.judge.timer(rule, state)
+        return due is not None and due <= upto
+
+    def _judge(
+        self, handled: Handled, rule: Watched, evaluation: Evaluation, cause: Cause | None = None
+    ) -> None:
+        """Judge one alert; a fault of ours makes its verdict unknown, and no other's."""
+        state = handled.states.get(rule.name) or self.states.get(rule.name) or AlertState()
+        judge = self.judge.present if cause is not None else self.judge.judge
+        try:
+            judged = judge(rule, state, evaluation)
+        except Exception as error:  # noqa: BLE001  one poisoned rule must not stop the rest
+            handled.failures.append(Failure(rule.name, error))
+            return
+        handled.states[rule.name] = judged.state
+        handled.outcomes.append(Outcome(judged, cause))
+
+    def _texts(self, event: Event) -> Iterable[Transition]:
+        for rule in self.judge.ruleset.rules:
+            if rule.pattern:
+                yield from text_moves(rule, event.texts, event.at)
+
+    # ---- other rules -----------------------------------------------------------------
+
+    def adopt(self, judge: Judge, at: int) -> Handled:
+        """Take other rules from an instant on, and return what that did to the alerts.
+
+        A rule that is new, or measures something else than before, is driven over the tape
+        from its beginning, and an alert that fires goes on where it still holds. One whose
+        ladder changed keeps its episode where it still holds and is withdrawn where not.
+        """
+        old = {rule.name: rule for rule in self.judge.ruleset.rules}
+        self.judge = judge
+        handled = Handled(Event(at=at))
+        for name, rule in judge.watched.items():
+            before = old.get(name)
+            same = before is not None and before.definition == rule.rule.definition
+            if same and before is not None and before.ladder == rule.rule.ladder:
+                continue
+            self._rewalk(handled, rule, at)
+        for name in old:
+            if name not in judge.watched:
+                self._withdraw(handled, name, at)
+        self.states = {name: s for name, s in self.states.items() if name in judge.watched}
+        self.states.update(
+            {name: s for name, s in handled.states.items() if name in judge.watched}
+        )
+        return handled
+
+    def _rewalk(self, handled: Handled, rule: Watched, at: int) -> None:
+        """Drive one alert over the whole tape, and join what it was with what it comes to."""
+        was = self.states.get(rule.name, AlertState())
+        evaluation = Evaluation(self.judge.history, BEGINNING, at)
+        try:
+            judged = self.judge.judge(rule, AlertState(), evaluation)
+        except Exception as error:  # noqa: BLE001  one poisoned rule must not stop the rest
+            handled.failures.append(Failure(rule.name, error))
+            return
+        handled.states[rule.name] = continued(was, judged.state)
+        handled.outcomes.append(Outcome(judged, Cause.RULE_CHANGED))
+
+    def _withdraw(self, handled: Handled, name: str, at: int) -> None:
+        was = self.states.get(name)
+        if was is not None and was.level is not Level.NONE:
+            handled.texts.append(withdrawn(name, was, at))
+
+
+def continued(was: AlertState, comes: AlertState) -> AlertState:
+    """Return the state of an alert that fires before and after its rule was edited."""
+    if was.level is Level.NONE or comes.level is Level.NONE:
+        return comes
+    return replace(comes, begun_at=was.begun_at, entered_at=was.entered_at, entry=was.entry)
+
+
+def withdrawn(name: str, was: AlertState, at: int) -> Transition:
+    """Return the transition of an alert whose rule is gone or holds no more."""
+    assert was.begun_at is not None
+    return Transition(
+        at=instant(at),
+        rule=name,
+        change=Change.WITHDRAWN,
+        level=was.level,
+        before=was.level,
+        value=None,
+        unit=None,
+        threshold=None,
+        period="",
+        episode=episode_of(name, was.begun_at),
+        cause=Cause.RULE_CHANGED,
+        entered_at=None if was.entered_at is None else instant(was.entered_at),
+    )
+
+
+def text_moves(rule: Rule, texts: Sequence[TextItem], at: int) -> Iterable[Transition]:
+    """Yield one transition for each text that a rule's pattern is found in."""
+    pattern = re.compile(rule.pattern)
+    for item in texts:
+        if item.source != rule.text_source:
+            continue
+        if pattern.search(f"{item.title}\n{item.body}") is None:
+            continue
+        yield Transition(
+            at=instant(at),
+            rule=rule.name,
+            change=Change.FIRED,
+            level=rule.level,
+            before=Level.NONE,
+            value=None,
+            unit=None,
+            threshold=None,
+            period=item.published_at.date().isoformat(),
+            episode=f"{episode_of(rule.name, at)}/{item.key}",
+            cause=Cause.TEXT,
+        )
+
+
+def tape_end(pipeline: Pipeline) -> int:
+    """Return the µs of the newest fact of a tape: no timer runs after it."""
+    history = pipeline.judge.history
+    ends = [
+        int(np.max(column.known))
+        for name in history.held
+        if (column := history.column(name)) is not None and len(column)
+    ]
+    return max(ends, default=0)
