@@ -262,7 +262,7 @@ def test_marks_for_no_value_are_no_value(text: str) -> None:
         (
             b'period,value\n2026-11-23,"1\n',
             {},
-            "csv desk, line 2: expected quotes that close, found one that does not",
+            "csv desk, line 2: expected rows of cells, found quotes out of place",
         ),
         (
             b"period,value\n2026-11-23,1\n2026-11-23,1\n",

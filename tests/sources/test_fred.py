@@ -401,6 +401,7 @@ async def test_without_a_key_fred_is_not_asked(provider: StandIn) -> None:
         (b"<html>", 200, SourceChanged, "expected JSON, found a page"),
         (b"<html>", 404, SourceChanged, "expected JSON, found a page"),
         (b"PK\x03\x04zip", 200, SourceChanged, "expected JSON"),
+        (b"5", 200, SourceChanged, "expected `seriess`, found another shape"),
         (b"[]", 200, SourceChanged, "expected `seriess`, found another shape"),
         (b'{"seriess": []}', 200, SourceChanged, "expected `seriess`, found another shape"),
         (b'{"seriess": [{"units": "Percent"}]}', 200, SourceChanged, "expected realtime_start"),

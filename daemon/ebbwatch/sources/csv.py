@@ -101,7 +101,7 @@ class Csv:
             name, layout = item.series.name, Layout.of(item.argument)
             entry = entries.get(name) if since is None else None
             entry = entry if isinstance(entry, dict) else {}
-            question = tables.digest(item.argument)
+            question = tables.digest(item)
             known = entry.get("question") == question
             validators = Validators.load(entry.get("file")) if known else Validators()
             if layout.remote:
@@ -115,7 +115,7 @@ class Csv:
                 content = await asyncio.to_thread(_content, Path(layout.place), name)
             entries[name] = {
                 "question": question,
-                "answer": tables.digest(item.argument, content),
+                "answer": tables.digest(item, content),
                 "file": validators.dump(),
             }
             if entry.get("answer") == entries[name]["answer"]:
@@ -169,7 +169,7 @@ def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ..
             )
     except csv.Error:
         raise SourceChanged(
-            f"{of}, line {reader.line_num}: expected quotes that close, found one that does not"
+            f"{of}, line {reader.line_num}: expected rows of cells, found quotes out of place or a cell without end"
         ) from None
     return tables.in_order(series, rows, of=of)
 

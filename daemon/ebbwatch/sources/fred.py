@@ -131,10 +131,7 @@ class Fred:
                 found, whole = await self._latest(series_id, item, declared, since), True
                 entry = {}
             published += found
-            entries[key] = {
-                **entry,
-                **({"updated": declared.updated} if whole else {}),
-            }
+            entries[key] = {**entry, "updated": declared.updated} if whole else entry
             if not whole:
                 break
         note = "" if published else ("no rows" if modified else "not modified")
@@ -240,7 +237,8 @@ class Fred:
             path, params=sent, limit_bytes=ANSWER_LIMIT_BYTES, expected=_ERRORS
         )
         body = None if answer.content.lstrip().startswith(b"<error") else answer.json()
-        if answer.status in _ERRORS or body is None or "error_code" in body:
+        failed = body is None or (isinstance(body, dict) and "error_code" in body)
+        if failed or answer.status in _ERRORS:
             _raise(answer, series_id)
         return body
 

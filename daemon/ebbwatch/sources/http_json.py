@@ -70,7 +70,7 @@ class HttpJson:
         modified = False
         for item in wanted:
             assert isinstance(item.argument, Mapping)
-            name, question = item.series.name, tables.digest(item.argument)
+            name, question = item.series.name, tables.digest(item)
             entry = entries.get(name) if since is None else None
             entry = entry if isinstance(entry, dict) else {}
             known = entry.get("question") == question

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import Rank, micros
 from ebbwatch.model.series import Series
-from ebbwatch.ports import SourceChanged
+from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.numbers import number, shown
 
 _QUARTER = re.compile(r"(\d{4})-?[Qq]([1-4])")
@@ -86,9 +85,10 @@ def in_order(series: Series, rows: Sequence[Published], *, of: str) -> tuple[Pub
     return tuple(ordered)
 
 
-def digest(argument: str | Mapping[str, Any], content: bytes = b"") -> str:
+def digest(item: Wanted, content: bytes = b"") -> str:
     """Return what tells one question, and one answer to it, from another."""
-    question = json.dumps(argument, sort_keys=True, default=str).encode()
+    asked = [item.argument, item.series.every.name]
+    question = json.dumps(asked, sort_keys=True, default=str).encode()
     return hashlib.sha256(question + b"\0" + content).hexdigest()[:24]
 
 
