@@ -19,8 +19,8 @@ from ebbwatch.model.text import LANGUAGES
 
 PACKAGE = Path(ebbwatch.__file__).parent
 CATALOGUES = PACKAGE / "locale" / "catalogues"
-#: How code asks for a message, and `_n`, which marks one that is asked for elsewhere.
-KEYWORDS = {"gettext": None, "ngettext": (1, 2), "_n": None}
+#: How code asks for a message, and `marked`, which marks one that is asked for elsewhere.
+KEYWORDS = {"gettext": None, "ngettext": (1, 2), "marked": None}
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
 MessageId = str | tuple[str, ...]

@@ -1,0 +1,38 @@
+"""Words: what people are told of alerts, data and rules, in their language.
+
+A message about an alert answers, in this order: what crossed what; the number, its date and
+the change since the last one; how unusual it is; why it matters; when the next figure comes.
+Everything that is said is in the context handed over: nothing is looked up here.
+"""
+
+from __future__ import annotations
+
+from ebbwatch.core.render.alerts import alert_message
+from ebbwatch.core.render.context import (
+    Digest,
+    Firing,
+    Health,
+    Late,
+    Quote,
+    Reload,
+    Revised,
+    Told,
+    Trouble,
+    Working,
+)
+from ebbwatch.core.render.lists import digest_message, summary_message
+from ebbwatch.core.render.notices import health_message, reload_message, test_message
+from ebbwatch.core.render.words import (
+    Translator,
+    fingerprint,
+    level_word,
+    measure_text,
+    series_label,
+)
+
+__all__ = [
+    "Digest", "Firing", "Health", "Late", "Quote", "Reload", "Revised", "Told", "Translator",
+    "Trouble", "Working", "alert_message", "digest_message", "fingerprint", "health_message",
+    "level_word", "measure_text", "reload_message", "series_label", "summary_message",
+    "test_message",
+]  # fmt: skip

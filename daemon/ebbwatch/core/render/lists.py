@@ -1,0 +1,101 @@
+"""How things stand: the summary of a first start, and the digest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from ebbwatch.core.render.alerts import move_line
+from ebbwatch.core.render.context import NEW_YORK, Digest, Firing
+from ebbwatch.core.render.words import (
+    ICONS,
+    LIST_LIMIT,
+    Translator,
+    and_more,
+    heading,
+    late_line,
+    title_of,
+)
+from ebbwatch.model.alert import Level
+from ebbwatch.model.message import Message, Reason
+
+
+def _firing_line(t: Translator, one: Firing, zone: str) -> str:
+    line = f"{ICONS[one.level]} {title_of(t, one, one.name)}"
+    if one.value is not None and one.unit is not None:
+        measure = one.measure.in_language(t.language)
+        reading = t.number(one.value, one.unit)
+        if measure:
+            reading = f"{measure} {reading}"
+        period = t.period(one.period, one.every)
+        reading = t.gettext("{reading} ({period})").format(reading=reading, period=period)
+        line = t.gettext("{what}: {verb}").format(what=line, verb=reading)
+    day = one.since.astimezone(ZoneInfo(zone)).date()
+    since = t.gettext("since {since}").format(since=t.day(day))
+    line = t.gettext("{line}, {more}").format(line=line, more=since)
+    if one.frozen:
+        line = t.gettext("{line}, {more}").format(
+            line=line, more=t.gettext("frozen: its figures are late")
+        )
+    return line
+
+
+def firing_lines(t: Translator, firing: Sequence[Firing], zone: str) -> list[str]:
+    """Return a line for each alert, the most severe first."""
+    ordered = sorted(firing, key=lambda one: (-one.level, one.name))
+    lines = [_firing_line(t, one, zone) for one in ordered[:LIST_LIMIT]]
+    if len(ordered) > LIST_LIMIT:
+        lines.append(and_more(t, len(ordered) - LIST_LIMIT))
+    return lines
+
+
+def summary_message(
+    firing: Sequence[Firing], *, rules: int, t: Translator, zone: str = NEW_YORK
+) -> Message:
+    """Return what is said once, at the first start: what fires now.
+
+    Args:
+        firing: In any order; the most severe are named first.
+        rules: How many alerts are watched.
+        t: The reader's language.
+        zone: IANA name of the zone that instants are written in.
+    """
+    firing_of = _firing_of(t, len(firing), rules)
+    lines = firing_lines(t, firing, zone)
+    return Message(
+        headline=heading("👁", t.gettext("Ebbwatch is watching"), firing_of),
+        lines=tuple(lines) or (t.gettext("All quiet"),),
+        language=t.language,
+        level=max((one.level for one in firing), default=Level.NONE),
+        reason=Reason.SUMMARY,
+        footer=(t.gettext("From now on each change is told once"),),
+    )
+
+
+def _firing_of(t: Translator, firing: int, rules: int) -> str:
+    return t.ngettext("{firing} of {n} rule fires", "{firing} of {n} rules fire", rules).format(
+        firing=t.count(firing), n=t.count(rules)
+    )
+
+
+def digest_message(digest: Digest, *, t: Translator) -> Message:
+    """Return how things stand: what fires, what changed since the last digest, what is late."""
+    clock = t.clock(digest.at, digest.zone)
+    lines = [_firing_of(t, len(digest.firing), digest.rules)]
+    lines += firing_lines(t, digest.firing, digest.zone)
+    if digest.moves:
+        lines.append(t.gettext("Since the last digest:"))
+        lines += [move_line(t, one, titled=True) for one in digest.moves[-LIST_LIMIT:]]
+        if len(digest.moves) > LIST_LIMIT:
+            lines.append(and_more(t, len(digest.moves) - LIST_LIMIT))
+    else:
+        lines.append(t.gettext("Nothing changed since the last digest"))
+    titles = {name: text for one in digest.moves for name, text in one.titles.items()}
+    return Message(
+        headline=heading("🗒", t.gettext("Digest"), clock),
+        lines=tuple(lines),
+        language=t.language,
+        level=max((one.level for one in digest.firing), default=Level.NONE),
+        reason=Reason.DIGEST,
+        footer=tuple(late_line(t, late, titles, digest.zone) for late in digest.late),
+    )

@@ -1,0 +1,190 @@
+"""What the program tells of itself: data health, new rules, a test."""
+
+from __future__ import annotations
+
+from ebbwatch.core.render.context import Health, Reload, Trouble
+from ebbwatch.core.render.lists import firing_lines
+from ebbwatch.core.render.words import (
+    LIST_LIMIT,
+    RESOLVED,
+    Translator,
+    and_more,
+    heading,
+    listed,
+    marked,
+)
+from ebbwatch.model.alert import Level
+from ebbwatch.model.message import Message, Reason
+
+
+def reload_message(reload: Reload, *, t: Translator) -> Message:
+    """Return what a change of the rule files changed."""
+    lines = []
+    for words, names in (
+        (t.gettext("Added: {names}"), reload.added),
+        (t.gettext("Changed: {names}"), reload.changed),
+        (t.gettext("Removed: {names}"), reload.removed),
+    ):
+        if names:
+            lines.append(words.format(names=listed(t, names)))
+    if not lines:
+        lines.append(t.gettext("No alert changed"))
+    if reload.firing:
+        lines += [t.gettext("Of these, firing now:"), *firing_lines(t, reload.firing, reload.zone)]
+    return Message(
+        headline=heading(
+            "🔄", t.gettext("New rules are in force"), t.clock(reload.at, reload.zone)
+        ),
+        lines=tuple(lines),
+        language=t.language,
+        level=Level.NONE,
+        reason=Reason.HEALTH,
+    )
+
+
+def test_message(receiver: str, *, t: Translator) -> Message:
+    """Return the message that proves a receiver can be reached."""
+    return Message(
+        headline=heading("🔔", t.gettext("Test"), receiver),
+        lines=(t.gettext("Ebbwatch reaches you here. No threshold was crossed."),),
+        language=t.language,
+        level=Level.NONE,
+        reason=Reason.TEST,
+    )
+
+
+_HEALTH_TITLES = {
+    Trouble.SOURCE_FAILING: marked("{name} does not answer"),
+    Trouble.SOURCE_REFUSED: marked("{name} refuses to answer"),
+    Trouble.SOURCE_CHANGED: marked("{name} answers in a shape we do not know"),
+    Trouble.SOURCE_RECOVERED: marked("{name} answers again"),
+    Trouble.SERIES_LATE: marked("{name} is late"),
+    Trouble.SERIES_STALE: marked("{name} is stale"),
+    Trouble.SERIES_CURRENT: marked("{name} is up to date again"),
+    Trouble.QUARANTINED: marked("a value of {name} is held back"),
+    Trouble.SCALE_CHANGED: marked("{name} is published in another unit"),
+    Trouble.RECEIVER_BROKEN: marked("{name} cannot be told"),
+    Trouble.RECEIVER_RECOVERED: marked("{name} can be told again"),
+    Trouble.OUTBOX_STUCK: marked("messages are stuck"),
+    Trouble.RELOAD_INVALID: marked("the new rules have problems"),
+    Trouble.RULE_BROKEN: marked("{name} cannot be evaluated"),
+    Trouble.RULE_RECOVERED: marked("{name} can be evaluated again"),
+}
+_WELL = (
+    Trouble.SOURCE_RECOVERED,
+    Trouble.SERIES_CURRENT,
+    Trouble.RECEIVER_RECOVERED,
+    Trouble.RULE_RECOVERED,
+)
+#: What only informs; the rest wants a person.
+_MILD = (Trouble.SERIES_LATE, Trouble.SCALE_CHANGED)
+
+
+def health_message(health: Health, *, t: Translator) -> Message:
+    """Return a notice of the self-watch: what is wrong, since when, and what to do."""
+    well = health.kind in _WELL
+    title = t.gettext(_HEALTH_TITLES[health.kind]).format(name=health.name)
+    if well:
+        level = Level.NONE
+    else:
+        level = Level.WATCH if health.kind in _MILD else Level.WARNING
+    lines = _well_lines(t, health) if well else _ill_lines(t, health)
+    return Message(
+        headline=heading(RESOLVED if well else "⚠️", t.gettext("Data health"), title),
+        lines=tuple(line for line in lines if line),
+        language=t.language,
+        level=level,
+        reason=Reason.HEALTH,
+        note=_remedy(t, health),
+    )
+
+
+def _well_lines(t: Translator, health: Health) -> list[str]:
+    lines = []
+    if health.lasted is not None:
+        lines.append(t.gettext("After {length}").format(length=t.duration(health.lasted)))
+    if health.held:
+        held = t.period(health.held, health.every)
+        lines.append(t.gettext("Newest figure: {period}").format(period=held))
+    return lines or [t.gettext("Nothing more to do")]
+
+
+def _ill_lines(t: Translator, health: Health) -> list[str]:
+    kind = health.kind
+    since = t.clock(health.since, health.zone) if health.since is not None else ""
+    names = listed(t, health.affected)
+    lines = []
+    if kind is Trouble.QUARANTINED and health.value is not None:
+        value = t.number(health.value, health.unit)
+        period = t.period(health.period, health.every)
+        lines.append(t.gettext("{reading} for {period}").format(reading=value, period=period))
+    elif kind in (Trouble.SERIES_LATE, Trouble.SERIES_STALE) and health.period:
+        period = t.period(health.period, health.every)
+        lines.append(
+            t.gettext("The figure for {period} was due {since}").format(period=period, since=since)
+        )
+        if health.held:
+            held = t.period(health.held, health.every)
+            lines.append(t.gettext("Newest figure: {period}").format(period=held))
+    elif kind is Trouble.OUTBOX_STUCK:
+        lines.append(
+            t.ngettext(
+                "{n} message waits since {since}", "{n} messages wait since {since}", health.count
+            ).format(n=t.count(health.count), since=since)
+        )
+    elif since:
+        lines.append(t.gettext("Since {since}").format(since=since))
+    if health.reason:
+        lines.append(t.gettext("Reason: {reason}").format(reason=health.reason))
+    for problem in health.problems[:LIST_LIMIT]:
+        where = f"{problem.span.file}:{problem.span.line}:{problem.span.column}"
+        hint = f" ({problem.hint})" if problem.hint else ""
+        lines.append(f"{where}: {problem.message}{hint}")
+    if len(health.problems) > LIST_LIMIT:
+        lines.append(and_more(t, len(health.problems) - LIST_LIMIT))
+    if health.affected:
+        if kind in (Trouble.SERIES_LATE, Trouble.SERIES_STALE):
+            lines.append(t.gettext("Frozen until it comes: {names}").format(names=names))
+        else:
+            lines.append(t.gettext("Waiting for it: {names}").format(names=names))
+    if kind is Trouble.RECEIVER_BROKEN and health.count:
+        lines.append(
+            t.ngettext("{n} message is parked", "{n} messages are parked", health.count).format(
+                n=t.count(health.count)
+            )
+        )
+    return lines
+
+
+def _remedy(t: Translator, health: Health) -> str:
+    match health.kind:
+        case Trouble.SOURCE_FAILING:
+            return t.gettext("Alerts rest where they are; polling goes on. Nothing to do yet.")
+        case Trouble.SOURCE_REFUSED:
+            return t.gettext("Check its key and its quota; polling resumes by itself.")
+        case Trouble.SOURCE_CHANGED:
+            return t.gettext("Its series stand still until this program is taught the new shape.")
+        case Trouble.SERIES_LATE:
+            return t.gettext("Late is not resolved: its alerts move again when it comes.")
+        case Trouble.SERIES_STALE:
+            return t.gettext("A second release was missed: look at the publisher's page.")
+        case Trouble.QUARANTINED:
+            command = f"ebbwatch series accept {health.name} {health.period}"
+            return t.gettext("No rule has seen it. If it is right: {command}").format(
+                command=command
+            )
+        case Trouble.SCALE_CHANGED:
+            return t.gettext("It is converted; the rules see what they always saw.")
+        case Trouble.RECEIVER_BROKEN:
+            command = f"ebbwatch notify test {health.name}"
+            return t.gettext("Repair it, then try: {command}").format(command=command)
+        case Trouble.OUTBOX_STUCK:
+            return t.gettext("Look at the log of the delivery and at the network.")
+        case Trouble.RELOAD_INVALID:
+            return t.gettext("The old rules stay in force until the files are right.")
+        case Trouble.RULE_BROKEN:
+            return t.gettext("It stays where it is; other rules go on. Ask: {command}").format(
+                command=f"ebbwatch why {health.name}"
+            )
+        case _:
+            return ""
