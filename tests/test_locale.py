@@ -13,6 +13,7 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
 import ebbwatch
+from ebbwatch.locale import catalogue as load
 from ebbwatch.locale import translator
 from ebbwatch.model.periods import FREQUENCIES, period_of
 from ebbwatch.model.text import LANGUAGES
@@ -84,6 +85,20 @@ def test_no_message_hides_in_an_f_string() -> None:
     assert hidden == []
 
 
+def test_a_language_may_have_several_files(tmp_path: Path) -> None:
+    """Each layer keeps its words in a file; anything else in the folder is left alone."""
+    for name, message, text in (("a.po", "one", "一"), ("b.po", "two", "二")):
+        (tmp_path / name).write_text(
+            f'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+            f'msgid "{message}"\nmsgstr "{text}"\n',
+            "utf-8",
+        )
+    (tmp_path / "README").write_text("not a catalogue")
+    words = load(tmp_path, "zh_Hant_TW")
+    assert [words.gettext(word) for word in ("one", "two", "three")] == ["一", "二", "three"]
+    assert load(tmp_path / "none", "en").gettext("one") == "one"
+
+
 def test_a_language_nobody_speaks_is_refused() -> None:
     """An unknown language is an error that names the known ones."""
     with pytest.raises(ValueError, match=r"expected one of the languages en, zh-Hant, found 'fr'"):
@@ -150,13 +165,14 @@ def test_a_threshold_is_written_as_short_as_in_the_rule(value: float, unit: str,
         (2.80001e12, 2.8e12, "USD", "$2.80001tn"),
         (89.9, 90.0, "d", "89.9 days"),
         (20.0, 20.0, "bp", "20 bp"),
+        (20.000000001, 20.0, "bp", "20 bp"),
         (36.0, 20.0, "bp", "36 bp"),
     ],
 )
 def test_a_reading_never_looks_like_a_threshold_it_differs_from(
     value: float, other: float, unit: str, text: str
 ) -> None:
-    """Decimals are added until the two can be told apart."""
+    """Decimals are added until the two can be told apart, within reason."""
     assert translator("en").number(value, unit, apart_from=other) == text
 
 

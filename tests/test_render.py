@@ -632,6 +632,136 @@ def test_an_expression_is_written_as_readers_write_it(
     assert (text.in_language("en"), text.in_language("zh-Hant")) == (english, chinese)
 
 
+def rare(rising: bool = True, **changes: object) -> Unusual:
+    """Return a reading that stands out among five years of days."""
+    fields: dict[str, object] = {
+        "since": period_of(date(2019, 9, 30)), "first": period_of(date(2018, 4, 2)),
+        "years": 5, "count": 1250, "rank": 1, "share": 1.0, **changes,
+    }  # fmt: skip
+    return Unusual(rising=rising, **fields)  # type: ignore[arg-type]
+
+
+LINES = [
+    ("a low is the lowest", moved(unusual=rare(False)),
+     "Lowest since 30 Sep 2019; below every day of the last 5 years"),
+    ("nothing was ever as high", moved(unusual=rare(since=None)),
+     "Highest on record, since 2 Apr 2018"),
+    ("nothing was ever as low", moved(unusual=rare(False, since=None)),
+     "Lowest on record, since 2 Apr 2018"),
+    ("a reading among others has its share", moved(unusual=rare(rank=30, share=0.9769)),
+     "Higher than 97 % of the last 5 years"),
+    ("one year is a year", moved(unusual=rare(False, rank=30, share=0.9769, years=1)),
+     "Lower than 97 % of the last year"),
+    ("history shorter than a year has its own beginning only",
+     moved(unusual=rare(years=0)), "Highest since 30 Sep 2019"),
+    ("an alert may rest on a changed rule", moved(cause=Cause.RULE_CHANGED),
+     "Cause: the rule was changed; no new figure came"),
+    ("a hold says that it has held", moved(cause=Cause.HOLD_ELAPSED),
+     "Cause: it has held for as long as the rule asks"),
+    ("a revision is said without its figures where they are unknown",
+     moved(cause=Cause.REVISION), "Cause: a published figure was revised"),
+    ("a withdrawn figure is no value",
+     moved(cause=Cause.REVISION, revised=(Revised(
+         series="sofr", period="2025-10-31", every=DAILY, old=4.22, new=None, unit="%"),)),
+     "Cause: SOFR for 31 Oct 2025 was revised from 4.22 % to no value"),
+    ("figures revised by little are told apart",
+     moved(cause=Cause.REVISION, revised=(Revised(
+         series="gdp", period="2025-04-01", every=QUARTER, old=30485.7e9, new=30486.3e9,
+         unit="USD"),)),
+     "Cause: GDP for Q2 2025 was revised from $30.4857tn to $30.4863tn"),
+    ("an escalation without an entry names the level only",
+     moved(change=Change.ESCALATED, before=Level.WATCH, entered_at=None), "Up from watch"),
+    ("a reading without a threshold stands alone", moved(threshold=None, previous=None),
+     "SOFR − EFFR 36 bp for Fri 31 Oct 2025"),
+    ("a step from never is no step", moved(unit="d", threshold=90.0, value=80.0,
+     previous=float("inf")), "SOFR − EFFR 80 days for Fri 31 Oct 2025; threshold 90 days"),
+    ("a user's turn goes by its name", moved(turns=("bill-settlement",), turn_days={}, inputs=(),
+     next_due=None), "Bill settlement"),
+    ("a fallback whose input is not told is another source",
+     moved(inputs=(), fallbacks={"sofr": "nyfed"}),
+     "SOFR taken from another source: nyfed did not answer"),
+    ("of several figures of a series the newest is listed",
+     moved(inputs=(rate("sofr", "2025-10-31", 4.22, ny(2025, 11, 3)),
+                   rate("sofr", "2025-10-30", 4.04, ny(2025, 10, 31))),
+           turns=(), next_due=None), "SOFR 4.22 %"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "told", "line"), LINES, ids=[row[0] for row in LINES])
+def test_a_circumstance_is_told_in_a_line_of_its_own(name: str, told: Told, line: str) -> None:
+    """Each circumstance has its words."""
+    message = alert_message([told], reason=Reason.FIRST, t=translator("en"))
+    assert line in (*message.lines, *message.footer)
+
+
+def test_an_episode_of_which_little_is_known_has_no_story() -> None:
+    """Without entry, extreme and begin, a resolution tells its reading only."""
+    bare = moved(RESOLVED, entry=None, extreme=None, entered_at=None, value=None, unit=None)
+    assert alert_message([bare], reason=Reason.RESOLVED, t=translator("en")).lines == (
+        "The condition no longer holds, Wed 5 Nov 2025",
+    )
+    told = moved(RESOLVED, entry=None, extreme=None, entered_at=None)
+    assert alert_message([told], reason=Reason.RESOLVED, t=translator("en")).lines == (
+        "SOFR − EFFR 4 bp for Wed 5 Nov 2025, down 9 bp on the day; watch ends at 5 bp or less",
+        "Left at 4 bp (5 Nov 2025)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("passage", "expected"),
+    [
+        ("", 0),
+        ("It ends. " * 60, 402),
+    ],
+)
+def test_a_quotation_is_as_long_as_it_may_be(passage: str, expected: int) -> None:
+    """A passage is left out where there is none, and cut where it is long."""
+    assert STATEMENT.quote is not None
+    told = replace(STATEMENT, quote=replace(STATEMENT.quote, passage=passage))
+    lines = alert_message([told], reason=Reason.FIRST, t=translator("en")).lines
+    quoted = [line for line in lines if line.startswith("“")]
+    assert sum(map(len, quoted)) == pytest.approx(expected, abs=2)
+    assert all(line.endswith("…”") for line in quoted)
+
+
+def test_a_text_without_a_link_of_its_rule_leads_to_its_page() -> None:
+    """The publisher's page is where the reader wants to go."""
+    message = alert_message([replace(STATEMENT, link="")], reason=Reason.FIRST, t=translator("en"))
+    assert message.link == "https://example.org/statement"
+
+
+def test_long_lists_are_cut_and_say_so() -> None:
+    """Twenty are named, the rest counted: of firing alerts, moves, names and problems."""
+    en = translator("en")
+    many = tuple(replace(FIRING[2], name=f"rule-{n:02}") for n in range(25))
+    assert summary_message(many, rules=30, t=en).lines[20:] == ("and 5 more",)
+    digest = Digest(at=ny(2025, 11, 6), rules=30, moves=(EASED,) * 22)
+    assert digest_message(digest, t=en).lines[-1] == "and 2 more"
+    names = tuple(f"r{n}" for n in range(21))
+    added = reload_message(Reload(at=ny(2025, 11, 6), added=names), t=en).lines[0]
+    assert added.endswith("r19, and 1 more")
+    problem = Problem(span=Span("a.yaml", 1, 1), severity="error", code="x", message="m")
+    health = Health(kind=Trouble.RELOAD_INVALID, problems=(problem,) * 23)
+    assert health_message(health, t=en).lines[-1] == "and 3 more"
+
+
+def test_a_series_that_never_came_is_late_all_the_same() -> None:
+    """There is no newest figure to name."""
+    health = Health(
+        kind=Trouble.SERIES_LATE, name="gdp", since=ny(2025, 10, 30, 8, 30), every=QUARTER,
+        period="2025-07-01",
+    )  # fmt: skip
+    assert health_message(health, t=translator("en")).lines == (
+        "The figure for Q3 2025 was due Thu 30 Oct, 08:30 New York",
+    )
+
+
+def test_a_group_without_a_next_figure_has_no_footer() -> None:
+    """Nothing is promised that nobody knows."""
+    told = [moved(next_due=None), replace(RATIO, next_due=None)]
+    assert alert_message(told, reason=Reason.FIRST, t=translator("en")).footer == ()
+
+
 if __name__ == "__main__":
     GOLDEN.mkdir(parents=True, exist_ok=True)
     for path in GOLDEN.iterdir():

@@ -13,6 +13,7 @@ import math
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -49,26 +50,29 @@ def translator(language: str) -> Translator:
     if language not in LANGUAGES:
         message = f"expected one of the languages {', '.join(LANGUAGES)}, found {language!r}"
         raise ValueError(message)
-    return Translator(language, _catalogue(language))
-
-
-def _catalogue(language: str) -> gettext.NullTranslations:
     folder = files(__name__) / "catalogues" / language
+    return Translator(language, catalogue(folder, _LOCALES[language]))
+
+
+def catalogue(folder: Traversable, locale: str) -> gettext.NullTranslations:
+    """Return all ``.po`` files of a folder as one catalogue; an empty one without a folder.
+
+    Args:
+        folder: Of a language. Each layer with words of its own may keep a file in it.
+        locale: Babel's name of the language.
+    """
+    whole = gettext.NullTranslations()
     if not folder.is_dir():
-        return gettext.NullTranslations()
-    whole: gettext.NullTranslations | None = None
+        return whole
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if not path.name.endswith(".po"):
-            continue
-        compiled = io.BytesIO()
-        write_mo(compiled, read_po(io.BytesIO(path.read_bytes()), locale=_LOCALES[language]))
-        compiled.seek(0)
-        part = gettext.GNUTranslations(compiled)
-        if whole is None:
+        if path.name.endswith(".po"):
+            compiled = io.BytesIO()
+            write_mo(compiled, read_po(io.BytesIO(path.read_bytes()), locale=locale))
+            compiled.seek(0)
+            part = gettext.GNUTranslations(compiled)
+            part.add_fallback(whole)
             whole = part
-        else:
-            whole.add_fallback(part)
-    return whole or gettext.NullTranslations()
+    return whole
 
 
 class Translator:

@@ -263,7 +263,8 @@ def _story_lines(t: Translator, told: Told) -> list[str]:
         if move.value is not None and move.change in OVER:
             leaving = _dated(t, told, move.value, move.period)
             steps.append(t.gettext("left at {reading}").format(reading=leaving))
-    lines = [t.gettext(", ").join(steps)] if steps else []
+    story = t.gettext(", ").join(steps)
+    lines = [story[:1].upper() + story[1:]] if steps else []
     if move.entered_at is not None:
         length = t.duration(move.at - move.entered_at)
         since = t.clock(move.entered_at, told.zone, year=True)
