@@ -132,11 +132,12 @@ async def _lasting(side: FarSide, *, closed: bool) -> AsyncIterator[FarSide]:
 KINDS = ("telegram", "slack", "webhook")
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telegram, "_READ_S", 0.2)
-    monkeypatch.setattr(slack, "_TOTAL_S", 0.2)
-    monkeypatch.setattr(webhook, "_TOTAL_S", 0.2)
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait half a second for an answer instead of half a minute."""
+    monkeypatch.setattr(telegram, "_READ_S", 0.5)
+    monkeypatch.setattr(slack, "_TOTAL_S", 0.5)
+    monkeypatch.setattr(webhook, "_TOTAL_S", 0.5)
 
 
 async def outcome(side: FarSide, **options: Any) -> DeliveryError | Receipt:
@@ -262,6 +263,7 @@ async def test_nobody_listening_means_certainly_not_delivered(kind: str) -> None
         assert re.fullmatch(r"(telegram|slack|the webhook) was not reached: \w+", str(result))
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("how", ["refuse", "drop", "stall"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_silence_after_sending_means_perhaps_and_is_not_tried_again_here(
@@ -324,6 +326,7 @@ async def test_a_possible_repeat_can_be_told_from_the_first(kind: str) -> None:
             assert "Possibly a repeat" in json.dumps(two.blocks)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_no_secret_is_in_any_exception_or_log_line(
     kind: str, caplog: LogCaptureFixture
