@@ -1,0 +1,52 @@
+# Everything that is done by hand, and what CI runs.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test check bench lock archive clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/.installed ## Install what is missing, and watch.
+	@$(VENV)/bin/ebbwatch run
+
+test: $(VENV)/.installed-dev ## Run the tests.
+	$(PY) -m pytest
+
+check: $(VENV)/.installed-dev ## Run what CI runs.
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m pytest
+
+bench: $(VENV)/.installed-dev ## Measure; see docs/performance.md for what to expect.
+	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+
+lock: $(VENV)/.installed-dev ## Pin the newest versions that fit, with hashes and without hosts.
+	$(LOCK) --build-deps-for=editable --output-file=requirements.lock pyproject.toml
+	$(LOCK) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
+
+LOCK = $(VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
+	--no-header --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+archive: $(VENV)/.installed-dev ## Write the bundled history anew, from a folder of collected figures.
+	$(PY) scripts/build_archive.py $(or $(FROM),../shared/history)
+
+clean: ## Remove what was built here.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+
+# The stamps make a second start cost nothing. A developer's environment holds the user's.
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(PY)
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
