@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -117,33 +117,31 @@ async def _read(
     In it, `running` is the start of the unfinished candle, and `fresh` the start from which
     candles are news.
     """
-    history_from = _history_from(exchange, item, since, now)
-    resume = None if since is not None or seen is None else _at(seen + minutes)
-    running = _now_minutes(now) // minutes * minutes
-    fresh = running - minutes if resume is None or seen is None else seen + minutes
+    resume = None if since is not None or seen is None else seen + minutes
+    running = _minute(now) // minutes * minutes
+    fresh = running - minutes if resume is None else resume
+    start = _minute(_history_from(exchange, item, since, now)) if resume is None else resume
     if minutes == DAY_MINUTES:
-        daily = await exchange.read(
-            pair, minutes=minutes, start=resume or history_from, end=_at(running)
-        )
-        return _published(item, _completed(daily, minutes, now), minutes, fresh=fresh)
+        daily = await exchange.read(pair, minutes=minutes, start=_at(start), end=_at(running))
+        return _published(item, _completed(daily, minutes, running), minutes, fresh=fresh)
 
-    window = _at(running) - timedelta(minutes=minutes * (exchange.reach - 1))
-    short_from = max(window, resume or history_from)
-    short = _completed(
-        await exchange.read(pair, minutes=minutes, start=short_from, end=_at(running)), minutes, now
+    window = running - minutes * (exchange.reach - 1)
+    short = await exchange.read(
+        pair, minutes=minutes, start=_at(max(window, start)), end=_at(running)
     )
     published: list[Published] = []
-    daily_from = resume or history_from
-    if daily_from < window:
-        first_day = datetime.combine(daily_from.date(), time(), UTC)
-        daily = await exchange.read(pair, minutes=DAY_MINUTES, start=first_day, end=window)
+    if start < window:
+        first_day = start // DAY_MINUTES * DAY_MINUTES
+        daily = await exchange.read(
+            pair, minutes=DAY_MINUTES, start=_at(first_day), end=_at(window)
+        )
         # A day whose last short candle lies in the window is told by that candle itself.
         lasts = [
             Candle(candle.start + DAY_MINUTES - minutes, candle.close)
             for candle in _completed(daily, DAY_MINUTES, window)
         ]
         published = _published(item, lasts, minutes, fresh=running)
-    return published + _published(item, short, minutes, fresh=fresh)
+    return published + _published(item, _completed(short, minutes, running), minutes, fresh=fresh)
 
 
 def length_of(every: Every, exchange: Exchange) -> int:
@@ -195,9 +193,8 @@ def candle(row: object, *, of: str, minutes: int, columns: Mapping[str, int], wi
     return Candle(stamp // 60, close)
 
 
-def _completed(candles: Sequence[Candle], minutes: int, now: datetime) -> list[Candle]:
-    """Return the candles that are over, oldest first, one per start."""
-    edge = _now_minutes(now)
+def _completed(candles: Sequence[Candle], minutes: int, edge: int) -> list[Candle]:
+    """Return the candles that are over at a minute, oldest first, one per start."""
     by_start = {candle.start: candle for candle in candles if candle.start + minutes <= edge}
     return [by_start[start] for start in sorted(by_start)]
 
@@ -227,8 +224,8 @@ def _history_from(
     return min(datetime.combine(first, time(), UTC), now)
 
 
-def _now_minutes(now: datetime) -> int:
-    return micros(now) // 60_000_000
+def _minute(moment: datetime) -> int:
+    return micros(moment) // 60_000_000
 
 
 def _at(minutes: int) -> datetime:
