@@ -371,9 +371,7 @@ def _effects(series: Series, facts: Facts) -> Longs:
         return facts.known
     effect = facts.known.copy()
     midnights = {p: _midnight(p) for p in np.unique(facts.periods[early]).tolist()}
-    effect[early] = np.maximum(
-        effect[early], [midnights[p] for p in facts.periods[early].tolist()]
-    )
+    effect[early] = np.maximum(effect[early], [midnights[p] for p in facts.periods[early].tolist()])
     return effect
 
 

@@ -271,8 +271,14 @@ class Judge:
             period, read_at = int(signals.periods[move.reading]), int(signals.at[move.reading])
             value = None if signals.values is None else float(signals.values[move.reading])
         else:
-            period, read_at, value = judged.before.period, judged.before.read_at, judged.before.value
-        working = judged.evaluation.working(rule.node, period, max(read_at, judged.evaluation.after))
+            period, read_at, value = (
+                judged.before.period,
+                judged.before.read_at,
+                judged.before.value,
+            )
+        working = judged.evaluation.working(
+            rule.node, period, max(read_at, judged.evaluation.after)
+        )
         over = move.after is Level.NONE
         return Transition(
             at=instant(move.at),

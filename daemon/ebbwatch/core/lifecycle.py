@@ -288,8 +288,10 @@ def signals_of_condition(when: Readings, clear: Readings | None, held: Flags) ->
         at = np.insert(at, place, extra)
         truth, why = truth[index], why[index]
         where = np.searchsorted(clear.at, at, "right") - 1
-        cleared = (where >= 0) & (clear.truth[np.maximum(where, 0)] == TRUE) if len(clear) else (
-            np.zeros(len(at), np.bool_)
+        cleared = (
+            (where >= 0) & (clear.truth[np.maximum(where, 0)] == TRUE)
+            if len(clear)
+            else (np.zeros(len(at), np.bool_))
         )
         stay = ~(cleared & (truth != TRUE))
         # Clearing is its own verdict: it counts even while `when` is unknown.
@@ -366,8 +368,10 @@ def _counts(state: AlertState, signals: Signals) -> _Counted:
     rungs, size = signals.breach.shape
     run = np.zeros((rungs, size), np.int64)
     index = np.flatnonzero(counts)
-    periods = np.maximum.accumulate(np.maximum(signals.periods, state.period)) if size else (
-        signals.periods
+    periods = (
+        np.maximum.accumulate(np.maximum(signals.periods, state.period))
+        if size
+        else (signals.periods)
     )
     last_period = int(periods[-1]) if size else state.period
     if len(index) == 0:

@@ -784,9 +784,7 @@ def _computed(node: Node, operands: list[Numbers]) -> Numbers:
         case _:
             level = node.params[0]
             assert isinstance(level, Fraction)
-            return windows.until(
-                operands[0], operands[1], level, below=node.op == "until_below"
-            )
+            return windows.until(operands[0], operands[1], level, below=node.op == "until_below")
 
 
 _REDUCERS: dict[str, Callable[[windows.Window], Numbers]] = {
@@ -913,9 +911,7 @@ def _chosen(part: Readings, index: Longs) -> Readings:
     )  # fmt: skip
 
 
-def _momentary_condition(
-    op: str, parts: list[Readings], at: Longs, periods: Longs
-) -> Readings:
+def _momentary_condition(op: str, parts: list[Readings], at: Longs, periods: Longs) -> Readings:
     truths = [part.truth for part in parts if part.truth is not None]
     whys = [part.why for part in parts]
     if op == "count":

@@ -250,7 +250,9 @@ class Numbers:
         if rational is not None:
             num = np.abs(rational.num)
             return Numbers.whole(num, rational.scale, den=rational.den, why=self.why)
-        return Numbers.rough(np.abs(self.values), self.error, lambda i: abs(self.exact(i)), self.why)
+        return Numbers.rough(
+            np.abs(self.values), self.error, lambda i: abs(self.exact(i)), self.why
+        )
 
     # ---- comparing -------------------------------------------------------------------
 

@@ -272,6 +272,11 @@ class _Loader:
                 defines=texts,
                 rules=whole,
                 origin=origin,
+                own_series=frozenset(
+                    name
+                    for name, entry in self._named.get("series", {}).items()
+                    if not entry.builtin
+                ),
             ),
             labels,
         )

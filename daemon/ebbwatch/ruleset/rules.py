@@ -159,6 +159,7 @@ class Ruleset:
         routes: In order.
         digests: In order.
         origin: Hash over all files, to tell whether anything changed.
+        own_series: Names of the series that the user's files declare.
     """
 
     series: Mapping[str, Series]
@@ -171,3 +172,4 @@ class Ruleset:
     routes: tuple[Route, ...] = ()
     digests: tuple[Digest, ...] = ()
     origin: str = ""
+    own_series: frozenset[str] = frozenset()

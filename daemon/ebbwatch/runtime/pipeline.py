@@ -210,9 +210,7 @@ class Pipeline:
             if name not in judge.watched:
                 self._withdraw(handled, name, at)
         self.states = {name: s for name, s in self.states.items() if name in judge.watched}
-        self.states.update(
-            {name: s for name, s in handled.states.items() if name in judge.watched}
-        )
+        self.states.update({name: s for name, s in handled.states.items() if name in judge.watched})
         return handled
 
     def _rewalk(self, handled: Handled, rule: Watched, at: int) -> None:

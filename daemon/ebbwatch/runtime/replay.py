@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged
-from ebbwatch.core.lifecycle import AlertState, Move
+from ebbwatch.core.lifecycle import AlertState, Move, previous_values
+from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.alert import Change, Transition
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import instant, micros
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline, tape_end
 
 _QUIET = (Change.ARMED, Change.DISARMED)
@@ -76,8 +77,6 @@ def replay(judge: Judge) -> Journal:
 
 def chosen(journal: Journal, span: Span) -> list[tuple[int, str, Judged, Move, float | None]]:
     """Return the wanted moves in order of time, then rule."""
-    from ebbwatch.core.lifecycle import previous_values
-
     found = []
     for judged in journal.judged:
         name = judged.rule.name
@@ -92,16 +91,10 @@ def chosen(journal: Journal, span: Span) -> list[tuple[int, str, Judged, Move, f
 
 def transitions(judge: Judge, journal: Journal, span: Span) -> Iterator[Transition]:
     """Yield the wanted transitions in order of time, then rule."""
-    texts = [t for t in journal.texts if span.wants(_micros(t), t.rule, t.change)]
+    texts = [t for t in journal.texts if span.wants(micros(t.at), t.rule, t.change)]
     for _, _, judged, move, before in chosen(journal, span):
         yield judge.transition(judged, move, before, None)
     yield from texts
-
-
-def _micros(transition: Transition) -> int:
-    from ebbwatch.model.periods import micros
-
-    return micros(transition.at)
 
 
 def stamp(at: int) -> str:
@@ -139,9 +132,74 @@ def as_json(transition: Transition) -> str:
     )
 
 
-def write_jsonl(
-    judge: Judge, journal: Journal, span: Span, write: Callable[[str], object]
-) -> None:
+def write_jsonl(judge: Judge, journal: Journal, span: Span, write: Callable[[str], object]) -> None:
     """Write the wanted transitions, one a line."""
     for transition in transitions(judge, journal, span):
         write(as_json(transition) + "\n")
+
+
+def write_text(
+    judge: Judge, journal: Journal, span: Span, write: Callable[[str], object], *, readings: bool
+) -> None:
+    """Write the wanted transitions for people, with every reading where asked."""
+    rows = [
+        (at, name, _told(judge.transition(judged, move, before, None)))
+        for at, name, judged, move, before in chosen(journal, span)
+    ]
+    if readings:
+        rows += _reading_rows(journal, span)
+        rows.sort(key=lambda row: (row[0], row[1], row[2].startswith("·")))
+    width = max((len(name) for _, name, _ in rows), default=0)
+    for at, name, text in rows:
+        write(f"{_clock(at)}  {name:<{width}}  {text}\n")
+
+
+def _clock(at: int) -> str:
+    return instant(at).astimezone(NEW_YORK).strftime("%a %Y-%m-%d %H:%M %Z")
+
+
+def _told(t: Transition) -> str:
+    change = f"{t.change.value} {t.level.word}"
+    if t.value is None:
+        return f"{change:<18} for {t.period}"
+    bound = f" (threshold {amount(t.threshold, t.unit)})" if t.threshold is not None else ""
+    return f"{change:<18} {amount(t.value, t.unit)} for {t.period}{bound}"
+
+
+def amount(value: float | None, unit: str | None) -> str:
+    """Return a number with its unit, for a terminal."""
+    if value is None:
+        return "unknown"
+    if value == float("inf"):
+        return "never"
+    if unit == "USD":
+        for size, word in ((1e12, "tn"), (1e9, "bn"), (1e6, "mn")):
+            if abs(value) >= size:
+                sign = "-" if value < 0 else ""
+                return f"{sign}${abs(value) / size:.4g}{word}"
+        return f"${value:,.2f}"
+    if unit is None or unit == "":
+        return f"{value:.6g}"
+    return f"{value:,.2f} {unit}" if unit != "bp" else f"{value:,.4g} bp"
+
+
+def _reading_rows(journal: Journal, span: Span) -> list[tuple[int, str, str]]:
+    rows = []
+    for judged in journal.judged:
+        rule, signals = judged.rule, judged.signals
+        if span.rules and rule.name not in span.rules:
+            continue
+        for i, at in enumerate(signals.at.tolist()):
+            if (span.start is not None and at < span.start) or (
+                span.end is not None and at >= span.end
+            ):
+                continue
+            period = rule.every.text(int(signals.periods[i]))
+            if not signals.known[i]:
+                text = f"unknown: {REASONS.get(int(signals.why[i]), 'not yet')}"
+            elif signals.values is not None:
+                text = amount(rule.in_unit(float(signals.values[i])), rule.unit)
+            else:
+                text = "true" if signals.breach[0, i] else "false"
+            rows.append((at, rule.name, f"· {text} for {period}"))
+    return rows

@@ -1,0 +1,5 @@
+"""``python -m ebbwatch``."""
+
+from ebbwatch.cli import main
+
+main()

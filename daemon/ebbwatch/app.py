@@ -1,0 +1,266 @@
+"""The composition root: builds what the commands need, and nothing they do not.
+
+Everything heavy is imported where it is first needed: ``ebbwatch check`` loads no database,
+``ebbwatch replay --data`` neither that nor the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ebbwatch.core.asof import History
+from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.tables import TableFault, Tables
+from ebbwatch.model.message import Target
+from ebbwatch.ruleset.load import Loaded, load
+from ebbwatch.ruleset.rules import Ruleset
+
+if TYPE_CHECKING:
+    from ebbwatch.ports import Store
+    from ebbwatch.settings import Settings
+
+_SUFFIXES = (".yaml", ".yml")
+#: Sources that give texts, not series.
+TEXT_SOURCES = ("fed_press",)
+#: Folder of rule tests beside the rules; not rules themselves.
+_TESTS = "tests"
+
+
+class NoSuchDirectory(Exception):  # noqa: N818  it says what is missing
+    """A directory that was asked for is not there."""
+
+
+# ---- rule files ------------------------------------------------------------------------
+
+
+def default_rules() -> Path:
+    """Return the directory of the default pack: in the package, or in the checkout."""
+    packaged = Path(str(package_files("ebbwatch"))) / "pack"
+    if packaged.is_dir():
+        return packaged
+    return packaged.parent.parent.parent / "rules"
+
+
+def rule_files(directory: Path) -> dict[str, bytes]:
+    """Return the rule files of a directory and below, by path as shown to people.
+
+    Raises:
+        NoSuchDirectory: If there is no such directory.
+    """
+    if not directory.is_dir():
+        raise NoSuchDirectory(f"there is no directory {directory}")
+    return {str(path): path.read_bytes() for path in sorted(_rule_paths(directory))}
+
+
+def _rule_paths(directory: Path) -> Iterator[Path]:
+    for path in directory.rglob("*"):
+        parts = path.relative_to(directory).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if path.suffix in _SUFFIXES and not hidden and parts[0] != _TESTS and path.is_file():
+            yield path
+
+
+def builtin_files() -> dict[str, str]:
+    """Return the built-in catalogue, by name of its file."""
+    folder = package_files("ebbwatch.ruleset") / "builtin"
+    return {
+        f"built-in {entry.name}": entry.read_text("utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith(_SUFFIXES)
+    }
+
+
+class SourceFaults(Mapping[str, Callable[[Any], str | None]]):
+    """What says why a source cannot be asked for something; adapters are loaded when asked."""
+
+    def __init__(self, points: Mapping[str, EntryPoint]) -> None:
+        """Take the entry points by name."""
+        self._points = points
+
+    def __getitem__(self, name: str) -> Callable[[Any], str | None]:
+        """Return the check of one source."""
+        point = self._points[name]
+
+        def fault(argument: Any) -> str | None:
+            found: str | None = point.load().fault(argument)
+            return found
+
+        return fault
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the sources."""
+        return iter(self._points)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._points)
+
+
+class AnySource(Mapping[str, Callable[[Any], str | None]]):
+    """Stands for the sources where data come from elsewhere: every name and argument will do."""
+
+    def __getitem__(self, name: str) -> Callable[[Any], str | None]:
+        """Return a check that finds nothing."""
+        return lambda _argument: None
+
+    def __contains__(self, name: object) -> bool:
+        """Return True."""
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        """Return no names."""
+        return iter(())
+
+    def __len__(self) -> int:
+        """Return 0."""
+        return 0
+
+
+def plugins(group: str) -> dict[str, EntryPoint]:
+    """Return the entry points of a group by name: ``sources`` or ``notifiers``."""
+    return {point.name: point for point in entry_points(group=f"ebbwatch.{group}")}
+
+
+def load_rules(files: Mapping[str, bytes], *, data_only: bool = False) -> Loaded:
+    """Return a directory's ruleset, or what is wrong with it.
+
+    Args:
+        files: As `rule_files` returns them.
+        data_only: True where no source will be asked: then sources are not checked.
+    """
+    if data_only:
+        return load(
+            files, builtin=builtin_files(), faults=AnySource(), text_sources=TEXT_SOURCES,
+            notifiers=("telegram", "slack", "webhook", "terminal"),
+        )  # fmt: skip
+    return load(
+        files, builtin=builtin_files(), faults=SourceFaults(plugins("sources")),
+        text_sources=TEXT_SOURCES, notifiers=tuple(plugins("notifiers")),
+    )  # fmt: skip
+
+
+# ---- figures ---------------------------------------------------------------------------
+
+
+def empty_history(ruleset: Ruleset) -> History:
+    """Return a history that knows the catalogue and nothing else."""
+    return History(ruleset.series, ruleset.business, ReleaseClock(ruleset.business))
+
+
+def history_from_data(ruleset: Ruleset, directory: Path) -> History:
+    """Return a history of a ``--data`` directory: ``<series>.csv`` for each series.
+
+    Raises:
+        NoSuchDirectory: If there is no such directory.
+        TableFault: If a table is wrong, or names a series that is not in the catalogue.
+    """
+    if not directory.is_dir():
+        raise NoSuchDirectory(f"there is no directory {directory}")
+    history = empty_history(ruleset)
+    tables = Tables(history, "data")
+    for path in sorted(directory.glob("*.csv")):
+        series = ruleset.series.get(path.stem)
+        if series is None:
+            raise TableFault(
+                f"{path.name}: there is no series {path.stem}: declare it under series, "
+                "or name the file after one that is"
+            )
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise TableFault(f"{path.name} is not UTF-8 text") from None
+        tables.read(series, text)
+    return history
+
+
+def history_from_archive(ruleset: Ruleset, store: Store | None) -> History:
+    """Return a history of the bundled archive and what a store holds."""
+    from ebbwatch import archive
+
+    history = empty_history(ruleset)
+    tables = Tables(history, "archive")
+    entries = archive.files()
+    for name in sorted(_archived(ruleset, entries)):
+        tables.read(ruleset.series[name], entries[name].read_text("utf-8"))
+    if store is not None:
+        history.observe(o for o in store.observations() if o.series in ruleset.series)
+    return history
+
+
+def _archived(ruleset: Ruleset, names: Collection[str]) -> set[str]:
+    """Return which series the archive speaks of: as built in, or redeclared in the same unit."""
+    own = ruleset.own_series & set(names)
+    found = (set(names) & set(ruleset.series)) - own
+    if own:
+        builtin = load({}, builtin=builtin_files(), faults=AnySource()).ruleset
+        assert builtin is not None
+        found |= {
+            name
+            for name in own
+            if name in builtin.series
+            and (builtin.series[name].unit, builtin.series[name].every)
+            == (ruleset.series[name].unit, ruleset.series[name].every)
+        }
+    return found
+
+
+# ---- receivers -------------------------------------------------------------------------
+
+
+def with_default_receivers(ruleset: Ruleset, settings: Settings, language: str) -> Ruleset:
+    """Return the ruleset with somewhere to tell, where its files name no receiver.
+
+    Telegram and Slack, as far as the settings know a place there; else the terminal.
+    """
+    if ruleset.receivers:
+        return ruleset
+    targets: list[Target] = []
+    if settings.telegram.token is not None and settings.telegram.chat is not None:
+        targets.append(
+            Target("default", "telegram", {"chat": settings.telegram.chat, "language": language})
+        )
+    if settings.slack.bot_token is not None and settings.slack.channel is not None:
+        options = {"channel": settings.slack.channel, "language": language}
+        targets.append(Target("default", "slack", options, len(targets)))
+    if not targets:
+        targets.append(Target("default", "terminal", {"language": language}))
+    return replace(ruleset, receivers={"default": tuple(targets)})
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A secret that rule files name and settings do not have.
+
+    Attributes:
+        receiver: Whose.
+        name: Of the secret.
+    """
+
+    receiver: str
+    name: str
+
+
+def missing_secrets(ruleset: Ruleset, settings: Settings) -> list[Missing]:
+    """Return the secrets that receivers name and settings lack."""
+    known = {name.upper() for name in settings.secret}
+    return [
+        Missing(receiver, name)
+        for receiver, targets in ruleset.receivers.items()
+        for target in targets
+        for name in _named_secrets(target.options)
+        if name.upper() not in known
+    ]
+
+
+def _named_secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if set(value) == {"secret"}:
+            yield str(value["secret"])
+        else:
+            for part in value.values():
+                yield from _named_secrets(part)

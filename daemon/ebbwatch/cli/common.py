@@ -1,0 +1,151 @@
+"""What the commands share: ends, options, instants, the rules and figures they work on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from ebbwatch import app as root
+from ebbwatch.core.asof import NEW_YORK, History
+from ebbwatch.core.tables import TableFault
+from ebbwatch.model.periods import micros
+from ebbwatch.ports import EbbwatchError
+from ebbwatch.ruleset.load import Loaded
+from ebbwatch.ruleset.report import as_text
+from ebbwatch.ruleset.rules import Ruleset
+
+if TYPE_CHECKING:
+    from ebbwatch.settings import Settings
+    from ebbwatch.store.sql import SqlStore
+
+#: Exit codes: problems were found; the command was used wrongly.
+PROBLEMS, WRONG_USE = 1, 2
+
+RulesOption = Annotated[
+    Path | None,
+    typer.Option("--rules", metavar="DIR", help="Rule files; by default the settings' directory, "
+                 "or the default pack."),
+]  # fmt: skip
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Figures to use instead of the archive and the "
+                 "store: <series>.csv with period,value or period,value,known_at."),
+]  # fmt: skip
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", metavar="none", help="'none' leaves the store out: the archive alone."),
+]
+
+
+def say(text: str = "") -> None:
+    """Print a line."""
+    print(text)
+
+
+def stop(message: str, code: int = PROBLEMS) -> NoReturn:
+    """Say what is wrong and end."""
+    print(f"ebbwatch: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def faults_end_it() -> Iterator[None]:
+    """Turn what Ebbwatch raises on purpose into a message and an exit code."""
+    try:
+        yield
+    except root.NoSuchDirectory as error:
+        stop(str(error), WRONG_USE)
+    except TableFault as error:
+        stop(str(error))
+    except EbbwatchError as error:
+        stop(str(error))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        raise typer.Exit(0) from None
+
+
+# ---- instants --------------------------------------------------------------------------
+
+
+def instant_of(text: str, *, end: bool = False) -> int:
+    """Return a bare date or an instant with an offset as µs.
+
+    Args:
+        text: ``2019-09-01`` is that day in New York; ``2025-10-15T12:00Z``.
+        end: For a date, the end of that day instead of its start.
+    """
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text) + timedelta(days=1 if end else 0)
+            return micros(datetime(day.year, day.month, day.day, tzinfo=NEW_YORK))
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        stop(f"expected a date (2019-09-01) or an instant (2019-09-18T09:00-04:00), found {text}",
+             WRONG_USE)  # fmt: skip
+    if moment.tzinfo is None:
+        stop(f"{text} has no offset: write {text}Z or {text}-04:00", WRONG_USE)
+    return micros(moment)
+
+
+# ---- rules and figures -----------------------------------------------------------------
+
+
+def settings() -> Settings:
+    """Return what the surroundings say, or end with what is wrong in it."""
+    from ebbwatch.settings import SettingsInvalid, load
+
+    try:
+        return load()
+    except SettingsInvalid as error:
+        stop(as_text(error.problems))
+
+
+def rules_directory(given: Path | None) -> Path:
+    """Return the directory asked for, the settings' one, or the default pack's."""
+    if given is not None:
+        return given
+    return settings().rules_dir or root.default_rules()
+
+
+def loaded(directory: Path, *, data_only: bool = False) -> Loaded:
+    """Return a directory's rules and problems; end where there is no such directory."""
+    try:
+        files = root.rule_files(directory)
+    except root.NoSuchDirectory as error:
+        stop(str(error), WRONG_USE)
+    return root.load_rules(files, data_only=data_only)
+
+
+def valid(directory: Path, *, data_only: bool = False) -> Ruleset:
+    """Return a directory's rules; end with their problems where they have any."""
+    found = loaded(directory, data_only=data_only)
+    if found.ruleset is None:
+        print(as_text(found.problems), file=sys.stderr)
+        raise typer.Exit(PROBLEMS)
+    return found.ruleset
+
+
+def history(ruleset: Ruleset, data: Path | None, store: str | None) -> History:
+    """Return the figures to work on: a folder's, or the archive's and the store's."""
+    if data is not None:
+        return root.history_from_data(ruleset, data)
+    if store not in (None, "none"):
+        stop(f"expected --store none, found {store}", WRONG_USE)
+    return root.history_from_archive(ruleset, None if store == "none" else existing_store())
+
+
+def existing_store() -> SqlStore | None:
+    """Return the store of the settings, or None where no database was made yet."""
+    from ebbwatch.store.open import open_store
+
+    url = settings().database_url.reveal()
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return None
+    return open_store(url)
