@@ -21,7 +21,7 @@ check: $(VENV)/.installed-dev ## Run what CI runs.
 	$(VENV)/bin/lint-imports
 	$(PY) -m pytest
 
-bench: $(VENV)/.installed-dev ## Measure; see docs/performance.md for what to expect.
+bench: $(VENV)/.installed-dev ## Measure, against peers in the same run.
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
 lock: $(VENV)/.installed-dev ## Pin the newest versions that fit, with hashes and without hosts.

@@ -1,0 +1,84 @@
+"""The architecture, as far as a machine can see it: who imports whom, and what nobody does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+
+PACKAGE = ROOT / "daemon" / "ebbwatch"
+PURE = ("model", "expr", "ruleset", "core", "markup")
+
+#: What nobody writes, why, and where it may stand all the same.
+FORBIDDEN = [
+    (
+        "only clocks.py asks what time it is",
+        r"datetime\.(now|utcnow)\(|date\.today\(|\btime\.(time|monotonic|sleep)\(|asyncio\.sleep\(",
+        {"clocks.py"},
+    ),
+    ("there is one path, for live and replay", r"\bif\s+(self\.)?_?(is_)?replay\w*\b", set()),
+    ("only settings.py reads the environment", r"\bos\.(environ|getenv)\b", {"settings.py"}),
+    ("only the command line prints", r"^\s*print\(", {"cli"}),
+    ("nothing is left unfinished", r"NotImplementedError|\bTODO\b|\bFIXME\b|\bXXX\b", set()),
+    ("status errors carry addresses, and addresses secrets", r"raise_for_status\(", set()),
+]
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """Yield every module's path below the package, and its text."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), path.read_text("utf-8")
+
+
+def test_imports_point_downwards() -> None:
+    """The contracts of pyproject.toml hold."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("pattern", "allowed"), [row[1:] for row in FORBIDDEN], ids=[row[0] for row in FORBIDDEN]
+)
+def test_what_nobody_writes(pattern: str, allowed: set[str]) -> None:
+    """Each habit that would break a promise is absent from the whole package."""
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in modules()
+        if not allowed & {name, name.split("/")[0]}
+        for number, line in enumerate(text.splitlines(), 1)
+        if re.search(pattern, line)
+    ]
+    assert found == []
+
+
+def test_what_is_pure_starts_nothing() -> None:
+    """Model, language, rules, decisions and markup are plain functions: none is a coroutine."""
+    found = [
+        name
+        for name, text in modules()
+        if name.split("/")[0] in PURE and re.search(r"^\s*(async def|await )", text, re.MULTILINE)
+    ]
+    assert found == []
+
+
+def test_replaying_a_folder_does_not_pay_for_the_network() -> None:
+    """What the offline commands are made of loads no HTTP client, chat library or settings."""
+    heavy = ("ebbwatch.settings", "httpx", "telegram", "slack_sdk", "aiohttp", "matplotlib")
+    code = (
+        "import sys, ebbwatch.core.edge, ebbwatch.core.release_clock, ebbwatch.ruleset.load\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
