@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ebbwatch.charts import worker
-from ebbwatch.charts.axes import Tick, frame, position, spread, thinned
+from ebbwatch.charts.axes import Tick, columns, frame, position, spread, thinned
 from ebbwatch.charts.png import ChartFailed, PngCharts
 from ebbwatch.charts.svg import svg_chart
 from ebbwatch.model.chart import ChartSpec
@@ -130,6 +130,12 @@ def test_thinning_keeps_extremes_and_gaps() -> None:
     assert kept == sorted(kept, key=lambda point: point[0])
     assert min(v for _, v in kept if v is not None) == 0.0
     assert thinned(points[:50], 100) == points[:50]
+
+
+def test_the_longest_label_sets_the_room_it_needs() -> None:
+    """Chinese characters count double."""
+    assert columns(["watch 10 bp", "注意 10 個基點"]) == 14
+    assert columns([]) == 0
 
 
 def test_labels_keep_apart_in_their_order() -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -218,6 +219,16 @@ def _outline(stretch: Sequence[tuple[float, float | None]]) -> list[tuple[float,
     lowest = min(known, key=lambda pair: pair[1])[0]
     highest = max(known, key=lambda pair: pair[1])[0]
     return [stretch[number] for number in sorted({0, lowest, highest, len(stretch) - 1})]
+
+
+def is_wide(character: str) -> bool:
+    """Return whether a character takes the room of two: Chinese ones do."""
+    return unicodedata.east_asian_width(character) in "WF"
+
+
+def columns(labels: Iterable[str]) -> int:
+    """Return the width of the longest label, in letters; 0 without any."""
+    return max((sum(1 + is_wide(character) for character in label) for label in labels), default=0)
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:

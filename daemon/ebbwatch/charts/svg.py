@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from html import escape
 
-from ebbwatch.charts.axes import Frame, frame, position, spread, thinned
+from ebbwatch.charts.axes import Frame, columns, frame, position, spread, thinned
 from ebbwatch.model.chart import ChartSpec
 
 #: Of the ladder's lines, lowest level first; ladders have at most three.
 LADDER_COLOURS = ("#c99700", "#e8710a", "#d93025")
 LINE_COLOUR = "#3b82c4"
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 118.0, 30.0, 26.0
+_LEFT, _TOP, _BOTTOM = 58.0, 30.0, 26.0
 _LABEL_GAP = 14.0
 _FONT_PX = 11
+#: Width of a letter of a label.
+_LETTER_PX = 6.3
 
 
 def svg_chart(spec: ChartSpec, *, width: int = 800, height: int = 320) -> str:
@@ -51,7 +53,8 @@ class _Canvas:
 
     def __init__(self, axes: Frame, width: int, height: int) -> None:
         self._axes = axes
-        self._right = width - _RIGHT
+        labels = columns(label for _, label, _ in axes.thresholds)
+        self._right = width - 16 - _LETTER_PX * labels
         self._bottom = height - _BOTTOM
 
     def _x(self, at: float) -> float:

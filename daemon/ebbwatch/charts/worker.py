@@ -8,14 +8,13 @@ from __future__ import annotations
 import io
 import json
 import sys
-import unicodedata
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib import font_manager, patheffects
 from matplotlib.figure import Figure
 
-from ebbwatch.charts.axes import Frame, frame, position, spread
+from ebbwatch.charts.axes import Frame, columns, frame, is_wide, position, spread
 from ebbwatch.model.chart import ChartSpec
 
 #: 800 by 450 points at twofold resolution.
@@ -34,6 +33,9 @@ CJK_FONTS = (
 LABELLED_MARKS = 6
 #: Readings up to which each has a dot.
 DOTTED_POINTS = 40
+#: Width of a letter of a label, as a share of the picture's; least letters there is room for.
+LETTER_SHARE = 0.0094
+NARROWEST_LABELS = 10
 #: Readings above which the line is thin.
 THIN_POINTS = 600
 
@@ -64,7 +66,7 @@ def cjk_font() -> str | None:
 
 def has_wide(text: str) -> bool:
     """Return whether a text holds characters that an ordinary font lacks."""
-    return any(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return any(map(is_wide, text))
 
 
 def drawable(text: str, *, cjk: bool, instead: str = "") -> str:
@@ -83,7 +85,8 @@ def draw(spec: ChartSpec) -> bytes:
     with mpl.rc_context({"font.family": ["DejaVu Sans", *([font] if font else [])]}):
         figure = Figure(figsize=SIZE_INCHES, dpi=DPI, facecolor="white")
         # Room on the right for the ladder's labels and the newest reading.
-        plot = figure.add_axes((0.085, 0.1, 0.765, 0.77))
+        longest = max(NARROWEST_LABELS, columns(label for _, label, _ in axes.thresholds))
+        plot = figure.add_axes((0.085, 0.1, 0.89 - LETTER_SHARE * longest, 0.77))
         plot.set_xlim(axes.left, axes.right)
         plot.set_ylim(axes.bottom, axes.top)
         title = drawable(spec.title, cjk=cjk)
