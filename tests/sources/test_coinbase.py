@@ -15,7 +15,7 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import FREQUENCIES, instant, micros
 from ebbwatch.model.series import Series, SourceRef
 from ebbwatch.model.units import UNITS
-from ebbwatch.ports import SourceChanged, SourceRefused, SourceSetup, Wanted
+from ebbwatch.ports import SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources.coinbase import MOST, Coinbase, parse
 from ebbwatch.sources.http import Answer
 from tests.paths import recording
@@ -200,16 +200,16 @@ async def test_a_daily_series_has_dates(provider: StandIn, source: Coinbase) -> 
     ]
 
 
-async def test_a_frequency_without_candles_is_refused(provider: StandIn, source: Coinbase) -> None:
+async def test_a_frequency_without_candles_is_said(provider: StandIn, source: Coinbase) -> None:
     """The catalogue is what has to change."""
-    with pytest.raises(SourceRefused, match="no candles for `every: week ending Friday`"):
+    with pytest.raises(SourceChanged, match="no candles for `every: week ending Friday`"):
         await source.poll([wanted("week ending Friday")], cursor=None)
 
 
 async def test_an_unknown_product_is_named(provider: StandIn, source: Coinbase) -> None:
     """404 means the product, for the path is right."""
     provider.serve(PATH, b'{"message":"NotFound"}', status=404)
-    with pytest.raises(SourceRefused, match="coinbase: knows no product BTC-USD"):
+    with pytest.raises(SourceChanged, match="coinbase BTC-USD: expected candles, found no such"):
         await source.poll([wanted()], cursor=None)
 
 

@@ -114,14 +114,15 @@ async def test_a_relative_path_starts_where_we_stand(
     assert len((await source.poll([wanted({"path": "desk.csv"})], cursor=None)).published) == 2
 
 
-async def test_a_file_that_is_not_there_is_unavailable(source: Csv, tmp_path: Path) -> None:
-    """It may come later; the message says which."""
-    with pytest.raises(SourceUnavailable) as caught:
+async def test_a_file_that_is_not_there_is_named(source: Csv, tmp_path: Path) -> None:
+    """It may come later, and other tables are well: the source is not down."""
+    with pytest.raises(SourceChanged) as caught:
         await source.poll([wanted(str(tmp_path / "desk.csv"))], cursor=None)
     assert str(caught.value) == (
-        f"csv desk: cannot read the file {tmp_path / 'desk.csv'}: no such file or directory"
+        f"csv desk: expected to read the file {tmp_path / 'desk.csv'}, "
+        "found no such file or directory"
     )
-    with pytest.raises(SourceUnavailable, match="is a directory"):
+    with pytest.raises(SourceChanged, match="is a directory"):
         await source.poll([wanted(str(tmp_path))], cursor=None)
 
 

@@ -370,8 +370,8 @@ async def test_without_a_key_fred_is_not_asked(provider: StandIn) -> None:
         (
             b'{"error_code":400,"error_message":"Bad Request.  The series does not exist."}',
             400,
-            SourceRefused,
-            "fred: has no series SOFR, or no longer",
+            SourceChanged,
+            "fred SOFR: there is no such series, or no longer",
         ),
         (
             b'{"error_code":429,"error_message":"Too Many Requests.  Exceeded Rate Limit"}',

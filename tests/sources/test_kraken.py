@@ -157,7 +157,7 @@ async def test_several_pairs_are_asked_one_by_one(provider: StandIn, source: Kra
         ("EService:Unavailable", SourceUnavailable, "EService:Unavailable", None),
         ("EService:Busy", SourceUnavailable, "EService:Busy", None),
         ("EGeneral:Too many requests", SourceUnavailable, "EGeneral:Too many requests", None),
-        ("EQuery:Unknown asset pair", SourceRefused, "EQuery:Unknown asset pair", None),
+        ("EQuery:Unknown asset pair", SourceChanged, "EQuery:Unknown asset pair", None),
         ("EGeneral:Invalid arguments", SourceRefused, "EGeneral:Invalid arguments", None),
         ("see https://x.example/?k=1", SourceRefused, "an error we do not know", None),
     ],
@@ -224,7 +224,7 @@ def test_recorded_errors_are_understood() -> None:
     with pytest.raises(SourceUnavailable, match="Rate limit exceeded"):
         parse(answer(recording("kraken/from_docs_error_rate_limit.json")), "XBTUSD", 15, now=NOW)
     body = recording("more/kraken/reported_error_unknown_asset_pair.json")
-    with pytest.raises(SourceRefused, match="kraken XYZ: answered EQuery:Unknown asset pair"):
+    with pytest.raises(SourceChanged, match="kraken XYZ: expected candles, found EQuery:Unknown"):
         parse(answer(body), "XYZ", 15, now=NOW)
 
 

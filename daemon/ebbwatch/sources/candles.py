@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros
-from ebbwatch.ports import Poll, SourceChanged, SourceRefused, Wanted
+from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.numbers import number
 
@@ -88,7 +88,7 @@ async def visit(
     published: list[Published] = []
     for item in wanted:
         pair = str(item.argument)
-        minutes = length_of(item.series.every, exchange)
+        minutes = length_of(item.series.every, exchange, pair)
         key = f"{item.series.name} {pair} {minutes}"
         seen = entries.get(key) if isinstance(entries.get(key), int) else None
         found = await _read(exchange, item, pair, minutes, seen=seen, since=since, now=now)
@@ -144,11 +144,11 @@ async def _read(
     return published + _published(item, _completed(short, minutes, running), minutes, fresh=fresh)
 
 
-def length_of(every: Every, exchange: Exchange) -> int:
+def length_of(every: Every, exchange: Exchange, pair: str) -> int:
     """Return the length of candle, in minutes, that a series' frequency asks for.
 
     Raises:
-        SourceRefused: If no candle of the exchange has that length.
+        SourceChanged: If no candle of the exchange has that length.
     """
     if every.rank in (Rank.MINUTES, Rank.HOUR):
         minutes = every.minutes
@@ -156,8 +156,8 @@ def length_of(every: Every, exchange: Exchange) -> int:
         minutes = DAY_MINUTES if every.name == "day" else 0
     if minutes in exchange.lengths:
         return minutes
-    raise SourceRefused(
-        f"{exchange.name}: has no candles for `every: {every.name}`; "
+    raise SourceChanged(
+        f"{exchange.name} {pair}: has no candles for `every: {every.name}`; "
         "use 15 min, hour or day in the catalogue"
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
-from ebbwatch.ports import Poll, SourceChanged, SourceRefused, SourceSetup, Wanted
+from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import candles
 from ebbwatch.sources.candles import Candle, Exchange
 from ebbwatch.sources.http import Answer, ProviderClient
@@ -86,7 +86,8 @@ class Coinbase:
                 expected=(_NOT_FOUND,),
             )
             if answer.status == _NOT_FOUND:
-                raise SourceRefused(f"{self.name}: knows no product {pair}")
+                # Of this product only: the others are well, and are asked for one by one then.
+                raise SourceChanged(f"{self.name} {pair}: expected candles, found no such product")
             span = first.timestamp(), end.timestamp()
             page = [
                 candle

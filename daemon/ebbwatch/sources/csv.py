@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
-from ebbwatch.ports import Poll, SourceChanged, SourceSetup, SourceUnavailable, Wanted
+from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import cursors, tables
 from ebbwatch.sources.addresses import Addresses, fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
@@ -190,15 +190,15 @@ def _content(path: Path, name: str) -> bytes:
     """Return a file's bytes.
 
     Raises:
-        SourceUnavailable: If it is not there (yet), or may not be read.
-        SourceChanged: If it is too big.
+        SourceChanged: If it is not there (yet), may not be read, or is too big. Other tables
+            are well all the same, so this is not the source being down.
     """
     try:
         with path.open("rb") as file:
             content = file.read(LIMIT_BYTES + 1)
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
-        raise SourceUnavailable(f"csv {name}: cannot read the file {path}: {why}") from None
+        raise SourceChanged(f"csv {name}: expected to read the file {path}, found {why}") from None
     if len(content) > LIMIT_BYTES:
         raise SourceChanged(f"csv {name}: the file exceeds {LIMIT_BYTES} bytes")
     return content

@@ -108,7 +108,7 @@ class Fred:
         """Read each series' declaration, and its values where they moved since the last visit.
 
         Raises:
-            SourceRefused: Without a key, for a wrong one, and for a series that FRED has not.
+            SourceRefused: Without a key, and for a wrong one.
             SourceUnavailable: If FRED is away. Of vintages, which take many requests, what was
                 read until then is returned instead, and the cursor says where to go on.
         """
@@ -381,7 +381,8 @@ def _raise(answer: Answer, series_id: str) -> None:
     if "api_key" in said:
         raise SourceRefused("fred: the key is not accepted; check EBBWATCH_FRED__API_KEY")
     if "does not exist" in said:
-        raise SourceRefused(f"fred: has no series {series_id}, or no longer; name another source")
+        # Of this series only: the others are well, and are asked for one by one then.
+        raise SourceChanged(f"fred {series_id}: there is no such series, or no longer")
     if "too many requests" in said or answer.status == _LOCKED:
         raise SourceUnavailable("fred: asked for patience", after=timedelta(minutes=1))
     raise SourceChanged(f"fred {series_id}: refused the request with HTTP {answer.status}")

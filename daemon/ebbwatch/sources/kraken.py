@@ -99,8 +99,8 @@ def parse(answer: Answer, pair: str, minutes: int, *, now: datetime) -> list[Can
 
     Raises:
         SourceUnavailable: If the answer is that we ask too often.
-        SourceRefused: If it is another error, such as an unknown pair.
-        SourceChanged: If it is no such answer.
+        SourceRefused: If it is another error, which asks for a person.
+        SourceChanged: If there is no such pair, or it is no such answer.
     """
     of = f"kraken {pair}"
     body = answer.json()
@@ -129,4 +129,7 @@ def _raise(error: str, of: str, now: datetime) -> None:
     shown = known[0].strip() if (known := _ERROR.match(error)) else "an error we do not know"
     if error.startswith(_PASSING):
         raise SourceUnavailable(f"{of}: answered {shown}")
+    if error.startswith("EQuery:"):
+        # Of this pair only: the others are well, and are asked for one by one then.
+        raise SourceChanged(f"{of}: expected candles, found {shown}")
     raise SourceRefused(f"{of}: answered {shown}")
