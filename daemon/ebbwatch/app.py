@@ -183,7 +183,7 @@ def history_from_archive(ruleset: Ruleset, store: Store | None) -> History:
     from ebbwatch import archive
 
     history = empty_history(ruleset)
-    tables = Tables(history, "archive")
+    tables = Tables(history, None)
     entries = archive.files()
     for name in sorted(_archived(ruleset, entries)):
         tables.read(ruleset.series[name], entries[name].read_text("utf-8"))

@@ -34,11 +34,12 @@ class Tables:
 
     Attributes:
         history: Where the facts go.
-        source: Name of their source in what is shown.
+        source: Name of their source in what is shown; None for each series' first choice,
+            whose published figures they are.
     """
 
     history: History
-    source: str
+    source: str | None
     _axes: dict[str, Longs] = field(default_factory=dict)
     _instants: dict[str, Longs] = field(default_factory=dict)
 
@@ -73,7 +74,7 @@ class Tables:
             known = self._known(series, columns[2])
         return Facts(
             periods, known, quanta, quantum * Fraction(series.unit.factor),
-            np.full(size, assumed), np.zeros(size, np.int16), (self.source,),
+            np.full(size, assumed), np.zeros(size, np.int16), (self.source or series.source.name,),
         )  # fmt: skip
 
     def _assumed(self, series: Series, periods: Longs) -> Longs:

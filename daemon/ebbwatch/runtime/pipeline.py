@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from ebbwatch.core.judging import Judge, Judged, Watched, episode_of
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.lifecycle import AlertState, Move
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Level, Transition
@@ -78,16 +78,20 @@ class Handled:
     Attributes:
         event: Itself.
         outcomes: In the order of the rules.
-        texts: Transitions of text rules.
+        others: Transitions that no reading made: of text rules, of edited and removed rules.
         states: Of the alerts it touched, after it.
         failures: Rules that could not be evaluated; their verdict is unknown.
+        history: Whether the outcomes are the past of rules that are new: recorded, not told.
+        removed: Names of alerts whose rules are gone.
     """
 
     event: Event
     outcomes: list[Outcome] = field(default_factory=list)
-    texts: list[Transition] = field(default_factory=list)
+    others: list[Transition] = field(default_factory=list)
     states: dict[str, AlertState] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    history: bool = False
+    removed: tuple[str, ...] = ()
 
 
 class Recorder(Protocol):
@@ -131,8 +135,11 @@ class Pipeline:
         ]
         return min((max(at, self.handled + 1) for at in due if at is not None), default=None)
 
-    def handle(self, event: Event) -> Handled:
+    def handle(self, event: Event, *, history: bool = False) -> Handled:
         """Take one event to its consequences.
+
+        With `history`, on a first start, the whole tape up to the event is walked and
+        recorded, and nobody is told.
 
         1. Take its facts into the history.
         2. Judge the alerts whose inputs changed or whose timers came due since the last event.
@@ -142,21 +149,21 @@ class Pipeline:
 
         Every instant used is `event.at`: this reads no clock.
         """
-        history = self.judge.history
+        known = self.judge.history
         past = {o.series for o in event.observations if micros(o.known_at) <= self.handled}
-        history.observe(event.observations)
-        handled = Handled(event)
-        changed = history.changed(after=self.handled, upto=event.at)
-        evaluation = Evaluation(history, self.handled, event.at)
+        known.observe(event.observations)
+        handled = Handled(event, history=history)
+        changed = known.changed(after=self.handled, upto=event.at)
+        evaluation = Evaluation(known, self.handled, event.at)
         for name, rule in self.judge.watched.items():
             if rule.series & changed or self._timer_due(name, rule, event.at):
                 self._judge(handled, rule, evaluation)
         if past:
-            present = Evaluation(history, BEGINNING, event.at)
+            present = Evaluation(known, BEGINNING, event.at)
             for rule in self.judge.watched.values():
                 if rule.series & past:
                     self._judge(handled, rule, present, cause=Cause.HISTORY_ADDED)
-        handled.texts.extend(self._texts(event))
+        handled.others.extend(self._texts(event))
         self.states.update(handled.states)
         self.recorder.record(handled, self.states)
         self.handled = event.at
@@ -191,29 +198,32 @@ class Pipeline:
     # ---- other rules -----------------------------------------------------------------
 
     def adopt(self, judge: Judge, at: int) -> Handled:
-        """Take other rules from an instant on, and return what that did to the alerts.
+        """Take other rules from an instant on, and hand what that did to the recorder.
 
         A rule that is new, or measures something else than before, is driven over the tape
-        from its beginning, and an alert that fires goes on where it still holds. One whose
-        ladder changed keeps its episode where it still holds and is withdrawn where not.
+        from its beginning, recorded and not told. An alert that fires goes on where its rule
+        still holds, and is withdrawn where not; a threshold edit that makes one fire is told.
         """
         old = {rule.name: rule for rule in self.judge.ruleset.rules}
         self.judge = judge
-        handled = Handled(Event(at=at))
+        handled = Handled(Event(at=at), history=True)
         for name, rule in judge.watched.items():
             before = old.get(name)
-            same = before is not None and before.definition == rule.rule.definition
-            if same and before is not None and before.ladder == rule.rule.ladder:
-                continue
-            self._rewalk(handled, rule, at)
-        for name in old:
-            if name not in judge.watched:
-                self._withdraw(handled, name, at)
-        self.states = {name: s for name, s in self.states.items() if name in judge.watched}
-        self.states.update({name: s for name, s in handled.states.items() if name in judge.watched})
+            if before is None or before.definition != rule.rule.definition:
+                self._rewalk(handled, rule, at, recorded=True)
+            elif before.ladder != rule.rule.ladder:
+                self._rewalk(handled, rule, at, recorded=False)
+        handled.removed = tuple(name for name in old if name not in judge.watched)
+        for name in handled.removed:
+            was = self.states.pop(name, None)
+            if was is not None and was.level is not Level.NONE:
+                handled.others.append(withdrawn(name, was, at))
+        self.states.update(handled.states)
+        self.recorder.record(handled, self.states)
+        self.handled = max(self.handled, at)
         return handled
 
-    def _rewalk(self, handled: Handled, rule: Watched, at: int) -> None:
+    def _rewalk(self, handled: Handled, rule: Watched, at: int, *, recorded: bool) -> None:
         """Drive one alert over the whole tape, and join what it was with what it comes to."""
         was = self.states.get(rule.name, AlertState())
         evaluation = Evaluation(self.judge.history, BEGINNING, at)
@@ -222,24 +232,56 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001  one poisoned rule must not stop the rest
             handled.failures.append(Failure(rule.name, error))
             return
-        handled.states[rule.name] = continued(was, judged.state)
-        handled.outcomes.append(Outcome(judged, Cause.RULE_CHANGED))
+        if recorded:
+            handled.outcomes.append(Outcome(judged))
+        state, change = joined(was, judged.state, at, told=not recorded)
+        handled.states[rule.name] = state
+        if change is not None:
+            handled.others.append(self._edited(rule, was, state, judged, change, at))
 
-    def _withdraw(self, handled: Handled, name: str, at: int) -> None:
-        was = self.states.get(name)
-        if was is not None and was.level is not Level.NONE:
-            handled.texts.append(withdrawn(name, was, at))
+    def _edited(
+        self, rule: Watched, was: AlertState, now: AlertState, judged: Judged, change: Change,
+        at: int,
+    ) -> Transition:  # fmt: skip
+        """Return what an edit did to an alert, with the reading that stands."""
+        begun = was.begun_at if change is Change.WITHDRAWN else now.begun_at
+        assert begun is not None
+        move = Move(
+            at, -1, change, was.level, now.level, timer=False, begun_at=begun,
+            entered_at=now.entered_at or was.entered_at, entry=now.entry, extreme=now.extreme,
+        )  # fmt: skip
+        stands = replace(judged, before=judged.state)
+        return self.judge.transition(stands, move, judged.state.previous, Cause.RULE_CHANGED)
 
 
-def continued(was: AlertState, comes: AlertState) -> AlertState:
-    """Return the state of an alert that fires before and after its rule was edited."""
-    if was.level is Level.NONE or comes.level is Level.NONE:
-        return comes
-    return replace(comes, begun_at=was.begun_at, entered_at=was.entered_at, entry=was.entry)
+def joined(
+    was: AlertState, comes: AlertState, at: int, *, told: bool
+) -> tuple[AlertState, Change | None]:
+    """Return where an edited alert stands, and the change that people are told.
+
+    Args:
+        was: Before the edit.
+        comes: As if the rule had always been so.
+        at: µs of the edit.
+        told: Whether an alert that the edit makes fire is news; what a new rule finds is
+            told with the edit itself.
+    """
+    if was.level is Level.NONE and comes.level is Level.NONE:
+        return comes, None
+    if comes.level is Level.NONE:
+        return comes, Change.WITHDRAWN
+    if was.level is Level.NONE:
+        if not told:
+            return comes, None
+        return replace(comes, begun_at=at, entered_at=at), Change.FIRED
+    state = replace(comes, begun_at=was.begun_at, entered_at=was.entered_at, entry=was.entry)
+    if comes.level == was.level:
+        return state, None
+    return state, Change.ESCALATED if comes.level > was.level else Change.EASED
 
 
 def withdrawn(name: str, was: AlertState, at: int) -> Transition:
-    """Return the transition of an alert whose rule is gone or holds no more."""
+    """Return the transition of an alert whose rule is gone."""
     assert was.begun_at is not None
     return Transition(
         at=instant(at),

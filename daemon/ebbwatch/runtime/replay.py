@@ -33,7 +33,7 @@ class Journal:
     def record(self, handled: Handled, _states: dict[str, AlertState]) -> None:
         """Keep an event's outcome."""
         self.judged.extend(outcome.judged for outcome in handled.outcomes)
-        self.texts.extend(handled.texts)
+        self.texts.extend(handled.others)
         self.failures.extend((failure.rule, failure.error) for failure in handled.failures)
 
     def next_due(self) -> int | None:

@@ -1,0 +1,196 @@
+"""The ledger: makes an event's outcome last, in one transaction.
+
+Facts, transitions, states, what is to be told, and the cursors of the sources commit
+together or not at all; nothing in between touches a network. A crash before the commit
+leaves the event to be polled again, one after it leaves rows to be delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from ebbwatch.core.judging import Judge
+from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.view import BEGINNING
+from ebbwatch.model.alert import Change, Transition
+from ebbwatch.model.periods import instant, micros
+from ebbwatch.ports import AlertRecord, Store
+from ebbwatch.runtime.pipeline import Handled
+from ebbwatch.runtime.telling import Telling
+
+#: Where the instant of the newest handled event is kept.
+HANDLED = "handled"
+#: Fields of a state that can be read off the history again, and need no saving.
+_DERIVED = ("read_at", "value", "previous", "why", "known")
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Records what the pipeline decides.
+
+    Attributes:
+        store: Where to.
+        telling: Makes outbox rows of transitions.
+        judge: The rules, for transitions' working and for what identifies a definition.
+        records: What the store holds of each alert.
+    """
+
+    store: Store
+    telling: Telling
+    judge: Judge
+    records: dict[str, AlertRecord] = field(default_factory=dict)
+    _saved: dict[str, AlertState] = field(default_factory=dict)
+
+    def load(self) -> dict[str, AlertState]:
+        """Return the stored states of the alerts whose rules still measure the same."""
+        self.records = self.store.alerts()
+        states = {}
+        for name, record in self.records.items():
+            rule = self.judge.watched.get(name)
+            if rule is not None:
+                states[name] = self._saved[name] = AlertState.from_json(record.state)
+        return states
+
+    def next_due(self) -> int | None:
+        """Return when something waits to be told, as µs."""
+        due = self.telling.next_due()
+        return None if due is None else micros(due)
+
+    def record(self, handled: Handled, states: dict[str, AlertState]) -> None:
+        """Write an event's outcome, and tell.
+
+        1. The facts, and what is held back.
+        2. The transitions, each with outbox rows or a named reason for having none.
+        3. The states that changed, if nobody else changed them meanwhile.
+        4. What was waiting to be told and is due now.
+        5. The cursors, and how far the tape was handled.
+        """
+        event = handled.event
+        at = instant(event.at)
+        with self.store.transaction():
+            self.store.record(event.observations)
+            self.store.hold(event.held)
+            self.store.record_texts(event.texts)
+            moved = self._transitions(handled)
+            told = self.telling.tell(moved, at=at, states=states, history=handled.history)
+            edits = self.telling.tell(handled.others, at=at, states=states, history=False)
+            self.store.append([*told, *edits])
+            saved = self._save(handled.states)
+            if handled.removed:
+                self.store.forget_alerts(handled.removed)
+            read = [o.judged.rule.name for o in handled.outcomes if len(o.judged.signals.at)]
+            if not handled.history:
+                self.telling.remind(read, at=at, states=states)
+            self.telling.tick(at=at, states=states)
+            for key, text in event.cursors:
+                self.store.put(key, text)
+            self.store.put(HANDLED, at.isoformat())
+        self.records.update({record.name: record for record in saved})
+        for name in handled.removed:
+            self.records.pop(name, None)
+            self._saved.pop(name, None)
+        self._saved.update(handled.states)
+        self._say(handled, [*told, *edits])
+
+    def _transitions(self, handled: Handled) -> list[Transition]:
+        found = [
+            transition
+            for outcome in handled.outcomes
+            for transition in self.judge.transitions(outcome.judged, outcome.cause)
+        ]
+        return sorted(found, key=lambda t: (t.at, t.rule))
+
+    def _save(self, states: dict[str, AlertState]) -> list[AlertRecord]:
+        """Save the states that differ from what is stored; return them as they are now."""
+        written = []
+        for name, state in states.items():
+            record = self.records.get(name)
+            rule = self.judge.watched[name]
+            definition, ladder = rule.rule.definition, rule.rule.ladder
+            before = self._saved.get(name)
+            if (
+                record is not None
+                and before is not None
+                and (record.definition, record.ladder) == (definition, ladder)
+                and _essence(before, waits=rule.ladder.waits)
+                == _essence(state, waits=rule.ladder.waits)
+            ):
+                continue
+            version = 0 if record is None else record.version
+            written.append(
+                AlertRecord(
+                    name=name, definition=definition, ladder=ladder, state=state.to_json(),
+                    version=version,
+                )  # fmt: skip
+            )
+        self.store.save_alerts(written)
+        return [replace(record, version=record.version + 1) for record in written]
+
+    def _say(self, handled: Handled, transitions: Iterable[Transition]) -> None:
+        """Log one line for the event, and one for each change that people hear of."""
+        at = instant(handled.event.at).isoformat()
+        count = 0
+        for t in transitions:
+            if handled.history and t.muted == "history":
+                continue
+            if t.change in (Change.ARMED, Change.DISARMED):
+                continue
+            count += 1
+            log.info(
+                f"alert.{t.change.value}", at=at, rule=t.rule, level=t.level.word, value=t.value,
+                unit=t.unit, period=t.period, cause=t.cause.value, muted=t.muted,
+            )  # fmt: skip
+        for failure in handled.failures:
+            log.error(
+                "rule.failed", at=at, rule=failure.rule, exc_info=failure.error,
+                remedy="its verdict is unknown; report this with the rule and the figures",
+            )  # fmt: skip
+        event = handled.event
+        log.debug(
+            "event.handled", at=at, observations=len(event.observations), texts=len(event.texts),
+            held=len(event.held), alerts=len(handled.outcomes), transitions=count,
+        )  # fmt: skip
+
+
+def _essence(state: AlertState, *, waits: bool) -> AlertState:
+    """Return what of a state must be saved: a rule that holds nothing needs no period."""
+    blank = AlertState()
+    fields = {name: getattr(blank, name) for name in _DERIVED}
+    if not waits:
+        fields |= {"period": blank.period, "base": (), "count": (), "breached": ()}
+    return replace(state, **fields)
+
+
+def refreshed(judge: Judge, states: dict[str, AlertState], at: int) -> dict[str, AlertState]:
+    """Return stored states with the readings that stand at an instant, nothing stepped."""
+    evaluation = Evaluation(judge.history, BEGINNING, at)
+    found = {}
+    for name, state in states.items():
+        rule = judge.watched[name]
+        signals = judge.signals(
+            rule,
+            evaluation.current(rule.node),
+            None if rule.clear is None else evaluation.current(rule.clear),
+        )
+        if len(signals.at) == 0:
+            found[name] = state
+            continue
+        known = bool(signals.known[0])
+        value = state.value
+        if signals.values is not None and known:
+            value = float(signals.values[0])
+        period = int(signals.periods[0])
+        found[name] = replace(
+            state,
+            period=state.period if rule.ladder.waits else max(state.period, period),
+            known=known,
+            value=value,
+            why=0 if known else int(signals.why[0]),
+        )
+    return found
