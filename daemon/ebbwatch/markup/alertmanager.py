@@ -51,8 +51,10 @@ def _alert(alert: Mapping[str, Any], message: Message) -> dict[str, Any]:
     annotations.setdefault("summary", clean(message.headline))
     annotations.setdefault("description", _description(message))
     for figure in ("value", "unit", "threshold", "period"):
-        if alert.get(figure) is not None:
-            annotations.setdefault(figure, str(alert[figure]))
+        found = alert.get(figure)
+        if found is not None:
+            text = f"{found:.12g}" if isinstance(found, float) else str(found)
+            annotations.setdefault(figure, text)
     return {
         "status": alert.get("status", "firing"),
         "labels": labels,

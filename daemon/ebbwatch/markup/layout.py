@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +14,10 @@ _POSSIBLE_REPEAT = {
     "en": "Possibly a repeat: an earlier copy may have reached you",
     "zh-Hant": "可能重複：同一則通知也許先前已送達",
 }
+
+#: An escape code must not reach a terminal, nor half an emoji an encoder.
+_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f]")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 #: Stands for what was cut.
 ELLIPSIS = "…"
@@ -73,21 +77,10 @@ def clean(text: str) -> str:
 def _clean_lines(text: str) -> list[str]:
     lines = []
     for raw in text.splitlines():
-        line = "".join(_harmless(char) for char in raw).strip()
-        if line:
+        whole = _HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", raw.replace("\t", " "))
+        if line := _CONTROL_CHARACTER.sub("", whole).strip():
             lines.append(line)
     return lines
-
-
-def _harmless(char: str) -> str:
-    """Return a character, or what stands for it: an escape code must not reach a terminal."""
-    match unicodedata.category(char):
-        case "Cc":
-            return " " if char == "\t" else ""
-        case "Cs":
-            return "\N{REPLACEMENT CHARACTER}"
-        case _:
-            return char
 
 
 def web_address(text: str) -> tuple[str, str] | None:

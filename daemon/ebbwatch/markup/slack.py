@@ -27,6 +27,7 @@ HEADER_LIMIT = 150
 SECTION_LIMIT = 3000
 BUTTON_TEXT_LIMIT = 75
 ACTIONS_LIMIT = 25
+URL_LIMIT = 2500  # 3000 for a link with its label
 
 #: All blocks together; the platform refuses more than about 13,200 characters with
 #: ``msg_blocks_too_long`` and documents no number. We stay well below.
@@ -75,14 +76,12 @@ def _blocks(
     if _size(head.text) > HEADER_LIMIT:  # nothing of it is lost: the whole follows
         rest.insert(0, Line(head.text, Part.FACT))
     # Facts and the note stand as text, circumstances small and grey below them.
-    built += _sections(line.text for line in rest if line.part is Part.FACT)
-    built += _sections(line.text for line in rest if line.part is Part.NOTE)
-    small = [
-        _small(line)
-        for part in (Part.FOOTER, Part.LINK, Part.REPEAT)
-        for line in rest
-        if line.part is part
-    ]
+    for part in (Part.FACT, Part.NOTE):
+        texts = _packed(line.text for line in rest if line.part is part)
+        built += [{"type": "section", "text": _plain(text)} for text in texts]
+    small = [_plain(text) for text in _packed(li.text for li in rest if li.part is Part.FOOTER)]
+    small += [_link(line) for line in rest if line.part is Part.LINK]
+    small += [_plain(line.text) for line in rest if line.part is Part.REPEAT]
     if small:
         built.append({"type": "context", "elements": small})
     if sign is not None and (keys := [_key(button, sign) for button in buttons]):
@@ -90,8 +89,8 @@ def _blocks(
     return built
 
 
-def _sections(texts: Iterable[str]) -> list[dict[str, Any]]:
-    """Return lines packed into as few sections as their limit allows."""
+def _packed(texts: Iterable[str]) -> list[str]:
+    """Return lines packed into as few texts as one section's limit allows."""
     packed: list[str] = []
     for text in texts:
         line = cut_text(text, SECTION_LIMIT, _size)
@@ -99,15 +98,16 @@ def _sections(texts: Iterable[str]) -> list[dict[str, Any]]:
             packed[-1] += f"\n{line}"
         else:
             packed.append(line)
-    return [{"type": "section", "text": _plain(text)} for text in packed]
+    return packed
 
 
-def _small(line: Line) -> dict[str, Any]:
-    if line.part is Part.LINK and (address := web_address(line.text)):
-        url, host = address
-        target = escape(url).replace("|", "%7C")
-        return {"type": "mrkdwn", "text": f"<{target}|{escape(host)} ↗>", "verbatim": True}
-    return _plain(cut_text(line.text, SECTION_LIMIT, _size))
+def _link(line: Line) -> dict[str, Any]:
+    address = web_address(line.text)
+    if address is None or _size(line.text) > URL_LIMIT:
+        return _plain(cut_text(line.text, SECTION_LIMIT, _size))
+    url, host = address
+    target = escape(url).replace("|", "%7C")
+    return {"type": "mrkdwn", "text": f"<{target}|{escape(host)} ↗>", "verbatim": True}
 
 
 def _key(button: Button, sign: Callable[[Button], str]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def _marked_up(line: Line) -> str:
     match line.part:
         case Part.HEADLINE:
             return f"<b>{text}</b>"
-        case Part.REPEAT | Part.NOTE:
+        case Part.REPEAT:
             return f"<i>{text}</i>"
         case Part.LINK if address := web_address(line.text):
             url, host = address

@@ -13,7 +13,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -41,7 +41,10 @@ PATIENCE = timedelta(seconds=45)
 CHART_PATIENCE = timedelta(seconds=60)
 #: Rows in hand at a time, and sends at a time to one target.
 IN_HAND = 64
-AT_ONCE = 8
+AT_ONCE = 16
+#: Rows claimed together where there is a backlog, and the longest wait for room for so many.
+ARMFUL = 32
+ARMFUL_WAIT = timedelta(milliseconds=100)
 #: Pause between looks at the outbox while nothing wakes us: another process may have
 #: written to it, another's claim may have lapsed.
 LOOK_AGAIN = timedelta(seconds=5)
@@ -127,12 +130,15 @@ class Delivery:
         self._woken = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
         self._drawings: set[asyncio.Task[None]] = set()
+        self._settling: list[tuple[Callable[[datetime], bool], asyncio.Future[bool]]] = []
         self._slots: dict[str, asyncio.Semaphore] = {}
         # By target: rests until, failing since, failures in a row.
         self._resting: dict[str, datetime] = {}
         self._failing: dict[str, datetime] = {}
         self._failures: Counter[str] = Counter()
         self._store_failing = False
+        # When a claim last took all it could: more may be waiting.
+        self._backlog_at = datetime.min.replace(tzinfo=UTC)
 
     def wake(self) -> None:
         """Look at the outbox now: something was written to it."""
@@ -155,7 +161,8 @@ class Delivery:
         """Deliver everything that is due now, charts included; what must wait stays."""
         try:
             while self._claim() or self._sends:
-                await self._finish(self._sends)
+                await asyncio.wait(self._sends, return_when=asyncio.FIRST_COMPLETED)
+                self._reap(self._sends)
             await self._finish(self._drawings)
         finally:
             await self._abandon()
@@ -163,18 +170,21 @@ class Delivery:
     # the loop
 
     def _claim(self) -> bool:
-        """Begin to send what is due; return whether there was anything."""
-        free = IN_HAND - len(self._sends)
-        if free <= 0:
+        """Begin to send what is due; return whether there was anything.
+
+        Behind a backlog, rows are claimed by the armful and not one for each that is done.
+        """
+        free, now = IN_HAND - len(self._sends), self._clock.now()
+        if free <= 0 or (free < ARMFUL and now < self._backlog_at + ARMFUL_WAIT):
             return False
         try:
-            rows = self._store.claim(
-                ts=self._clock.now(), lease=LEASE, owner=self._owner, limit=free
-            )
+            rows = self._store.claim(ts=now, lease=LEASE, owner=self._owner, limit=free)
         except StoreError as err:
             self._note_store(err)
             return False
         self._note_store(None)
+        if len(rows) == free:
+            self._backlog_at = now
         for row in rows:
             self._begin(self._sends, self._deliver(row))
         return bool(rows)
@@ -202,8 +212,11 @@ class Delivery:
     def _look_at(self, *, found: bool) -> datetime:
         """Return when to look at the outbox again, if nothing happens before."""
         now = self._clock.now()
-        if len(self._sends) >= IN_HAND:
+        free = IN_HAND - len(self._sends)
+        if free <= 0:
             return now + LOOK_AGAIN
+        if free < ARMFUL and now < self._backlog_at + ARMFUL_WAIT:
+            return self._backlog_at + ARMFUL_WAIT
         try:
             due = self._store.next_due()
         except StoreError as err:
@@ -384,7 +397,7 @@ class Delivery:
         while True:
             now = self._clock.now()
             try:
-                ours = settle(now)
+                ours = await self._written(settle)
             except StoreError as err:
                 self._note_store(err)
                 if row.lease_until is None or now + BREATH >= row.lease_until:
@@ -400,6 +413,34 @@ class Delivery:
             self._on_event(
                 Settled(row=row, outcome=outcome, ts=now, error=error, failing_since=since)
             )
+
+    async def _written(self, settle: Callable[[datetime], bool]) -> bool:
+        """Write one settlement, in one transaction with all that are ready at this moment.
+
+        A commit waits for the disk; ten in one wait no longer than one.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._settling:
+            loop.call_soon(self._write_all)
+        written = loop.create_future()
+        self._settling.append((settle, written))
+        ours: bool = await written
+        return ours
+
+    def _write_all(self) -> None:
+        batch, self._settling = self._settling, []
+        now = self._clock.now()
+        try:
+            with self._store.transaction():
+                results = [settle(now) for settle, _ in batch]
+        except StoreError as err:
+            for _, written in batch:
+                if not written.done():
+                    written.set_exception(err)
+            return
+        for (_, written), result in zip(batch, results, strict=True):
+            if not written.done():
+                written.set_result(result)
 
     def _note_target(self, target: str, outcome: Outcome, now: datetime) -> datetime | None:
         """Return since when a target fails, or failed until now."""
