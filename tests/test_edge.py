@@ -6,12 +6,17 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ebbwatch.core.edge import Admitted, Notice, NoticeKind, admit
+from ebbwatch.core import asof
+from ebbwatch.core.edge import Admitted, Notice, NoticeKind, Present, admit
+from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.model.calendars import SIFMA, business_calendar
 from ebbwatch.model.observation import Observation, Published
 from ebbwatch.model.periods import FREQUENCIES, period_of
 from ebbwatch.model.series import Series, SourceRef
@@ -373,6 +378,47 @@ def test_known_at_is_when_the_poll_saw_it() -> None:
     assert [o.known_at for o in at_first.observations] == [first, second]
     future = told(SOFR, ("2026-09-08", "4.30"), known_at=AT.replace(year=2027))
     assert [o.known_at for o in ask(SOFR, future, Memory({})).observations] == [AT]
+
+
+POWERS = st.sampled_from([-3, -2, -1, 1, 2, 3])
+LEVELS = st.lists(st.integers(600_000, 9_000_000), min_size=2, max_size=30)
+
+
+@given(levels=LEVELS, new=st.integers(600_000, 9_000_000), power=POWERS)
+def test_no_change_of_scale_reaches_a_rule(levels: list[int], new: int, power: int) -> None:
+    """Whatever the figures and the power of 1000, what is admitted is what was always meant."""
+    first = date(2020, 1, 1)
+    days = [(first + timedelta(weeks=n)).isoformat() for n in range(len(levels) + 1)]
+    history = Memory({day: Decimal(n) * 10**6 for day, n in zip(days, levels, strict=False)})
+    rows = [
+        (day, str(Decimal(n) * Decimal(1000) ** power))
+        for day, n in zip(days, [*levels, new], strict=True)
+    ]
+    answer = ask(RESERVES, told(RESERVES, *rows), history)
+    assert answer.observations == (fact(RESERVES, days[-1], str(new * 10**6)),)
+    assert (answer.held, len(answer.notices)) == ((), 1)
+    alone = ask(RESERVES, told(RESERVES, rows[-1]), history)
+    assert (alone.observations, len(alone.held)) == ((), 1)
+
+
+def test_the_daemons_own_history_is_read_exactly() -> None:
+    """What the engine keeps in scaled integers compares equal to what was published."""
+    business = {SIFMA: business_calendar(SIFMA)}
+    history = asof.History({"sofr": SOFR}, business, ReleaseClock(business))
+    present = Present(history)
+    assert (present.newest("sofr"), present.value("sofr", 0)) == (None, None)
+    history.observe(
+        [
+            fact(SOFR, "2026-09-07", "0.0429"),
+            fact(SOFR, "2026-09-08", "0.04300"),
+            replace(fact(SOFR, "2026-09-08", "0.04315", "fred"), known_at=AT + timedelta(hours=1)),
+            fact(SOFR, "2026-09-09", None),
+        ]
+    )
+    (eighth, ninth) = (period_of(date(2026, 9, day)) for day in (8, 9))
+    assert present.newest("sofr") == (eighth, Decimal("0.04315"))
+    assert present.value("sofr", eighth) == (Decimal("0.04315"), "fred")
+    assert present.value("sofr", ninth) == (None, "nyfed")
 
 
 @pytest.mark.parametrize("unit", [None, "USD millions"])

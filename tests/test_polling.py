@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 
+import httpx
 import pytest
 
 from ebbwatch.core.release_clock import Freshness, ReleaseClock, State
@@ -25,6 +26,7 @@ from ebbwatch.model.units import UNITS
 from ebbwatch.ports import (
     Held,
     Poll,
+    Secret,
     Source,
     SourceChanged,
     SourceRefused,
@@ -32,7 +34,7 @@ from ebbwatch.ports import (
     StoreError,
     Wanted,
 )
-from ebbwatch.runtime.heartbeat import Heartbeat
+from ebbwatch.runtime.heartbeat import Heartbeat, pinging
 from ebbwatch.runtime.polling import Arrived, Outcome, Polling
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.trigger import REST, ReleaseTrigger
@@ -635,6 +637,38 @@ async def test_the_heartbeat_beats_only_while_everything_works() -> None:
             await asyncio.sleep(0)
     running.cancel()
     assert [(beat - EARLY) // timedelta(minutes=1) for beat in beats] == [0, 1, 3, 4]
+
+
+async def test_a_beat_is_a_request_whose_address_stays_secret() -> None:
+    """The watchman is asked; that he cannot be reached is said without his address."""
+    seen: list[str] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        raise httpx.ConnectError("no route to uuid")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
+        heart = Heartbeat(
+            pinging(Secret("https://beat.example/uuid"), client),
+            clock=ManualClock(EARLY),
+            checks={},
+        )
+        await heart._beat()
+    assert seen == ["https://beat.example/uuid"]
+    assert heart._silent == "the watchman cannot be reached (ConnectError)"
+
+
+async def test_arrivals_never_share_an_instant() -> None:
+    """Though the clock stands still, the second answer comes after the first."""
+    desk = Desk(
+        SOFR,
+        series("rate", source="fred", fallback=None),
+        nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"))),
+        fred=Provider(answers(figure("rate", FRIDAY, "4.35"))),
+    )
+    await desk.visit("nyfed")
+    await desk.visit("fred")
+    assert [a.at for a in desk.arrivals] == [EARLY, EARLY + timedelta(microseconds=1)]
 
 
 def sources_are_sources(provider: Provider) -> Source:

@@ -21,8 +21,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Protocol
 
+from ebbwatch.core import asof
+from ebbwatch.core.release_clock import NEVER
 from ebbwatch.model.observation import Observation, Published
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import UNITS, Unit
@@ -45,6 +48,36 @@ class History(Protocol):
     def newest(self, series: str) -> tuple[int, Decimal] | None:
         """Return the newest period that has a value, and the value; None where none has."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The newest version of everything in the daemon's own history, in exact decimals.
+
+    Attributes:
+        history: That history.
+    """
+
+    history: asof.History
+
+    def value(self, series: str, period: int) -> tuple[Decimal | None, str] | None:
+        """Return a period's value in base units and who gave it; None where none is held."""
+        figure = self.history.figure_for(series, period, as_of=NEVER)
+        if figure is None:
+            return None
+        return None if figure.value is None else _decimal(figure.value), figure.source
+
+    def newest(self, series: str) -> tuple[int, Decimal] | None:
+        """Return the newest period that has a value, and the value; None where none has."""
+        figure = self.history.newest(series, as_of=NEVER)
+        if figure is None or figure.value is None:
+            return None
+        return figure.period, _decimal(figure.value)
+
+
+def _decimal(value: Fraction) -> Decimal:
+    """Return a fraction of a power of ten, which published values are, as it is."""
+    return Decimal(value.numerator) / Decimal(value.denominator)
 
 
 class NoticeKind(StrEnum):

@@ -65,6 +65,9 @@ _LONGEST_PAUSE = timedelta(minutes=15)
 #: A source that merely does not answer is told about after so many visits in vain.
 _TELL_AFTER = 3
 
+#: Least distance of two arrivals.
+_APART = timedelta(microseconds=1)
+
 #: Stands among a source's series for its texts.
 _TEXTS = ""
 
@@ -211,6 +214,7 @@ class Polling:
         self._changed: set[tuple[str, str]] = set()
         self._served: dict[str, str] = {}
         self._answered_at: datetime | None = None
+        self._arrived_at = datetime.min.replace(tzinfo=UTC)
         self._admitting = asyncio.Lock()
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
@@ -509,7 +513,9 @@ class Polling:
         One answer at a time, because the next is compared with what this one adds.
         """
         async with self._admitting:
-            at = self._clock.now()
+            # Instants order events: two answers never share one, even if the clock stands still.
+            at = max(self._clock.now(), self._arrived_at + _APART)
+            self._arrived_at = at
             parts = [
                 admit(
                     each.series,
