@@ -147,7 +147,7 @@ class Builder:
     def _ladder(self, fields: Fields, form: str) -> dict[str, Any] | None:
         if "value" not in fields:
             self.findings.error(
-                fields.keys[form], "missing-key", f"rule with {form} but without value",
+                fields.keys[form], "missing-key", f"expected value in a rule with {form}, found none",
                 "add value: and what it measures, such as sofr - effr",
             )  # fmt: skip
             return None
@@ -180,7 +180,7 @@ class Builder:
     def _text(self, fields: Fields) -> dict[str, Any] | None:
         if "text" not in fields:
             self.findings.error(
-                fields.keys["matches"], "missing-key", "rule with matches but without text",
+                fields.keys["matches"], "missing-key", "expected text in a rule with matches, found none",
                 f"add text: {next(iter(self.text_sources), 'fed_press')}",
             )  # fmt: skip
             return None

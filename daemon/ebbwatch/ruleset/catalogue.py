@@ -209,7 +209,7 @@ def turn_calendar(name: str, fields: Fields, findings: Findings) -> TurnCalendar
     """Return a turn calendar, or None with its problems added."""
     if "anchor" not in fields and "dates" not in fields:
         findings.error(
-            fields.node, "missing-key", "calendar without anchor",
+            fields.node, "missing-key", "expected anchor in a calendar, found none",
             "add anchor: last business day",
         )  # fmt: skip
         return None

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ebbwatch.ruleset.findings import LITERAL_SECRET, Findings
 from ebbwatch.ruleset.nodes import Mapping, Node, Scalar, Sequence, described, quoted
-from ebbwatch.ruleset.words import closest, listed
+from ebbwatch.ruleset.words import LISTED, closest, listed
 
 Schema = dict[str, Any]
 
@@ -286,7 +286,7 @@ class Later(Kind):
     @property
     def what(self) -> str:  # type: ignore[override]
         """Return it in words."""
-        return f"a {self.shape.name}: {self.shape.what}"
+        return self.shape.what
 
     def read(self, node: Node, findings: Findings) -> Any:
         """Return the map itself."""
@@ -365,8 +365,10 @@ class Shape(Kind):
 
     def __post_init__(self) -> None:
         """Prepare the look-up of keys."""
-        object.__setattr__(self, "_by_name", {key.name: key for key in self.keys})
-        object.__setattr__(self, "what", f"a map with {listed(key.name for key in self.keys)}")
+        by_name = {key.name: key for key in self.keys}
+        object.__setattr__(self, "_by_name", by_name)
+        names = f"with {listed(by_name)}" if len(by_name) <= LISTED else f"as for a {self.name}"
+        object.__setattr__(self, "what", f"a map {names}")
 
     def read(self, node: Node, findings: Findings) -> Any:
         """Return the fields that could be read, or INVALID for no map at all."""

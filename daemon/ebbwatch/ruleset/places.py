@@ -10,6 +10,9 @@ from __future__ import annotations
 #: Length of the hexadecimal escapes of a double-quoted scalar.
 _HEX = {"x": 2, "u": 4, "U": 8}
 
+#: Letters of the escapes that stand for whitespace.
+_SPACE_ESCAPES = frozenset(" \tntrvfNLP_\n\r")
+
 
 def offsets_of(raw: str, value: str, style: str) -> list[int]:
     """Return, for each character of a value and for its end, its offset in the raw text.
@@ -27,9 +30,7 @@ def offsets_of(raw: str, value: str, style: str) -> list[int]:
         if not character.isspace():
             at = _past_space(raw, at, style)
         offsets.append(min(at, len(raw) - 1))
-        if character.isspace() and not _escaped(raw, at, style):
-            at += at < len(raw) and raw[at].isspace()
-        else:
+        if not character.isspace() or _is_space(raw, at, style):
             at += _width(raw, at, style)
     offsets.append(min(at, len(raw)))
     return offsets
@@ -39,15 +40,20 @@ def _escaped(raw: str, at: int, style: str) -> bool:
     return style == '"' and raw[at : at + 1] == "\\"
 
 
+def _is_space(raw: str, at: int, style: str) -> bool:
+    """Return whether whitespace stands at an offset, as itself or as an escape."""
+    if not _escaped(raw, at, style):
+        return raw[at : at + 1].isspace()
+    letter = raw[at + 1 : at + 2]
+    if letter in _HEX:
+        return chr(int(raw[at + 2 : at + 2 + _HEX[letter]], 16)).isspace()
+    return letter in _SPACE_ESCAPES
+
+
 def _past_space(raw: str, at: int, style: str) -> int:
     """Return the offset of the next character that is no whitespace."""
-    while at < len(raw):
-        if raw[at].isspace():
-            at += 1
-        elif _escaped(raw, at, style) and raw[at + 1 : at + 2] in ("\n", "\r"):
-            at += 2  # the line goes on: neither character is in the value
-        else:
-            break
+    while _is_space(raw, at, style):
+        at += _width(raw, at, style)
     return at
 
 

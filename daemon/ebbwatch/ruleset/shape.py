@@ -81,7 +81,7 @@ TOLD = Told()
 LEVEL = v.choice("a level: watch, warning or critical", LEVELS)
 EXPRESSION = Whole("an expression", {"type": ["string", "number"]})
 DURATION = v.duration
-LABELS = MapOf(v.label_name, v.some_text, "labels", least=1, pattern=v.LABEL_NAME)
+LABELS = MapOf(v.label_name, v.some_text, "a map of labels", least=1, pattern=v.LABEL_NAME)
 
 
 def by_level(kind: Word, what: str) -> MapOf:
@@ -191,7 +191,7 @@ CALENDAR = Shape(
             "of",
             ByForm(
                 "all, or a list of months",
-                scalar=v.choice("all", ("all",)),
+                scalar=v.all_months,
                 sequence=ListOf(v.month, "a list of months", least=1),
             ),
             "In which months; all without it.",
@@ -343,7 +343,7 @@ RULE = Shape(
         ),
         Key(
             "link",
-            v.address,
+            v.link,
             "Address for readers.",
             "https://example.org/repo",
             also=("url", "runbook_url"),

@@ -97,7 +97,7 @@ class RuleTest:
 
 
 _EXPECTED = Shape(
-    "expected transition",
+    "transition",
     "A transition that must follow.",
     (
         Key("at", v.instant, "When.", '"2019-09-18T09:00-04:00"', required=True),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from ebbwatch.expr import Fault, parse_duration, parse_quantity
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.units import Quantity
+from ebbwatch.ruleset.findings import LITERAL_SECRET
 from ebbwatch.ruleset.kinds import Misread, Word
 from ebbwatch.ruleset.nodes import quoted
 from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
@@ -48,7 +49,8 @@ def _name(text: str, pattern: str, what: str, allowed: str) -> str | Misread:
     if not text:
         return Misread(f"expected {what}, found nothing", code="bad-name")
     message = f"{quoted(text)} cannot be {what}: it may hold {allowed}"
-    plain = re.sub(r"[^a-z0-9]+", "-" if "-" in pattern[-4:] else "_", text.lower()).strip("-_")
+    folded = text.upper() if pattern == NAME_OF_SECRET else text.lower()
+    plain = re.sub(r"[^A-Za-z0-9]+", "-" if "-" in pattern[-4:] else "_", folded).strip("-_")
     fixed = plain if plain and re.match(pattern, plain) else ""
     return Misread(message, f"write {fixed}" if fixed else "", "bad-name")
 
@@ -255,11 +257,22 @@ def _address(text: str) -> str | Misread:
     if parts.scheme not in ("http", "https") or not host or re.search(r"\s", text):
         return Misread()
     if (what := secret_in_address(text)) is not None:
-        return Misread(f"the address holds {what}", USE_SECRET, "literal-secret")
+        return Misread(f"the address holds {what}", USE_SECRET, LITERAL_SECRET)
     return text
 
 
-address = Word("an address that begins with https:// or http://", _address)
+_ADDRESS = "an address that begins with https:// or http://"
+address = Word(_ADDRESS, _address)
+
+
+def _link(text: str) -> str | Misread:
+    read = _address(text)
+    if isinstance(read, Misread) and read.code == LITERAL_SECRET:
+        return Misread(read.message, "readers see the link: leave the secret out", read.code)
+    return read
+
+
+link = Word(_ADDRESS, _link)
 
 
 def one_of(what: str, known: Callable[[], Iterable[str]]) -> Word:
@@ -282,6 +295,14 @@ def _month(text: str) -> int | Misread:
     return Misread(hint=f"write {short}" if short in MONTHS else f"write {listed(MONTHS)}")
 
 
+def _all_months(text: str) -> str | Misread:
+    if text == "all":
+        return text
+    short = text[:3].capitalize()
+    return Misread(hint=f"write [{short}]" if short in MONTHS else "")
+
+
+all_months = Word("all, or a list of months", _all_months, {"const": "all"})
 month = Word("a month such as Mar", _month, {"enum": list(MONTHS)})
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 #: How many names a hint lists before it breaks off.
-LISTED = 12
+LISTED = 10
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -19,8 +19,10 @@ from ebbwatch.ruleset.nodes import Mapping, Node, Place, Scalar, Sequence, Sourc
 
 #: Bounds on one file. 10,000 rules take 1.7 MB and 300,000 pieces.
 SIZE_LIMIT_BYTES = 8_000_000
-NODE_LIMIT = 2_000_000
+NODE_LIMIT = 1_000_000
 DEPTH_LIMIT = 32
+
+_TOO_DEEP = f"maps and lists nest deeper than {DEPTH_LIMIT}"
 
 #: Characters that YAML does not allow, and those that turn the reading direction round:
 #: a line must say what it seems to say.
@@ -40,6 +42,10 @@ _SYNTAX = {
         "found a character that cannot begin a text",
         "put the text in quotes",
     ),
+    "expected node content": (
+        "found something that cannot stand between brackets",
+        "close the bracket before it, or put the text in quotes",
+    ),
     "while parsing a flow mapping": (
         "expected ',' or '}' in a map",
         "close the map with '}', and put a text that holds ',' or '}' in quotes",
@@ -48,13 +54,13 @@ _SYNTAX = {
         "expected ',' or ']' in a list",
         "close the list with ']', and put a text that holds ',' or ']' in quotes",
     ),
-    "while parsing a block mapping": (
-        "expected a key here, indented like the others",
-        "indent all keys of a map alike",
+    "while parsing a block": (
+        "found something that fits nothing above it",
+        "indent keys of one map alike, and the '- ' of one list alike",
     ),
-    "while parsing a block collection": (
-        "expected '- ' here, indented like the others",
-        "indent all items of a list alike",
+    "found a closing bracket": (
+        "found a closing bracket without an opening one",
+        "remove it, or put the text in quotes",
     ),
     "could not find expected ':'": (
         "expected ':' after a key",
@@ -139,15 +145,23 @@ def _syntax_problem(source: Source, err: yaml.MarkedYAMLError, findings: Finding
     mark = err.problem_mark or err.context_mark
     at = min(mark.index, len(source.text)) if mark is not None else 0
     said = f"{err.context or ''} {err.problem or ''}"
-    if source.text[at : at + 1] == "\t":
+    if "nesting" in said:  # the scanner has a limit of its own, which it may reach first
+        findings.error(Place(source, at, at + 1), "yaml-bounds", _TOO_DEEP)
+        return
+    found = source.text[at : at + 1]
+    if found == "\t":
         said = "found a tab"
+    elif found in ("}", "]") and "flow" not in said:
+        said = "found a closing bracket"
     message, hint = next(
         (words for piece, words in _SYNTAX.items() if piece in said),
         (f"cannot read this as YAML: {(err.problem or 'syntax error').strip()}", ""),
     )
-    opened = err.context_mark
-    if opened is not None and opened.index < at and " in a " in message:
-        message += f" that begins on line {source.line_of(opened.index)}"
+    opened = err.context_mark.index if err.context_mark is not None else at
+    if opened < at and not source.text[at:].strip():
+        at = opened  # the end of the file says less than what was never closed
+    elif opened < at and " in a " in message:
+        message += f" that begins on line {source.line_of(opened)}"
     findings.error(Place(source, at, at + 1), "yaml-syntax", message, hint)
 
 
@@ -193,12 +207,7 @@ class _Reader:
                     is_map = isinstance(event, events.MappingStartEvent)
                     self._open.append(_Open(_start(event), [], [], {} if is_map else None))
                     if len(self._open) > DEPTH_LIMIT:
-                        self._error(
-                            event,
-                            "yaml-bounds",
-                            f"maps and lists nest deeper than {DEPTH_LIMIT}",
-                            "",
-                        )
+                        self._error(event, "yaml-bounds", _TOO_DEEP, "")
                         return None
                 case events.MappingEndEvent() | events.SequenceEndEvent():
                     self._close(_end(event))

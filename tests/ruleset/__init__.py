@@ -1,0 +1,1 @@
+"""Tests of rule files: reading, checking, comparing and editing them."""
