@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -112,7 +112,8 @@ class Book:
     """A small store of texts, and of the newest value of each period."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
+        self.small: dict[str, str] = {}
+        self.items: list[TextItem] = []
         self.values: dict[tuple[str, int], tuple[Decimal | None, str]] = {}
 
     @contextmanager
@@ -120,11 +121,14 @@ class Book:
         yield
 
     def get(self, key: str) -> str | None:
-        return self.texts.get(key)
+        return self.small.get(key)
 
     def put(self, key: str, value: str | None) -> None:
         assert value is not None
-        self.texts[key] = value
+        self.small[key] = value
+
+    def texts(self, source: str) -> list[TextItem]:
+        return [item for item in self.items if item.source == source]
 
     def value(self, name: str, period: int) -> tuple[Decimal | None, str] | None:
         return self.values.get((name, period))
@@ -151,7 +155,7 @@ class Desk:
             sources=sources,
             release=ReleaseClock({SIFMA: business_calendar(SIFMA)}),
             history=self.book,
-            cursors=self.book,
+            kept=self.book,
             inbox=self.inbox,
             watch=self.watch,
             jitter=lambda: 0.0,
@@ -169,6 +173,7 @@ class Desk:
         self.arrivals.append(arrived)
         for o in arrived.observations:
             self.book.values[o.series, o.period] = (o.value, o.source)
+        self.book.items += arrived.texts
         for key, text in arrived.cursors:
             self.book.put(key, text)
 
@@ -425,7 +430,7 @@ async def test_an_implausible_value_goes_into_quarantine_and_is_told_once() -> N
 
 
 async def test_texts_are_polled_by_the_minute() -> None:
-    """A source of texts is asked for no series, and its texts arrive as they are."""
+    """A source of texts is asked for no series; a text arrives once, and again when it changed."""
     item = TextItem(
         source="fed_press",
         key="https://example.org/1",
@@ -440,6 +445,10 @@ async def test_texts_are_polled_by_the_minute() -> None:
     assert [a.texts for a in desk.arrivals] == [(item,)]
     assert press.asked == [()]
     assert desk.next("fed_press") == EARLY + timedelta(minutes=1)
+    corrected = replace(item, body="conclude the reduction on 1 December")
+    press.answer = lambda _: Poll(texts=(item, corrected))
+    await desk.at(desk.next("fed_press"), "fed_press")
+    assert [a.texts for a in desk.arrivals] == [(item,), (corrected,)]
 
 
 async def test_a_commit_that_fails_is_polled_again() -> None:
@@ -570,7 +579,7 @@ async def test_a_restart_tells_nothing_again() -> None:
         (Trouble.RULE_BROKEN, None),
         (Trouble.RULE_RECOVERED, timedelta(minutes=1)),
     ]
-    assert json.loads(desk.book.texts["selfwatch"]) == {}
+    assert json.loads(desk.book.small["selfwatch"]) == {}
 
 
 async def test_what_could_not_be_recorded_is_told_later() -> None:

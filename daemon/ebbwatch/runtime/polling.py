@@ -81,7 +81,7 @@ class Arrived:
     Attributes:
         at: UTC instant at which it was seen; later than that of any earlier arrival.
         observations: News, in base units.
-        texts: Texts read; those that are known already may be among them.
+        texts: Texts that are news: of a new address, or with another body than any before.
         held: To be put into quarantine.
         cursors: Key and text to be put into the store in the same transaction.
         committed: To be resolved by whoever handles it: with None after the commit, or with
@@ -145,11 +145,15 @@ class Watch(Protocol):
         ...
 
 
-class Cursors(Protocol):
-    """Where cursors are read from; writing them is the pipeline's."""
+class Kept(Protocol):
+    """What is read of the store; writing it is the pipeline's."""
 
     def get(self, key: str) -> str | None:
         """Return a small stored text."""
+        ...
+
+    def texts(self, source: str) -> list[TextItem]:
+        """Return the texts held of a source."""
         ...
 
 
@@ -180,7 +184,7 @@ class Polling:
         sources: Mapping[str, Source],
         release: ReleaseClock,
         history: History,
-        cursors: Cursors,
+        kept: Kept,
         inbox: asyncio.Queue[Arrived],
         watch: Watch,
         jitter: Callable[[], float],
@@ -192,7 +196,7 @@ class Polling:
             sources: Adapters by name; a source that is not among them counts as down.
             release: The release clock of the catalogue.
             history: What is held.
-            cursors: The store.
+            kept: The store.
             inbox: Where arrivals go.
             watch: Who tells people.
             jitter: Gives a number from [0, 1).
@@ -201,7 +205,7 @@ class Polling:
         self._sources = sources
         self._release = release
         self._history = history
-        self._cursors = cursors
+        self._kept = kept
         self._inbox = inbox
         self._watch = watch
         self._draw = jitter
@@ -500,7 +504,7 @@ class Polling:
     async def _ask(self, name: str, wanted: Sequence[Wanted]) -> Poll:
         try:
             async with asyncio.timeout(LONGEST_VISIT_S):
-                return await self._sources[name].poll(wanted, cursor=self._cursors.get(_key(name)))
+                return await self._sources[name].poll(wanted, cursor=self._kept.get(_key(name)))
         except TimeoutError:
             message = f"{name} was not done within {LONGEST_VISIT_S:g} s"
             raise SourceUnavailable(message) from None
@@ -532,12 +536,13 @@ class Polling:
                 tuple(h for part in parts for h in part.held),
                 tuple(n for part in parts for n in part.notices),
             )
-            cursor = None if poll.cursor == self._cursors.get(_key(name)) else poll.cursor
-            if whole.observations or whole.held or poll.texts or cursor is not None:
+            cursor = None if poll.cursor == self._kept.get(_key(name)) else poll.cursor
+            texts = self._new_texts(name, poll.texts)
+            if whole.observations or whole.held or texts or cursor is not None:
                 arrived = Arrived(
                     at=at,
                     observations=whole.observations,
-                    texts=poll.texts,
+                    texts=texts,
                     held=whole.held,
                     cursors=() if cursor is None else ((_key(name), cursor),),
                 )
@@ -546,6 +551,12 @@ class Polling:
                     await arrived.committed
             self._report(name, [(w.series, p) for w, p in zip(wanted, parts, strict=True)], at)
             return whole
+
+    def _new_texts(self, name: str, texts: Sequence[TextItem]) -> tuple[TextItem, ...]:
+        if not texts:
+            return ()
+        held = {(item.key, item.body) for item in self._kept.texts(name)}
+        return tuple(item for item in texts if (item.key, item.body) not in held)
 
     def _report(self, name: str, parts: Iterable[tuple[Series, Admitted]], at: datetime) -> None:
         """Tell the self-watch what the edge found, and the log who serves a series now."""
