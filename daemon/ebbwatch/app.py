@@ -19,16 +19,14 @@ from ebbwatch.core.tables import TableFault, Tables
 from ebbwatch.model.message import Target
 from ebbwatch.ruleset.load import Loaded, load
 from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.runtime.rulefiles import ENDINGS, read_rules
 
 if TYPE_CHECKING:
     from ebbwatch.ports import Store
     from ebbwatch.settings import Settings
 
-_SUFFIXES = (".yaml", ".yml")
 #: Sources that give texts, not series.
 TEXT_SOURCES = ("fed_press",)
-#: Folder of rule tests beside the rules; not rules themselves.
-_TESTS = "tests"
 
 
 class NoSuchDirectory(Exception):  # noqa: N818  it says what is missing
@@ -52,17 +50,10 @@ def rule_files(directory: Path) -> dict[str, bytes]:
     Raises:
         NoSuchDirectory: If there is no such directory.
     """
-    if not directory.is_dir():
-        raise NoSuchDirectory(f"there is no directory {directory}")
-    return {str(path): path.read_bytes() for path in sorted(_rule_paths(directory))}
-
-
-def _rule_paths(directory: Path) -> Iterator[Path]:
-    for path in directory.rglob("*"):
-        parts = path.relative_to(directory).parts
-        hidden = any(part.startswith(".") for part in parts)
-        if path.suffix in _SUFFIXES and not hidden and parts[0] != _TESTS and path.is_file():
-            yield path
+    try:
+        return read_rules(directory)
+    except NotADirectoryError:
+        raise NoSuchDirectory(f"there is no directory {directory}") from None
 
 
 def builtin_files() -> dict[str, str]:
@@ -71,7 +62,7 @@ def builtin_files() -> dict[str, str]:
     return {
         f"built-in {entry.name}": entry.read_text("utf-8")
         for entry in folder.iterdir()
-        if entry.name.endswith(_SUFFIXES)
+        if entry.name.endswith(ENDINGS)
     }
 
 

@@ -18,11 +18,7 @@ from pathlib import Path
 import structlog
 
 from ebbwatch.ports import Clock
-
-#: Rule files by these endings.
-ENDINGS = (".yaml", ".yml")
-#: Folder of the rules' tests, which are no rules.
-TESTS = "tests"
+from ebbwatch.runtime.rulefiles import read_rules
 
 #: How long contents must stay as they are.
 SETTLED_AFTER = timedelta(milliseconds=200)
@@ -31,34 +27,6 @@ SETTLED_AFTER = timedelta(milliseconds=200)
 LOOK_EVERY = timedelta(seconds=30)
 
 log = structlog.get_logger()
-
-
-def read_rules(directory: Path) -> dict[str, bytes]:
-    """Return the rule files of a directory and below it: contents by path, in order.
-
-    Names that begin with a dot and folders called ``tests`` are left out, links followed.
-
-    Raises:
-        OSError: If the directory, or a file in it, cannot be read.
-    """
-    if not directory.is_dir():
-        raise NotADirectoryError(f"expected a directory with rule files at {directory}")
-    return {str(path): path.read_bytes() for path in sorted(_rule_files(directory))}
-
-
-def _rule_files(directory: Path, above: frozenset[Path] = frozenset()) -> list[Path]:
-    """Return the rule files; a link to a folder `above` is a circle, and not followed."""
-    above |= {directory.resolve()}
-    files = []
-    for path in directory.iterdir():
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            if path.name != TESTS and path.resolve() not in above:
-                files += _rule_files(path, above)
-        elif path.suffix in ENDINGS:
-            files.append(path)
-    return files
 
 
 class Reload:
