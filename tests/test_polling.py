@@ -35,7 +35,7 @@ from ebbwatch.ports import (
     Wanted,
 )
 from ebbwatch.runtime.heartbeat import Heartbeat, pinging
-from ebbwatch.runtime.polling import Arrived, Outcome, Polling
+from ebbwatch.runtime.polling import Arrived, Outcome, Polling, _next_texts
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.trigger import REST, ReleaseTrigger
 from tests.fakes import ManualClock
@@ -449,6 +449,22 @@ async def test_texts_are_polled_by_the_minute() -> None:
     press.answer = lambda _: Poll(texts=(item, corrected))
     await desk.at(desk.next("fed_press"), "fed_press")
     assert [a.texts for a in desk.arrivals] == [(item,), (corrected,)]
+
+
+@pytest.mark.parametrize(
+    ("visited", "expected"),
+    [
+        ("2026-10-28T17:58:30", "2026-10-28T17:59:30"),
+        ("2026-10-28T17:59:30", "2026-10-28T18:00:02"),
+        ("2026-10-28T18:00:02", "2026-10-28T18:00:07"),
+        ("2026-10-28T18:05:02", "2026-10-28T18:06:02"),
+        ("2026-12-09T18:59:30", "2026-12-09T19:00:02"),
+    ],
+)
+def test_statements_are_looked_for_at_two_in_new_york(visited: str, expected: str) -> None:
+    """When the FOMC's statement is put up, the feed is asked by the second, summer and winter."""
+    found = _next_texts(datetime.fromisoformat(visited).replace(tzinfo=UTC), 0.0)
+    assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
 async def test_a_commit_that_fails_is_polled_again() -> None:
