@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ebbwatch.model.chart import ChartSpec
-from ebbwatch.model.message import Message, OutboxRow, Receipt, RowState, Target
+from ebbwatch.model.message import Message, OutboxRow, Reason, Receipt, RowState, Target
 from ebbwatch.ports import (
     DeliveryError,
     Notifier,
@@ -382,10 +382,12 @@ async def test_messages_of_an_episode_arrive_in_order() -> None:
 async def test_easing_edits_and_everything_else_answers_the_episodes_last_message() -> None:
     """The first of an episode has nothing to refer to, and other episodes are none of it."""
     world = World()
+    eased = replace(ENGLISH, reason=Reason.EASED)
+    escalated = replace(ENGLISH, reason=Reason.ESCALATED)
     world.enqueue(
         a_row("fired", episode="e"),
-        a_row("eased", episode="e", quiet=True),
-        a_row("escalated", episode="e"),
+        a_row("eased", episode="e", quiet=True, message=eased),
+        a_row("escalated", episode="e", message=escalated),
         a_row("other", episode="f"),
         a_row("alone"),
     )
@@ -544,9 +546,9 @@ async def test_it_does_not_spin_where_a_store_says_due_and_hands_out_nothing() -
 
 
 async def test_stopping_finishes_what_is_being_sent_and_begins_nothing() -> None:
-    """A clean stop leaves nothing uncertain."""
+    """A clean stop leaves nothing uncertain; what waits for its turn goes back."""
     world = World(gates={"desk": asyncio.Event()})
-    world.enqueue(a_row("a"))
+    world.enqueue(*(a_row(f"{n}") for n in range(AT_ONCE + 1)))
     running = Running(world)
     delivery = await running.__aenter__()
     running.stop.set()
@@ -556,7 +558,10 @@ async def test_stopping_finishes_what_is_being_sent_and_begins_nothing() -> None
     await settled()
     world.gates["desk"].set()
     await running.task
-    assert world.states() == {"a": "delivered", "b": "waiting"}
+    states = world.states()
+    assert (states.pop("b"), states.pop(f"{AT_ONCE}")) == ("waiting", "waiting")
+    assert set(states.values()) == {"delivered"}
+    assert not any(row.uncertain for row in world.store.outbox())
 
 
 class Failing(MemoryStore):
@@ -597,7 +602,8 @@ async def test_a_store_that_is_away_for_a_moment_costs_time_and_no_message(metho
     """And no repeat: what was sent is settled as soon as the store is back."""
     world = World()
     world.store = Failing(method, 3)
-    world.enqueue(a_row("a", episode="e"))
+    reminder = replace(ENGLISH, reason=Reason.REMINDER)
+    world.enqueue(a_row("a", episode="e", message=reminder))
     with capture_logs() as logs:
         async with Running(world):
             await pass_time(world, START + timedelta(seconds=30))
@@ -616,6 +622,20 @@ async def test_a_store_that_stays_away_gives_the_row_back_by_its_lease() -> None
     async with Running(world):
         await pass_time(world, START + LEASE + SECOND)
     assert [sent.possible_repeat for sent in world.sent] == [False, True]
+
+
+async def test_a_bug_in_the_store_ends_the_process_too() -> None:
+    """Nobody waits for ever for a settlement that will not come."""
+    world = World()
+
+    class Broken(MemoryStore):
+        def delivered(self, key: str, **told: Any) -> bool:
+            raise ZeroDivisionError
+
+    world.store = Broken()
+    world.enqueue(a_row("a"), a_row("b"))
+    with pytest.raises(ZeroDivisionError):
+        await world.delivery().run(asyncio.Event())
 
 
 async def test_a_claim_that_somebody_else_took_is_said_to_be_theirs() -> None:

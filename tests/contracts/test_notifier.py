@@ -382,7 +382,13 @@ async def test_no_secret_is_in_any_exception_or_log_line(
     ("kind", "options", "error"),
     [
         ("telegram", {}, "a telegram target of receiver desk has no chat"),
+        ("telegram", {"chat": 1, "topic": "x"}, "a topic of receiver desk is not a number"),
         ("slack", {}, "a slack target of receiver desk has no channel"),
+        (
+            "webhook",
+            {"url": "http://127.0.0.1:1/", "headers": "X: 1"},
+            "the webhook headers of receiver desk are no map",
+        ),
         ("webhook", {}, "the webhook of receiver desk has no url"),
         (
             "webhook",
@@ -433,8 +439,8 @@ async def test_without_a_token_a_notifier_says_which_setting_to_set(kind: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_notifier_sends_again_after_it_was_closed_only_if_asked(kind: str) -> None:
-    """Closing twice is fine."""
+async def test_a_notifier_may_be_closed_twice(kind: str) -> None:
+    """Stopping in a hurry closes what was closed already."""
     async with far_side(kind) as side:
         assert isinstance(await outcome(side), Receipt)
         await side.notifier.aclose()

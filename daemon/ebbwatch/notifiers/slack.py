@@ -15,8 +15,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from ebbwatch.markup import slack as markup
 from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.model.message import Button, Message, Receipt, Target
+from ebbwatch.notifiers.connections import NOT_REACHED, Redirected, session
 from ebbwatch.notifiers.pace import Pace
-from ebbwatch.notifiers.redirects import Redirected, session
 from ebbwatch.notifiers.secrets import revealed
 from ebbwatch.ports import NotifierSetup, RetryLater, Uncertain, Undeliverable
 
@@ -173,7 +173,7 @@ class SlackNotifier:
             ) from None
         except aiohttp.InvalidURL:
             raise Undeliverable("EBBWATCH_SLACK__API_BASE is no web address") from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as err:
+        except NOT_REACHED as err:
             raise RetryLater(f"slack was not reached: {type(err).__name__}") from None
         except (
             aiohttp.ClientError,

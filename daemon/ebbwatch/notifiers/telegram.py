@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -52,6 +53,8 @@ _CAPTION_LIMIT = 1024
 
 _CONNECT_S = 10.0
 _READ_S = 25.0
+
+_NUMBER = re.compile("-?[0-9]+")
 
 #: Reasons that make no sound.
 _QUIET = (Reason.EASED, Reason.SUMMARY, Reason.DIGEST)
@@ -365,13 +368,15 @@ def _way_to(target: Target) -> _Way:
     if "chat" not in target.options:
         raise Undeliverable(f"a telegram target of receiver {target.receiver} has no chat")
     topic = target.options.get("topic")
+    if topic is not None and not _NUMBER.fullmatch(str(topic)):
+        raise Undeliverable(f"a topic of receiver {target.receiver} is not a number")
     return _Way(_chat(target.options["chat"]), None if topic is None else int(topic))
 
 
 def _chat(written: Any) -> int | str:
     """Return a chat as the Bot API takes it: a number, or a public name with its @."""
     text = str(written).strip()
-    return int(text) if text.lstrip("-").isdecimal() else text
+    return int(text) if _NUMBER.fullmatch(text) else text
 
 
 def _answer_to(earlier: Receipt | None, way: _Way) -> ReplyParameters | None:

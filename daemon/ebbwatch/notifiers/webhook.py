@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import ClassVar
@@ -11,7 +12,7 @@ import aiohttp
 
 from ebbwatch.markup.alertmanager import payload
 from ebbwatch.model.message import Message, Receipt, Target
-from ebbwatch.notifiers.redirects import session
+from ebbwatch.notifiers.connections import NOT_REACHED, session
 from ebbwatch.notifiers.secrets import revealed
 from ebbwatch.ports import Clock, NotifierSetup, RetryLater, Uncertain, Undeliverable
 
@@ -60,10 +61,10 @@ class WebhookNotifier:
             raise Undeliverable(f"webhooks know the format alertmanager, not {layout}")
         if "url" not in target.options:
             raise Undeliverable(f"the webhook of receiver {target.receiver} has no url")
-        headers = {
-            str(name): revealed(value, self._secrets)
-            for name, value in dict(target.options.get("headers", {})).items()
-        }
+        written = target.options.get("headers", {})
+        if not isinstance(written, Mapping):
+            raise Undeliverable(f"the webhook headers of receiver {target.receiver} are no map")
+        headers = {str(name): revealed(value, self._secrets) for name, value in written.items()}
         headers["Idempotency-Key"] = quote(key, safe=" !#$&'()*+,-./:;=?@[]_~|")
         try:
             async with self._connections().post(
@@ -76,7 +77,7 @@ class WebhookNotifier:
                 status, patience = answer.status, answer.headers.get("Retry-After")
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError):
             raise Undeliverable("the webhook's address or a header is malformed") from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as err:
+        except NOT_REACHED as err:
             raise RetryLater(f"the webhook was not reached: {type(err).__name__}") from None
         except (aiohttp.ClientError, TimeoutError) as err:
             raise Uncertain(f"the webhook gave no answer: {type(err).__name__}") from None

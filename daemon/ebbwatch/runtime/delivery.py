@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 
-from ebbwatch.model.message import OutboxRow, Receipt, Target
+from ebbwatch.model.message import OutboxRow, Reason, Receipt, Target
 from ebbwatch.ports import (
     Charts,
     Clock,
@@ -130,13 +130,15 @@ class Delivery:
         self._woken = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
         self._drawings: set[asyncio.Task[None]] = set()
-        self._settling: list[tuple[Callable[[datetime], bool], asyncio.Future[bool]]] = []
+        self._batch: list[Callable[[datetime], bool]] = []
+        self._writing: asyncio.Task[list[bool]] | None = None
         self._slots: dict[str, asyncio.Semaphore] = {}
         # By target: rests until, failing since, failures in a row.
         self._resting: dict[str, datetime] = {}
         self._failing: dict[str, datetime] = {}
         self._failures: Counter[str] = Counter()
         self._store_failing = False
+        self._stopping = False
         # When a claim last took all it could: more may be waiting.
         self._backlog_at = datetime.min.replace(tzinfo=UTC)
 
@@ -145,13 +147,14 @@ class Delivery:
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until told to stop; then finish what is being sent."""
+        """Deliver until told to stop; then finish what is being sent, and begin nothing."""
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
                 self._woken.clear()
                 found = self._claim()
                 await self._work(stopping, found=found)
+            self._stopping = True
             await self._finish(self._sends)
         finally:
             stopping.cancel()
@@ -279,10 +282,13 @@ class Delivery:
                 await self._keep(row, started, target_now, receipt)
 
     def _hand_back(self, row: OutboxRow, now: datetime) -> bool:
-        """Return a row unsent whose target rests, or whose lease is too short by now."""
+        """Put a row back unsent, where sending must not begin now; return whether it must not.
+
+        Its target may rest, its lease be too short by now, or the process be stopping.
+        """
         rest = self._resting.get(row.target.key, now)
         fresh = row.lease_until is None or row.lease_until - now >= PATIENCE
-        if rest <= now and fresh:
+        if rest <= now and fresh and not self._stopping:
             return False
         try:
             self._store.retry(
@@ -324,7 +330,7 @@ class Delivery:
 
     def _earlier(self, row: OutboxRow) -> Receipt | None:
         """Return the receipt of the episode's last message here, if it can be referred to."""
-        if not row.episode:
+        if not row.episode or row.message.reason is Reason.FIRST:
             return None
         try:
             receipt = self._store.receipt(target=row.target.key, episode=row.episode)
@@ -419,28 +425,19 @@ class Delivery:
 
         A commit waits for the disk; ten in one wait no longer than one.
         """
-        loop = asyncio.get_running_loop()
-        if not self._settling:
-            loop.call_soon(self._write_all)
-        written = loop.create_future()
-        self._settling.append((settle, written))
-        ours: bool = await written
-        return ours
+        if self._writing is None:
+            self._batch = []
+            self._writing = asyncio.create_task(self._write(self._batch))
+        place = len(self._batch)
+        self._batch.append(settle)
+        return (await asyncio.shield(self._writing))[place]
 
-    def _write_all(self) -> None:
-        batch, self._settling = self._settling, []
+    async def _write(self, batch: Sequence[Callable[[datetime], bool]]) -> list[bool]:
+        """Write what was gathered until this task got its turn."""
+        self._writing = None
         now = self._clock.now()
-        try:
-            with self._store.transaction():
-                results = [settle(now) for settle, _ in batch]
-        except StoreError as err:
-            for _, written in batch:
-                if not written.done():
-                    written.set_exception(err)
-            return
-        for (_, written), result in zip(batch, results, strict=True):
-            if not written.done():
-                written.set_result(result)
+        with self._store.transaction():
+            return [settle(now) for settle in batch]
 
     def _note_target(self, target: str, outcome: Outcome, now: datetime) -> datetime | None:
         """Return since when a target fails, or failed until now."""

@@ -7,6 +7,13 @@ from typing import NoReturn
 
 import aiohttp
 
+#: Errors after which nothing can have been sent.
+NOT_REACHED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+)
+
 
 class Redirected(aiohttp.ClientError):
     """The far side answered with another address; nothing was sent there."""
