@@ -1,0 +1,156 @@
+"""Working: the comparisons of a condition one by one, each with what it found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ebbwatch.core.judging import Watched
+from ebbwatch.core.render import Translator, Working, measure_text
+from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.graph import Node
+from ebbwatch.expr.parse import parse
+from ebbwatch.expr.tree import Arithmetic, Comparison, Literal, Logic, Name, Not, Tree
+from ebbwatch.model.text import Text
+from ebbwatch.model.units import PRINTED_FACTORS, printed, printed_unit
+
+#: What is told of a comparison, and what it reads as from the other side.
+_TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
+
+#: A quoted name, which is left alone, or a plain one.
+_NAMES = re.compile(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][A-Za-z0-9_]*")
+#: A define that reads well where it is put: a name, or a call.
+_CLOSED = re.compile(r"[a-z0-9_]+(\([^()]*\))?")
+
+
+def filled_in(text: str, defines: Mapping[str, str]) -> str:
+    """Return an expression with the defines in it written out, on one line.
+
+    Circles are refused at load, so that this ends.
+    """
+
+    def written(match: re.Match[str]) -> str:
+        name = match[0]
+        if name not in defines:
+            return name
+        inner = filled_in(defines[name], defines)
+        before, after = text[: match.start()].rstrip()[-1:], text[match.end() :].lstrip()[:1]
+        if _CLOSED.fullmatch(inner) or (before in ("", "(", ",") and after in ("", ")", ",")):
+            return inner
+        return f"({inner})"
+
+    return " ".join(_NAMES.sub(written, text).split())
+
+
+def working_of(
+    rule: Watched,
+    evaluation: Evaluation,
+    period: int,
+    *,
+    defines: Mapping[str, str],
+    titles: Mapping[str, Text],
+    translators: Sequence[Translator],
+) -> tuple[Working, ...]:
+    """Return the comparisons of a `when` rule as its reading for a period found them.
+
+    Args:
+        rule: With a condition; any other has none.
+        evaluation: As known at the reading's instant.
+        period: Of the reading.
+        defines: Of the ruleset.
+        titles: Of series, by name.
+        translators: One for each language wanted.
+    """
+    when = rule.rule.when
+    if when is None:
+        return ()
+    trees, nodes = list(_conditions(when.text, defines)), list(_parts(rule.node))
+    if len(trees) != len(nodes):
+        return ()
+    found = []
+    for (text, tree), node in zip(trees, nodes, strict=True):
+        if not isinstance(tree, Comparison) or node.op not in _TURNED:
+            continue
+        sides = [(text[s.place.start : s.place.end], s) for s in (tree.left, tree.right)]
+        operands, operator = list(node.args), node.op
+        if operands[0].is_constant:
+            sides.reverse()
+            operands.reverse()
+            operator = _TURNED[operator]
+        (measure, left), (_, right) = sides
+        assert operands[0].dimension is not None
+        unit = printed_unit(
+            operands[0].dimension,
+            difference=isinstance(left, Arithmetic) and left.operator == "-",
+            own=_unit_of(right),
+        )
+        value, bound = (_value(evaluation, one, period, unit) for one in operands)
+        found.append(
+            Working(
+                measure=measure_text(filled_in(measure, defines), titles, translators),
+                value=value,
+                comparison=operator,
+                bound=bound,
+                unit=unit,
+                holds=_holds(evaluation, node, period),
+            )
+        )
+    return tuple(found)
+
+
+def _conditions(text: str, defines: Mapping[str, str]) -> Iterator[tuple[str, Tree]]:
+    """Yield the single conditions of a text, each with the text that its places count in."""
+
+    def visit(tree: Tree) -> Iterator[tuple[str, Tree]]:
+        match tree:
+            case Logic(operands=operands):
+                for operand in operands:
+                    yield from visit(operand)
+            case Not(operand=operand):
+                yield from visit(operand)
+            case Name(name=name) if name in defines:
+                yield from _conditions(defines[name], defines)
+            case _:
+                yield text, tree
+
+    yield from visit(parse(text))
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    """Yield the single conditions of a node, in the order written."""
+    if node.op in ("and", "or", "not"):
+        for arg in node.args:
+            yield from _parts(arg)
+    else:
+        yield node
+
+
+def _unit_of(tree: Tree) -> str | None:
+    if isinstance(tree, Literal) and tree.quantity is not None:
+        return tree.quantity.unit
+    return None
+
+
+def _value(evaluation: Evaluation, node: Node, period: int, unit: str) -> float | None:
+    if node.is_constant:
+        return printed(node.value, unit)
+    if node.momentary:
+        return None
+    periods, numbers, _ = evaluation.elements(node)
+    index = int(np.searchsorted(periods, period, "right")) - 1
+    if index < 0 or numbers is None:
+        return None
+    value = float(numbers.in_units(PRINTED_FACTORS[unit])[index])
+    return None if np.isnan(value) else float(f"{value:.12g}")
+
+
+def _holds(evaluation: Evaluation, node: Node, period: int) -> bool | None:
+    if node.momentary:
+        return None
+    periods, _, truth = evaluation.elements(node)
+    index = int(np.searchsorted(periods, period, "right")) - 1
+    if index < 0 or truth is None or truth[index] < 0:
+        return None
+    return bool(truth[index])
