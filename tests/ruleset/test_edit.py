@@ -121,7 +121,7 @@ def test_what_is_set_is_what_is_loaded(number: int, level: str) -> None:
     text = f"rules:\n  - {{name: a, value: sofr - effr, above: {{{level}: 1 bp}}}}\n"
     edited = set_threshold(text, "a", level, f"{number} bp")
     thresholds = valid(edited, builtin=_SMALL).rules[0].thresholds
-    assert [(lv.word, q.value * 10_000) for lv, q in thresholds] == [(level, number)]
+    assert [(lv.word, int(q.value * 10_000)) for lv, q in thresholds] == [(level, number)]
 
 
 _SMALL = {

@@ -29,6 +29,8 @@ _FORMS = {
     "when": {"clear_when", "level", "for", "turns", "repeat"},
     "matches": {"text", "level"},
 }
+#: The forms that measure a value.
+LADDERS = ("above", "below")
 _ALWAYS = {"name", "title", "labels", "note", "link", "foreach"}
 
 #: What is meant by a key that has no place in a form.
@@ -80,15 +82,13 @@ def form_of(fields: Fields, findings: Findings) -> str | None:
     return form
 
 
-def reference(fields: Fields, form: str | None) -> RuleRef:
+def reference(fields: Fields, form: str) -> RuleRef:
     """Return what other expressions may ask of a rule with ``breaches``."""
-    value = fields.get("value")
-    ladder = form is not None and form in ("above", "below") and value is not None
-    return RuleRef(
-        value.text if ladder else None,
-        form != "below",
-        {key.text: quantity for key, _, quantity in fields.get(form or "", ())} if ladder else {},
-    )
+    value: Scalar | None = fields.get("value")
+    if form not in LADDERS or value is None:
+        return RuleRef(None)
+    thresholds = {key.text: quantity for key, _, quantity in fields.get(form, ())}
+    return RuleRef(value.text, form == "above", thresholds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +114,8 @@ class Builder:
         name = fields.get("name")
         if name is None:
             return None
+        if name in self.compiler.broken:
+            return None  # it asks about itself, which is told
         turns = self._turns(fields, form)
         parts: dict[str, Any] | None
         match form:
@@ -310,7 +312,7 @@ class Builder:
         for key in ("value", "when", "clear_when"):
             expression = parts.get(key)
             if isinstance(expression, Expression):
-                said.append(f"{key} {self.compiler.canonical(expression)}")
+                said.append(f"{key} {self.compiler.fingerprint(expression)}")
         if "pattern" in parts:
             said.append(f"matches {parts['text_source']} {parts['pattern']}")
         held = sorted(name for name, policy in turns.items() if policy is TurnPolicy.HOLD)

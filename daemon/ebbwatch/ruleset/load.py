@@ -16,12 +16,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ebbwatch.expr import Scope
 from ebbwatch.expr.functions import FUNCTIONS
+from ebbwatch.model.alert import LEVELS
 from ebbwatch.model.calendars import TurnCalendar
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.series import Series
-from ebbwatch.ruleset.alerts import Builder, form_of, reference
+from ebbwatch.ruleset.alerts import LADDERS, Builder, form_of, reference
 from ebbwatch.ruleset.catalogue import (
     Changes,
     Faults,
@@ -30,7 +30,7 @@ from ebbwatch.ruleset.catalogue import (
     series_of,
     turn_calendar,
 )
-from ebbwatch.ruleset.compiling import Compiler
+from ebbwatch.ruleset.compiling import compiler
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.foreach import expanded
 from ebbwatch.ruleset.kinds import INVALID, Fields
@@ -50,7 +50,7 @@ from ebbwatch.ruleset.telling import (
 from ebbwatch.ruleset.yaml import read_yaml
 
 #: Words of the expression language that no series or define may be called.
-_RESERVED = frozenset({*FUNCTIONS, "and", "or", "not"})
+_RESERVED = frozenset({*FUNCTIONS, *LEVELS, "and", "or", "not"})
 
 _BUILTIN_SECTIONS = ("series", "calendars")
 
@@ -251,15 +251,24 @@ class _Loader:
         calendars = self._calendars(broken_calendars)
         defines = self._defines({*catalogue, *broken})
         drafts = list(self._drafts(broken))
-        texts = {name: scalar.text for name, scalar in defines.items()}
-        references = {
-            fields.values["name"]: reference(fields, form)
+        named = {
+            fields.values["name"]: (fields, form)
             for fields, form in drafts
             if "name" in fields.values and form is not None
         }
-        compiler = Compiler(Scope(catalogue, texts, references), findings, broken)
-        compiler.defines(defines)
-        builder = Builder(compiler, findings, calendars, broken_calendars, self.text_sources)
+        made = compiler(
+            catalogue,
+            defines,
+            {
+                name: fields.values["value"]
+                for name, (fields, form) in named.items()
+                if form in LADDERS and "value" in fields.values
+            },
+            {name: reference(fields, form) for name, (fields, form) in named.items()},
+            findings,
+            broken,
+        )
+        builder = Builder(made, findings, calendars, broken_calendars, self.text_sources)
         rules = [builder.rule(fields, form) for fields, form in drafts if form is not None]
         whole = tuple(rule for rule in rules if rule is not None)
         labels = Labels(findings, complete=bool(drafts) and len(whole) == len(drafts))
@@ -269,7 +278,7 @@ class _Loader:
                 series=catalogue,
                 business=business_calendars(self._changes),
                 calendars=calendars,
-                defines=texts,
+                defines={name: scalar.text for name, scalar in defines.items()},
                 rules=whole,
                 origin=origin,
                 own_series=frozenset(

@@ -101,7 +101,7 @@ class Route:
         match: Label values that must all be equal; ``name`` and ``level`` are labels too.
         to: Receivers.
         group_by: Labels that alerts told together share; empty: each alert its own group.
-        group_wait: Seconds to wait for others of the group.
+        group_wait_s: Seconds to wait for others of the group.
         resolved: Whether resolutions are told.
         quiet: Hours of quiet; None for none.
         proceed: Whether later routes are looked at too (``continue``).
@@ -123,7 +123,7 @@ class Digest:
     Attributes:
         at: Local time of day.
         zone: IANA name.
-        on: ``business days``, ``days``, or weekday names in lower case.
+        on: ``business days``, ``days``, or weekday names in lower case, a space between.
         to: Receivers.
     """
 
