@@ -13,17 +13,25 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ebbwatch import __version__
 from ebbwatch.core.asof import History
 from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.core.tables import TableFault, Tables
 from ebbwatch.model.message import Target
+from ebbwatch.model.series import Series
 from ebbwatch.ruleset.load import Loaded, load
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import ENDINGS, read_rules
 
 if TYPE_CHECKING:
-    from ebbwatch.ports import Store
+    from ebbwatch.core.judging import Judge
+    from ebbwatch.core.lifecycle import AlertState
+    from ebbwatch.ports import Clock, Notifier, Source, Store
+    from ebbwatch.runtime.service import Service
     from ebbwatch.settings import Settings
+
+#: What providers are told who asks.
+USER_AGENT = f"ebbwatch/{__version__}"
 
 #: Sources that give texts, not series.
 TEXT_SOURCES = ("fed_press",)
@@ -255,3 +263,204 @@ def _named_secrets(value: Any) -> Iterator[str]:
         else:
             for part in value.values():
                 yield from _named_secrets(part)
+
+
+# ---- the daemon ------------------------------------------------------------------------
+
+
+def sources(settings: Settings, clock: Clock, names: Collection[str]) -> dict[str, Source]:
+    """Return the adapters of the sources that are wanted and can be asked.
+
+    FRED is left out without the user's own key: it counts as down, and nothing is asked.
+    """
+    from ebbwatch.ports import SourceSetup
+
+    points = plugins("sources")
+    found: dict[str, Source] = {}
+    for name in sorted(set(names) & set(points)):
+        key = settings.api_key(name)
+        if name == "fred" and key is None:
+            continue
+        setup = SourceSetup(
+            clock=clock, base_url=settings.base_url(name), api_key=key, user_agent=USER_AGENT
+        )
+        found[name] = points[name].load()(setup)
+    return found
+
+
+def wanted_sources(ruleset: Ruleset) -> set[str]:
+    """Return the names of the sources that the rules' series, and their fallbacks, come from."""
+    found = {rule.text_source for rule in ruleset.rules if rule.text_source}
+    for series in followed(ruleset):
+        found.add(series.source.name)
+        if series.fallback is not None:
+            found.add(series.fallback.name)
+    return found
+
+
+def followed(ruleset: Ruleset) -> list[Series]:
+    """Return the series that any rule reads, in order of name."""
+    names: set[str] = set()
+    for rule in ruleset.rules:
+        for expression in (rule.value, rule.when, rule.clear_when):
+            if expression is not None:
+                names |= expression.series
+    return [ruleset.series[name] for name in sorted(names)]
+
+
+def notifiers(settings: Settings, clock: Clock, kinds: Collection[str]) -> dict[str, Notifier]:
+    """Return the adapters of the kinds of receivers that are named."""
+    from ebbwatch.ports import NotifierSetup
+
+    points = plugins("notifiers")
+    own = {
+        "telegram": (settings.telegram.token, settings.telegram.api_base),
+        "slack": (settings.slack.bot_token, settings.slack.api_base),
+    }
+    found: dict[str, Notifier] = {}
+    for kind in sorted(set(kinds) & set(points)):
+        token, api_base = own.get(kind, (None, None))
+        setup = NotifierSetup(clock=clock, secrets=settings.secret, token=token, api_base=api_base)
+        found[kind] = points[kind].load()(setup)
+    return found
+
+
+@dataclass(slots=True)
+class Built:
+    """A daemon, ready to run, and what must be closed after it.
+
+    Attributes:
+        service: The daemon.
+        sources: To be closed.
+        notifiers: To be closed.
+        store: To be closed last.
+        warnings: What people should know at start.
+    """
+
+    service: Service
+    sources: Mapping[str, Source]
+    notifiers: Mapping[str, Notifier]
+    store: Store
+    warnings: list[str]
+
+    async def aclose(self) -> None:
+        """Close connections, then the database."""
+        for source in self.sources.values():
+            await source.aclose()
+        for notifier in self.notifiers.values():
+            await notifier.aclose()
+        self.store.close()
+
+
+def build(
+    settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str, tries: int | None = None
+) -> Built:
+    """Put a daemon together: store, history, judge, pipeline, polling, delivery.
+
+    Args:
+        settings: What the surroundings say.
+        ruleset: Valid rules.
+        clock: Who says what time it is.
+        owner: Distinguishes this process among those that deliver.
+        tries: Of each request to a source; None for the sources' own number.
+
+    Raises:
+        StoreError: If the database cannot be used, or another daemon has it.
+    """
+    import asyncio
+    import random
+
+    from ebbwatch.charts.png import PngCharts
+    from ebbwatch.core.edge import Present
+    from ebbwatch.core.judging import Judge
+    from ebbwatch.locale import translator
+    from ebbwatch.model.text import LANGUAGES
+    from ebbwatch.runtime.delivery import Delivery
+    from ebbwatch.runtime.feeds import LiveFeed
+    from ebbwatch.runtime.ledger import Ledger
+    from ebbwatch.runtime.pipeline import Pipeline
+    from ebbwatch.runtime.polling import Polling
+    from ebbwatch.runtime.selfwatch import SelfWatch
+    from ebbwatch.runtime.service import Service
+    from ebbwatch.runtime.telling import Telling
+    from ebbwatch.store.open import open_store
+
+    del tries
+    warnings = [
+        f"receiver {each.receiver} names the secret {each.name}, which is not set: "
+        f"set EBBWATCH_SECRET__{each.name.upper()}"
+        for each in missing_secrets(ruleset, settings)
+    ]
+    store = open_store(settings.database_url.reveal())
+    store.lead()
+    history = history_from_archive(ruleset, store)
+    judge = Judge(ruleset, history)
+    telling = Telling(judge, store, {name: translator(name) for name in LANGUAGES})
+    ledger = Ledger(store, telling, judge)
+    pipeline = Pipeline(judge, ledger)
+    stop = asyncio.Event()
+    inbox: asyncio.Queue[Any] = asyncio.Queue()
+    watch = SelfWatch(store, lambda health, key: telling.notice(health, at=clock.now(), key=key))
+    asked = sources(settings, clock, wanted_sources(ruleset))
+    polling = Polling(
+        clock=clock, sources=asked, release=history.clock, history=Present(history),
+        kept=store, inbox=inbox, watch=watch, jitter=random.random,
+    )  # fmt: skip
+    polling.follow(followed(ruleset), {r.text_source for r in ruleset.rules if r.text_source})
+    kinds = {target.kind for targets in ruleset.receivers.values() for target in targets}
+    told = notifiers(settings, clock, kinds)
+    service: Service
+    delivery = Delivery(
+        store, told, clock, owner=owner, charts=PngCharts(),
+        on_event=lambda event: service.settled(event),
+    )  # fmt: skip
+    service = Service(
+        clock=clock, store=store, pipeline=pipeline, ledger=ledger, telling=telling,
+        feed=LiveFeed(clock, inbox, stop), delivery=delivery, polling=polling, watch=watch,
+        stop=stop,
+    )  # fmt: skip
+    return Built(service, asked, told, store, warnings)
+
+
+def new_owner() -> str:
+    """Return a name that no other process, and no earlier run of this one, has."""
+    import os
+    import uuid
+
+    return f"{os.uname().nodename}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+
+
+def watch_rules(built: Built, settings: Settings, directory: Path) -> None:
+    """Have the daemon adopt the rules of a directory when they change."""
+    from ebbwatch.core.judging import Judge
+    from ebbwatch.runtime.reload import Reload
+    from ebbwatch.ruleset.difference import difference
+
+    service = built.service
+
+    async def changed(files: dict[str, bytes]) -> None:
+        found = load_rules(files)
+        if found.ruleset is None:
+            service.refuse(found.problems)
+            return
+        old = service.pipeline.judge
+        ruleset = with_default_receivers(found.ruleset, settings, settings.language)
+        history = old.history
+        if ruleset.series != history.catalogue or ruleset.business != history.business:
+            history = history_from_archive(ruleset, built.store)
+        service.adopt(Judge(ruleset, history), difference(old.ruleset, ruleset))
+        texts = {rule.text_source for rule in ruleset.rules if rule.text_source}
+        service.polling.follow(followed(ruleset), texts, release=history.clock)
+
+    reload = Reload(directory, clock=service.clock, held=read_rules(directory), changed=changed)
+    service.others.append(reload.run)
+
+
+def walked(judge: Judge, at: int) -> dict[str, AlertState]:
+    """Return where alerts would stand if the tape had been watched from its beginning."""
+    from ebbwatch.runtime.pipeline import Event, Pipeline
+    from ebbwatch.runtime.replay import Journal
+
+    pipeline = Pipeline(judge, Journal())
+    pipeline.handle(Event(at=at))
+    return pipeline.states

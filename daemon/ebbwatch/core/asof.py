@@ -274,7 +274,7 @@ class History:
         effect = _effects(series, facts)
         ordered = bool((np.diff(effect) >= 0).all()) and bool((np.diff(facts.periods) > 0).all())
         if ordered:
-            keep: slice | Longs = slice(None)
+            keep: Longs = np.arange(len(effect))
         else:
             order = np.lexsort((facts.known, facts.periods, effect))
             e, p = effect[order], facts.periods[order]
@@ -335,36 +335,6 @@ class History:
         spells = [_spells(begin, known, until) for begin in (late, stale, lapsed)]
         edges = np.unique(np.concatenate([s.starts for s in spells]))
         return _Lateness(spells[0], spells[1], spells[2], edges)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldFigures:
-    """What is held now, for the edge: the newest version of every period.
-
-    Attributes:
-        history: Whose facts.
-    """
-
-    history: History
-
-    def value(self, series: str, period: int) -> tuple[Decimal | None, str] | None:
-        """Return a period's value in base units and who gave it; None where none is held."""
-        found = self.history.figure_for(series, period, as_of=NEVER)
-        if found is None:
-            return None
-        return None if found.value is None else _decimal(found.value), found.source
-
-    def newest(self, series: str) -> tuple[int, Decimal] | None:
-        """Return the newest period that has a value, and the value; None where none has."""
-        found = self.history.newest(series, as_of=NEVER)
-        if found is None or found.value is None:
-            return None
-        return found.period, _decimal(found.value)
-
-
-def _decimal(value: Fraction) -> Decimal:
-    """Return a whole number of decimal quanta as the decimal it is."""
-    return Decimal(value.numerator) / Decimal(value.denominator)
 
 
 def _spells(begin: Longs, known: Longs, until: Longs) -> Spells:

@@ -69,7 +69,7 @@ class LiveFeed:
             first = self._pending[0] if self._pending else None
             if first is not None and (due is None or micros(first.at) <= due):
                 self._handed = self._pending.pop(0)
-                return _event(self._handed)
+                return as_event(self._handed)
             if due is not None and due <= now:
                 return Event(at=due)
             if not await self._wait(due):
@@ -120,7 +120,8 @@ class LiveFeed:
         self._handed = None
 
 
-def _event(arrived: Arrived) -> Event:
+def as_event(arrived: Arrived) -> Event:
+    """Return an arrival as the event it is."""
     return Event(
         at=micros(arrived.at),
         observations=arrived.observations,

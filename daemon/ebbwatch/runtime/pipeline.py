@@ -9,7 +9,7 @@ events and the recorder, never this.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -204,16 +204,25 @@ class Pipeline:
         from its beginning, recorded and not told. An alert that fires goes on where its rule
         still holds, and is withdrawn where not; a threshold edit that makes one fire is told.
         """
-        old = {rule.name: rule for rule in self.judge.ruleset.rules}
+        old = {r.name: (r.definition, r.ladder) for r in self.judge.ruleset.rules}
         self.judge = judge
+        return self.adopt_since(old, at)
+
+    def adopt_since(self, old: Mapping[str, tuple[str, str]], at: int) -> Handled:
+        """Take the rules as they are, where they were others before.
+
+        Args:
+            old: Hashes of definition and ladder that the states were made under, by name.
+            at: µs of the edit.
+        """
         handled = Handled(Event(at=at), history=True)
-        for name, rule in judge.watched.items():
-            before = old.get(name)
-            if before is None or before.definition != rule.rule.definition:
+        for name, rule in self.judge.watched.items():
+            definition, ladder = old.get(name, ("", ""))
+            if definition != rule.rule.definition:
                 self._rewalk(handled, rule, at, recorded=True)
-            elif before.ladder != rule.rule.ladder:
+            elif ladder != rule.rule.ladder:
                 self._rewalk(handled, rule, at, recorded=False)
-        handled.removed = tuple(name for name in old if name not in judge.watched)
+        handled.removed = tuple(name for name in old if name not in self.judge.watched)
         for name in handled.removed:
             was = self.states.pop(name, None)
             if was is not None and was.level is not Level.NONE:

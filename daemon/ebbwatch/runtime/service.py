@@ -1,0 +1,288 @@
+"""The daemon: the tasks that make it up, and the order in which they start and stop.
+
+::
+
+    polling ─► inbox ─► feed ─► pipeline ─► ledger ─► outbox ─► delivery
+                                   ▲
+    reload ────────────────────────┘
+
+One task writes: it handles events, adopts rules, and commits. Polling only puts arrivals on
+the inbox; delivery only settles rows. Starting is recovering: what was committed is read
+back, what was not is polled again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from ebbwatch.core.judging import Judge
+from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.release_clock import State
+from ebbwatch.core.render import Reload
+from ebbwatch.core.status import Standing, standings
+from ebbwatch.expr.numbers import REASONS
+from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.problem import Problem
+from ebbwatch.ports import Clock, Store
+from ebbwatch.runtime.delivery import Delivery, Settled
+from ebbwatch.runtime.delivery import Outcome as Told
+from ebbwatch.runtime.feeds import LiveFeed, as_event, drive
+from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
+from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
+from ebbwatch.runtime.polling import Outcome, Polling
+from ebbwatch.runtime.selfwatch import SelfWatch
+from ebbwatch.runtime.telling import Telling
+
+#: How often the outbox and the freshness of series are looked at for the self-watch.
+LOOK_EVERY = timedelta(seconds=30)
+#: How long `stop` waits for tasks to end by themselves.
+PATIENCE_S = 1.5
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Service:
+    """One running daemon.
+
+    Attributes:
+        clock: Who says what time it is.
+        store: Where everything lasts.
+        pipeline: Decides.
+        ledger: Records.
+        telling: Turns decisions into outbox rows.
+        feed: Hands the pipeline its events.
+        delivery: Empties the outbox.
+        polling: Fills the inbox.
+        watch: Tells of our own troubles.
+        others: Further tasks to run: reload, heartbeat, chat, page.
+        stop: Set when it shall end.
+    """
+
+    clock: Clock
+    store: Store
+    pipeline: Pipeline
+    ledger: Ledger
+    telling: Telling
+    feed: LiveFeed
+    delivery: Delivery
+    polling: Polling
+    watch: SelfWatch
+    others: list[Callable[[], object]] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _seen: dict[str, State] = field(default_factory=dict)
+
+    # ---- start -----------------------------------------------------------------------
+
+    def begin(self) -> bool:
+        """Take up where the store left off; return whether this is the first start.
+
+        1. Read the alerts' states, and how far the tape was handled.
+        2. On a first start, walk the tape so far, tell nobody, and sum up what fires.
+        3. Else adopt the rules that changed while we were away, and catch up to now.
+        """
+        at = micros(self.clock.now())
+        states = self.ledger.load()
+        handled = self.store.get(HANDLED)
+        judge = self.pipeline.judge
+        if handled is None:
+            self.pipeline.handle(Event(at=at), history=True)
+            with self.store.transaction():
+                self.telling.summary(at=instant(at), states=self.pipeline.states)
+            self._look(at)
+            return True
+        self.pipeline.handled = micros(datetime.fromisoformat(handled))
+        self.pipeline.states = refreshed(judge, states, self.pipeline.handled)
+        self._adopt_edits()
+        self.pipeline.handle(Event(at=max(at, self.pipeline.handled)))
+        self._look(at)
+        return False
+
+    def _adopt_edits(self) -> None:
+        """Adopt what was edited in the rules since the store was written."""
+        records = self.ledger.records
+        watched = self.pipeline.judge.watched
+        edited = [
+            name
+            for name, rule in watched.items()
+            if (record := records.get(name)) is None
+            or (record.definition, record.ladder) != (rule.rule.definition, rule.rule.ladder)
+        ]
+        gone = [name for name in records if name not in watched]
+        if edited or gone:
+            self.pipeline.states |= {
+                name: AlertState.from_json(records[name].state) for name in gone
+            }
+            self.pipeline.adopt_since(
+                {name: (record.definition, record.ladder) for name, record in records.items()},
+                self.pipeline.handled,
+            )
+
+    # ---- run -------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run until `stop` is set; then end within two seconds.
+
+        Raises:
+            Exception: Whatever ended a task that must not end: the process shall not go on
+                without it.
+        """
+        tasks = [
+            asyncio.create_task(self._drive(), name="pipeline"),
+            asyncio.create_task(self.delivery.run(self.stop), name="delivery"),
+            asyncio.create_task(self.polling.run(), name="polling"),
+            asyncio.create_task(self._self_watch(), name="self-watch"),
+            *(asyncio.create_task(_running(other), name="other") for other in self.others),
+        ]
+        stopping = asyncio.create_task(self.stop.wait())
+        try:
+            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                if (error := task.exception()) is not None:
+                    raise error
+        finally:
+            self.stop.set()
+            stopping.cancel()
+            await _ended(tasks)
+
+    async def _drive(self) -> None:
+        try:
+            await drive(self.feed, self.pipeline, after=self._after)
+        except BaseException as error:
+            self.feed.fail(error if isinstance(error, Exception) else asyncio.CancelledError())
+            raise
+
+    def _after(self, handled: Handled) -> None:
+        """Have delivered what an event put into the outbox, and watch what it showed."""
+        self.delivery.wake()
+        at = instant(handled.event.at)
+        for failure in handled.failures:
+            self.watch.rule_broken(failure.rule, type(failure.error).__name__, at=at)
+        for name, state in handled.states.items():
+            if state.broken:
+                self.watch.rule_broken(name, REASONS.get(state.why, "unknown"), at=at)
+            elif state.known:
+                self.watch.rule_recovered(name, at=at)
+        self._look(handled.event.at)
+        self.delivery.wake()
+
+    async def _self_watch(self) -> None:
+        while not self.stop.is_set():
+            await self.clock.wait_until(self.clock.now() + LOOK_EVERY)
+            self._look(micros(self.clock.now()))
+
+    def _look(self, at: int) -> None:
+        """Report how fresh every followed series is, and how long the outbox has waited."""
+        judge = self.pipeline.judge
+        history = judge.history
+        wanted = {name for rule in judge.watched.values() for name in rule.series}
+        for name in sorted(wanted):
+            series = history.catalogue[name]
+            newest = history.newest(name, as_of=at)
+            if newest is None:
+                continue
+            found = history.clock.freshness(series, newest.period, micros(newest.known_at), at)
+            if self._seen.get(name) is found.state:
+                continue
+            self._seen[name] = found.state
+            affected = [r.name for r in judge.watched.values() if name in r.node.setters]
+            self.watch.freshness(series, found, newest=newest.period, at=instant(at),
+                                 affected=affected)  # fmt: skip
+        waiting = self.store.outbox(states=("waiting", "claimed"), limit=1000)
+        now = instant(at)
+        due = [row.not_before for row in waiting if row.not_before <= now]
+        self.watch.outbox(oldest=min(due, default=None), count=len(waiting), at=now)
+
+    # ---- what others ask ---------------------------------------------------------------
+
+    def status(self) -> list[Standing]:
+        """Return how every rule stands now."""
+        return standings(self.pipeline.judge, self.pipeline.states, micros(self.clock.now()))
+
+    async def once(self, timeout_s: float) -> list[Outcome]:
+        """Visit every source once, handle what they brought, deliver what is due."""
+        outcomes = await self.polling.poll_once(timeout_s)
+        self.stop.set()
+        while not self.feed.inbox.empty():
+            arrived = self.feed.inbox.get_nowait()
+            self._after(self.pipeline.handle(as_event(arrived)))
+        self.pipeline.handle(Event(at=max(micros(self.clock.now()), self.pipeline.handled)))
+        await self.delivery.once()
+        return outcomes
+
+    def adopt(self, judge: Judge, difference: Sequence[str]) -> None:
+        """Take other rules from now on, all or nothing, and tell the difference."""
+        at = max(micros(self.clock.now()), self.pipeline.handled)
+        self.pipeline.handle(Event(at=at))
+        self.ledger.judge = judge
+        self.telling.use(judge)
+        old = {rule.name: rule for rule in self.pipeline.judge.ruleset.rules}
+        handled = self.pipeline.adopt(judge, at)
+        new = {rule.name: rule for rule in judge.ruleset.rules}
+        with self.store.transaction():
+            self.telling.reload(
+                Reload(
+                    at=instant(at),
+                    added=tuple(name for name in new if name not in old),
+                    changed=tuple(
+                        name for name, rule in new.items()
+                        if name in old and (old[name].definition, old[name].ladder)
+                        != (rule.definition, rule.ladder)
+                    ),
+                    removed=tuple(name for name in old if name not in new),
+                    firing=tuple(
+                        one
+                        for one in self.telling.firing(self.pipeline.states, at)
+                        if one.name in handled.states
+                    ),
+                ),
+                at=instant(at),
+                states=self.pipeline.states,
+            )  # fmt: skip
+        self.watch.reload_valid()
+        log.info("rules.reloaded", at=instant(at).isoformat(), changes=list(difference))
+        self.feed.poke()
+        self.delivery.wake()
+
+    def refuse(self, problems: Sequence[Problem]) -> None:
+        """Keep the rules in force, and tell what is wrong with the new ones."""
+        at = self.clock.now()
+        log.error(
+            "rules.refused", at=at.isoformat(), problems=[p.render() for p in problems],
+            remedy="the rules in force stay; mend the files and save them again",
+        )  # fmt: skip
+        self.watch.reload_invalid(problems, at=at)
+        self.delivery.wake()
+
+    def settled(self, event: Settled) -> None:
+        """Hear how a delivery went."""
+        receiver, at = event.row.target.receiver, event.ts
+        if event.outcome is Told.PARKED:
+            with self.store.transaction():
+                self.telling.reset(event.row)
+            self.watch.receiver_broken(receiver, event.error, parked=1, at=at)
+            self.delivery.wake()
+        elif event.outcome is Told.DELIVERED:
+            self.watch.receiver_recovered(receiver, at=at)
+
+
+async def _running(other: Callable[[], object]) -> None:
+    found = other()
+    assert asyncio.iscoroutine(found)
+    await found
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Let tasks end by themselves for a moment, then end them."""
+    with suppress(asyncio.CancelledError):
+        _, left = await asyncio.wait(tasks, timeout=0.2)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=PATIENCE_S)
