@@ -256,6 +256,29 @@ async def test_without_a_delay_waits_double_from_a_second_to_five_minutes() -> N
     assert world.row("a").state is RowState.DELIVERED
 
 
+async def test_a_far_side_that_asks_for_no_delay_is_not_hammered() -> None:
+    """``Retry-After: 0`` would be a busy loop."""
+    world = World(answers={"desk": [RetryLater("busy", after=timedelta(0))] * 50})
+    world.enqueue(a_row("a"))
+    async with Running(world):
+        await pass_time(world, START + timedelta(seconds=10))
+    assert 10 <= len(world.sent) <= 21
+
+
+async def test_delivering_once_can_be_given_a_time() -> None:
+    """What hangs is left to its lease, what was delivered is delivered."""
+    world = World(gates={"desk": asyncio.Event()})
+    world.enqueue(a_row("a"), a_row("b", OPS))
+    once = asyncio.create_task(world.delivery().once(within=timedelta(seconds=20)))
+    await pass_time(world, START + timedelta(seconds=20))
+    assert await once is False
+    assert world.states() == {"a": "claimed", "b": "delivered"}
+    world.gates.clear()
+    await pass_time(world, START + LEASE)
+    assert await world.delivery("next").once(within=timedelta(seconds=20)) is True
+    assert [sent.possible_repeat for sent in world.sent] == [False, False, True]
+
+
 async def test_messages_that_fail_together_are_one_failure() -> None:
     """Ten rows in one outage must not wait as long as ten outages."""
     world = World(answers={"desk": [RetryLater("not reached")] * AT_ONCE})

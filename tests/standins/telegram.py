@@ -260,7 +260,7 @@ class TelegramStandIn(StandIn):
             if self._poller is me:
                 self._poller = None
 
-    # helpers
+    # what the methods share
 
     def _chat(self, fields: dict[str, Any]) -> int:
         written = str(fields.get("chat_id", ""))

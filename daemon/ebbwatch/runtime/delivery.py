@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -53,6 +53,7 @@ BREATH = timedelta(seconds=1)
 
 #: Waits for a far side that gives no delay of its own: doubling from the first to the last.
 _FIRST_WAIT = timedelta(seconds=1)
+_LEAST_WAIT = timedelta(milliseconds=500)
 _LAST_WAIT = timedelta(minutes=5)
 #: Waits before a message that may have arrived is sent again, by attempts made; after the
 #: last of them it is parked.
@@ -160,8 +161,23 @@ class Delivery:
             stopping.cancel()
             await self._abandon()
 
-    async def once(self) -> None:
-        """Deliver everything that is due now, charts included; what must wait stays."""
+    async def once(self, *, within: timedelta | None = None) -> bool:
+        """Deliver everything that is due now, charts included; what must wait stays.
+
+        Args:
+            within: How long that may take; what is being sent then is left to its lease.
+                None takes as long as it takes.
+
+        Returns:
+            Whether it was done in time.
+        """
+        work = asyncio.ensure_future(self._everything_due())
+        if within is not None and not await self._within(work, within):
+            return False
+        await work
+        return True
+
+    async def _everything_due(self) -> None:
         try:
             while self._claim() or self._sends:
                 await asyncio.wait(self._sends, return_when=asyncio.FIRST_COMPLETED)
@@ -189,11 +205,8 @@ class Delivery:
         if len(rows) == free:
             self._backlog_at = now
         for row in rows:
-            self._begin(self._sends, self._deliver(row))
+            self._sends.add(asyncio.create_task(self._deliver(row)))
         return bool(rows)
-
-    def _begin(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
-        tasks.add(asyncio.create_task(work))
 
     async def _work(self, stopping: asyncio.Task[Any], *, found: bool) -> None:
         """Wait until there may be something to do: a settled row frees the next one."""
@@ -276,7 +289,8 @@ class Delivery:
                 if row.uncertain and row.attempts > len(_REPEAT_WAITS):
                     await self._park(row, started, f"may have arrived, or not: {err}")
                 else:
-                    wait = _REPEAT_WAITS[min(row.attempts, len(_REPEAT_WAITS)) - 1]
+                    repeats = min(row.attempts, len(_REPEAT_WAITS)) - 1 if row.uncertain else 0
+                    wait = _REPEAT_WAITS[repeats]
                     await self._put_back(row, started, Outcome.UNCERTAIN, str(err), wait)
             else:
                 await self._keep(row, started, target_now, receipt)
@@ -363,7 +377,8 @@ class Delivery:
         if receipt.place and place is not None and receipt.place != place:
             self._remember(row.target, receipt.place)
         if row.message.chart is not None and self._charts is not None:
-            self._begin(self._drawings, self._attach(row, self._moved(row.target), receipt))
+            drawing = self._attach(row, self._moved(row.target), receipt)
+            self._drawings.add(asyncio.create_task(drawing))
 
     async def _put_back(
         self, row: OutboxRow, started: datetime, outcome: Outcome, error: str, wait: timedelta
@@ -501,8 +516,11 @@ class Delivery:
         if after is None and rest <= now:
             self._failures[target] += 1
             after = _backoff(self._failures[target], row.key)
-        self._resting[target] = max(rest, now + (after or timedelta(0)))
-        return self._resting[target] - now
+        if after is not None:
+            # A far side that asks for no delay at all is not hammered either.
+            rest = max(rest, now + max(after, _LEAST_WAIT))
+        self._resting[target] = rest
+        return rest - now
 
     # places
 
