@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -19,6 +20,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from ebbwatch.ports import Store, StoreError
 from ebbwatch.store import schema
+from ebbwatch.store.leader import AdvisoryLock
 from ebbwatch.store.open import open_store
 from tests.contracts.samples import T0, fact, row
 
@@ -342,6 +344,19 @@ def test_a_lost_connection_loses_the_lead(postgres_url: str) -> None:
 
 
 @pytest.mark.postgres
+def test_dropping_the_lead_frees_it_at_once(postgres_url: str) -> None:
+    """The session that holds the lock does not go back to the pool alive."""
+    engine = engine_for(postgres_url)
+    first, second = AdvisoryLock(engine), AdvisoryLock(engine)
+    assert first.take()
+    assert not second.take()
+    first.drop()
+    assert second.take()
+    second.drop()
+    engine.dispose()
+
+
+@pytest.mark.postgres
 def test_a_store_outlives_its_connections(postgres_url: str) -> None:
     """After the server dropped every connection the store connects again."""
     store = open_store(postgres_url)
@@ -368,12 +383,12 @@ def test_a_connection_lost_in_a_transaction_is_a_store_error(postgres_url: str) 
 @pytest.mark.postgres
 def test_deliverers_do_not_wait_for_each_other(postgres_url: str) -> None:
     """A row that is being claimed elsewhere is passed over, not waited for."""
-    store = open_store(postgres_url)
+    store = open_store(f"{postgres_url}?options=-c%20lock_timeout%3D1s")
     with store.transaction():
-        store.enqueue([row("1"), row("2")])
+        store.enqueue([row("1"), row("2"), row("stale", expires_at=T0)])
+    later = T0 + timedelta(minutes=1)
     with psycopg.connect(postgres_url) as other:
-        other.execute("SET lock_timeout = '1s'")
-        other.execute("SELECT 1 FROM outbox WHERE key = '1' FOR UPDATE")
-        claimed = store.claim(ts=T0, lease=T0 - T0.replace(hour=0), owner="a", limit=9)
+        other.execute("SELECT 1 FROM outbox WHERE key IN ('1', 'stale') FOR UPDATE")
+        claimed = store.claim(ts=later, lease=timedelta(minutes=5), owner="a", limit=9)
         assert [one.key for one in claimed] == ["2"]
     store.close()

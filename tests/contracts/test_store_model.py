@@ -94,7 +94,7 @@ WRITES = st.one_of(
         st.integers(0, 2),
     ),
     write("record_texts", batches(TEXTS)),
-    write("save_alerts", batches(ALERTS)),
+    write("save_alerts", st.lists(ALERTS, max_size=4, unique_by=lambda record: record.name)),
     write("forget_alerts", st.lists(NAMES, max_size=2)),
     write("append", batches(TRANSITIONS)),
     st.builds(lambda key, value: lambda store: store.put(key, value), NAMES, st.none() | WORDS),
