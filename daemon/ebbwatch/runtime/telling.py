@@ -208,6 +208,10 @@ class Telling:
         found = {name: self._store.get(_untold_key(name, _id(move))) for name in self._targets}
         return {name: reason for name, reason in found.items() if reason is not None}
 
+    def firing(self, states: Mapping[str, AlertState], at: int) -> tuple[Firing, ...]:
+        """Return the alerts that fire at an instant (µs)."""
+        return self._context.firing(states, at)
+
     def test(self, receiver: str) -> list[tuple[Target, Message]]:
         """Return the message that proves a receiver can be reached, for each of its targets."""
         return [
