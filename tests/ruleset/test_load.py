@@ -370,6 +370,47 @@ def test_a_secret_of_a_third_party_is_kept_by_name_too() -> None:
     assert "a:b@" not in rendered(result)
 
 
+def test_kinds_of_receivers_are_listed_once() -> None:
+    """The program names the built-in ones too when it says what is installed."""
+    kinds = ["telegram", "slack", "webhook", "terminal", "pager"]
+    result = loaded("receivers:\n  desk: [{fax: {}}]\n", notifiers=kinds)
+    assert [p.hint for p in result.problems] == ["known: telegram, slack, webhook, terminal, pager"]
+
+
+def test_a_list_of_a_third_party_may_hold_addresses_but_no_secrets() -> None:
+    """Every address is looked at, however deep it stands."""
+    text = "receivers:\n  desk: [{pager: [https://a.org/, 'https://b.org/?token=abc', plain]}]\n"
+    assert codes(loaded(text, notifiers=["pager"])) == ["literal-secret"]
+    fine = "receivers:\n  desk: [{pager: [https://a.org/]}]\n"
+    assert valid(fine, notifiers=["pager"]).receivers == {"desk": (Target("desk", "pager", {}, 0),)}
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("0 s", 0), ("30s", 30), ("5 min", 300), ("2 h", 7200), ("1 d", 86400)]
+)
+def test_a_wait_is_kept_in_seconds(written: str, seconds: int) -> None:
+    """Seconds are written for waits only."""
+    text = f"receivers: {{d: [{{terminal: {{}}}}]}}\nroutes: [{{to: [d], group_wait: {written}}}]\n"
+    assert valid(text).routes[0].group_wait_s == seconds
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "https://", "https://a b.org/", "https:///x"])
+def test_an_address_that_is_none_is_told(address: str) -> None:
+    """Whatever a library would make of it."""
+    result = loaded(f"rules:\n  - {{name: a, when: sofr > effr, link: '{address}'}}\n")
+    assert codes(result) == ["wrong-value"]
+
+
+def test_a_turn_calendar_that_is_broken_is_told_once() -> None:
+    """Not again at every rule that names it."""
+    text = """
+calendars: {fomc: {after: 1 bd}}
+rules:
+  - {name: a, value: sofr - effr, above: {watch: 1 bp}, turns: {fomc: annotate}}
+"""
+    assert codes(loaded(text)) == ["missing-key"]
+
+
 # ---- several files -------------------------------------------------------------------
 
 

@@ -106,6 +106,15 @@ MISTAKES = [
      ["t.yaml:10:9: error: expected level in a transition, found none [missing-key]"]),
     ("a key that is misspelt", "    expect:", "    expects:",
      ["t.yaml:9:5: error: unknown key 'expects' in a rule test [unknown-key]"]),
+    ("texts as a list", '{"2019-09-18T14:00-04:00": "the runoff ends"}', "[x]",
+     ["t.yaml:8:18: error: expected texts by instant, found a list [wrong-kind]"]),
+    ("an instant that is none", "2019-09-18T08:00-04:00", "in the morning",
+     [("t.yaml:6:55: error: expected an instant such as 2019-09-18T08:00-04:00, found 'in the "
+      "morning' [wrong-value]")]),
+    ("a test without a name", "name: September 2019", "rules: [low]",
+     ["t.yaml:3:5: error: expected name in a rule test, found none [missing-key]",
+      "t.yaml:4:5: error: the key 'rules' stands twice in one map [duplicate-key]",
+      "t.yaml:10:46: error: the test does not name the rule funding-spread [unknown-rule]"]),
     ("no YAML at all", "tests:", "tests: [",
      ["t.yaml:3:3: error: found something that cannot stand between brackets [yaml-syntax]"]),
 ]  # fmt: skip

@@ -104,6 +104,13 @@ def test_depth_is_bounded_exactly() -> None:
     assert refused("[" * deeper + "]" * deeper) == [("yaml-bounds", 1, deeper)]
 
 
+def test_the_number_of_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading stops at the first piece too many."""
+    monkeypatch.setattr("ebbwatch.ruleset.yaml.NODE_LIMIT", 3)
+    assert read("[a, b]") == ["a", "b"]
+    assert refused("[a, b, c]") == [("yaml-bounds", 1, 9)]
+
+
 def test_the_second_of_two_keys_is_left_out() -> None:
     """What stands twice is told, and the first one counts for what follows."""
     findings = Findings()
@@ -152,6 +159,8 @@ FILLED = [
     ("{a} - b", {"a": "sofr"}, "sofr - b", "sofr", "{a}"),
     ("x{a}{b}y", {"a": "", "b": "long"}, "xlongy", "y", "y"),
     ("{a} {a} z", {"a": "q"}, "q q z", "z", "z"),
+    ("{a} {a} z", {"a": "q"}, "q q z", "q q", "{a} {a}"),
+    ("a {a}b", {"a": "q"}, "a qb", "a q", "a {a}"),
     ("{a}-{n} z", {"a": "q"}, "q-{n} z", "z", "z"),
 ]
 

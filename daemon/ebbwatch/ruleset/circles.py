@@ -59,8 +59,6 @@ def circle_in(group: Sequence[str], uses: Mapping[str, Sequence[str]]) -> tuple[
         uses: The same.
     """
     first = group[0]
-    if len(group) == 1 and first not in uses[first]:
-        return ()
     members = set(group)
     came: dict[str, str] = {}
     queue = [first]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -224,11 +225,8 @@ class _Reader:
             self._mismatch(node, "figures by period, such as {2019-09-17: 5.25 %}")
             return
         for key, below in node.entries:
-            try:
-                if series.every.dated:
-                    date.fromisoformat(key.text)  # a period reads the date out of more than one
-                period = series.every.parse(key.text)
-            except ValueError:
+            period = _period(series, key.text)
+            if period is None:
                 self.findings.error(
                     key, "wrong-value",
                     f"expected a period of {series.name} ({series.every.name}), "
@@ -276,3 +274,13 @@ class _Reader:
 
     def _mismatch(self, node: Node, what: str) -> None:
         self.findings.error(node, "wrong-kind", f"expected {what}, found {described(node)}")
+
+
+def _period(series: Series, text: str) -> int | None:
+    """Return the period that a text stands for, or None where it stands for none."""
+    if series.every.dated and not re.fullmatch(v.DAY, text):
+        return None  # a frequency would read the date out of a longer text
+    try:
+        return series.every.parse(text)
+    except ValueError:
+        return None

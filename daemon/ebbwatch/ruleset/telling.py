@@ -66,7 +66,7 @@ def _target(
     if key.text not in kinds:
         findings.error(
             key, "unknown-kind", f"there is no kind of receiver '{key.text}'",
-            did_you_mean(key.text, [*TARGETS, *kinds]),
+            did_you_mean(key.text, dict.fromkeys([*TARGETS, *kinds])),
         )  # fmt: skip
         return None
     _no_secrets(node, findings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
@@ -273,16 +273,6 @@ def _link(text: str) -> str | Misread:
 
 
 link = Word(_ADDRESS, _link)
-
-
-def one_of(what: str, known: Callable[[], Iterable[str]]) -> Word:
-    """Return a word that must be among names known only when it is read."""
-
-    def parse(text: str) -> str | Misread:
-        names = list(known())
-        return text if text in names else Misread(hint=did_you_mean(text, names))
-
-    return Word(what, parse)
 
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
