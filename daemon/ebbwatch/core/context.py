@@ -72,32 +72,33 @@ class Context:
             told, measure=self.measure(watched), rising=watched.ladder.rising, every=watched.every
         )
 
-    def whole(self, move: Transition, *, entry_period: str | None = None) -> Told:
+    def whole(self, move: Transition, *, at: datetime, entry_period: str | None = None) -> Told:
         """Return a change with everything that a message of its own says.
 
         What is said of the past is said as of the change's instant.
 
         Args:
             move: The change.
+            at: Instant at which it is told, from which the next figure is looked for.
             entry_period: Period of the reading at which the episode entered its first level.
         """
         told = self.short(move)
         watched = self._judge.watched.get(move.rule)
         if watched is None or not move.period:
             return told
-        at, period = micros(move.at), watched.every.parse(move.period)
+        then, period = micros(move.at), watched.every.parse(move.period)
         names = dict.fromkeys(row.series for row in move.inputs)
-        carried = self._late_carried(watched, at)
+        carried = self._late_carried(watched, then)
         catalogue = self._judge.history.catalogue
         known = [catalogue[name] for name in (*names, *(late.series for late in carried))]
-        evaluation = Evaluation(self._judge.history, BEGINNING, at)
-        periods, values = self._judge.past(watched, at)
+        evaluation = Evaluation(self._judge.history, BEGINNING, then)
+        periods, values = self._judge.past(watched, then)
         return replace(
             told,
             titles={series.name: series.title for series in known},
             everies={series.name: series.every for series in known},
             unusual=self._unusual(watched, move, period, periods, values),
-            next_due=self.next_due(watched, at),
+            next_due=self.next_due(watched, micros(at)),
             turn_days=self._turn_days(watched, move.turns, period),
             fallbacks=self._fallbacks(move.inputs),
             late=carried,

@@ -57,6 +57,7 @@ from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import Silence, Store
 from ebbwatch.ruleset.rules import Digest as DigestRule
 from ebbwatch.ruleset.rules import Route
+from ebbwatch.runtime.nflog import Nflog
 
 #: Named reasons for telling nobody, beside those of `core.muting`.
 ARMED = "armed"
@@ -79,9 +80,6 @@ LASTS_OF_SUMMARY = timedelta(days=7)
 #: A digest is of its morning.
 LASTS_OF_DIGEST = timedelta(hours=12)
 
-#: Tellings that the log of one alert at one receiver keeps: as many as may still be on their
-#: way when one of them turns out undeliverable.
-_LOG_LINES = 8
 #: Transitions of an alert that are looked back on: enough for 20 periods of flapping.
 _LOOK_BACK = 100
 #: Rows among which those of the same telling at other targets are looked for.
@@ -143,19 +141,6 @@ class _News:
         return f"{last.episode}/{self.reason}/{last.period}/{_stamp(last.at)}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One telling in the log of an alert at a receiver.
-
-    Attributes:
-        key: Of its outbox rows, without the target.
-        entry: What the receiver knows after it; None for an alert that is over.
-    """
-
-    key: str
-    entry: Entry | None
-
-
 @dataclass(slots=True)
 class _Flushed:
     """What became of a group.
@@ -176,6 +161,7 @@ class Telling:
         """Take whose alerts, where things are kept, and the languages, the fallback first."""
         self._store = store
         self._translators = translators
+        self._nflog = Nflog(store)
         self._parsed: tuple[str | None, dict[str, Group]] = (None, {})
         self.use(judge)
 
@@ -381,10 +367,7 @@ class Telling:
                 return
         told = [str(alert["rule"]) for alert in row.message.alerts]
         for name in told or [rule.name for rule in self._ruleset.rules]:
-            lines = self._log(row.target.receiver, name)
-            left = [line for line in lines if line.key != base]
-            if len(left) < len(lines):
-                self._write_log(row.target.receiver, name, left)
+            if self._nflog.take_back(row.target.receiver, name, base):
                 self._owe(name)
 
     # ---- groups ----------------------------------------------------------------------
@@ -430,7 +413,7 @@ class Telling:
                 self._owe(name)
                 flushed.untold.update(dict.fromkeys(map(_id, moves), str(muted)))
                 continue
-            last = self._told(group.receiver, name)
+            last = self._nflog.told(group.receiver, name)
             standing = standing_after(moves)
             assert standing is not None
             reason = reason_to_tell(last, standing, at=now.at)
@@ -445,7 +428,7 @@ class Telling:
                 news.append(one)
         base = _base(group.key, news, now.at)
         for name, entry, one in entries:
-            self._note(group.receiver, name, _Line(base if one in news else one.key, entry))
+            self._nflog.note(group.receiver, name, base if one in news else one.key, entry)
         if news:
             self._write(group.receiver, base, news, now.at, group.key, grouped=bool(route.group_by))
         if later:
@@ -465,7 +448,7 @@ class Telling:
     ) -> None:
         """Put news into words and write its rows."""
         reason = min((one.reason for one in news), key=_WEIGHTIEST.index)
-        told = [context for one in news for context in self._contexts(one)]
+        told = [context for one in news for context in self._contexts(one, at)]
         level = max(one.last.level for one in news)
         first = news[0].last
         drawn = len(news) == 1 and reason in _UP
@@ -487,7 +470,7 @@ class Telling:
             quiet=reason is Reason.EASED and not grouped,
         )
 
-    def _contexts(self, news: _News) -> list[Told]:
+    def _contexts(self, news: _News, at: datetime) -> list[Told]:
         """Return the moves of one alert, the newest with all that is said of it."""
         last = news.last
         moves = self._moves(last.rule, news.moves)
@@ -495,7 +478,7 @@ class Telling:
             m.period for m in moves if m.episode == last.episode and m.change is Change.FIRED
         ]
         whole = replace(
-            self._context.whole(last, entry_period=entered[0] if entered else None),
+            self._context.whole(last, at=at, entry_period=entered[0] if entered else None),
             flapping=self._is_flapping(last.rule, moves, last),
             quote=self._quote(last),
             told_value=news.told_value,
@@ -566,7 +549,7 @@ class Telling:
         told = {
             receiver
             for receiver in self._targets
-            if (entry := self._told(receiver, name)) is not None and entry.episode == episode
+            if (entry := self._nflog.told(receiver, name)) is not None and entry.episode == episode
         }
         told |= {
             group.receiver
@@ -649,7 +632,7 @@ class Telling:
         labels = self._labels(name, state.level if over is None else over.level)
         kept_from = False
         for destination in self._destinations(name, standing.episode, labels, {}):
-            last = self._told(destination.receiver, name)
+            last = self._nflog.told(destination.receiver, name)
             if (last is None and not owed) or self._waits(destination.receiver, name):
                 continue
             reason = self._reason(rule, last, standing, now.at)
@@ -665,7 +648,7 @@ class Telling:
                     self._put_map("reminders", {**self._put_off(), name: muted.until})
                 continue
             one = _News(reason, (move,), None if last is None else last.value)
-            self._note(destination.receiver, name, _Line(one.key, remembered(standing, at=now.at)))
+            self._nflog.note(destination.receiver, name, one.key, remembered(standing, at=now.at))
             if reason is Reason.RESOLVED and not destination.route.resolved:
                 continue
             self._write(
@@ -790,29 +773,6 @@ class Telling:
             self._parsed = (text, {} if text is None else from_json(text))
         return self._parsed[1]
 
-    def _told(self, receiver: str, name: str) -> Entry | None:
-        """Return what a receiver was last told of an alert."""
-        lines = self._log(receiver, name)
-        return lines[-1].entry if lines else None
-
-    def _log(self, receiver: str, name: str) -> list[_Line]:
-        text = self._store.get(_log_key(receiver, name))
-        if text is None:
-            return []
-        return [
-            _Line(key, None if entry is None else Entry.from_json(entry))
-            for key, entry in json.loads(text)
-        ]
-
-    def _note(self, receiver: str, name: str, line: _Line) -> None:
-        """Add a telling to a log; the same one again changes nothing."""
-        lines = [one for one in self._log(receiver, name) if one.key != line.key]
-        self._write_log(receiver, name, [*lines, line][-_LOG_LINES:])
-
-    def _write_log(self, receiver: str, name: str, lines: Sequence[_Line]) -> None:
-        rows = [(line.key, None if line.entry is None else line.entry.to_json()) for line in lines]
-        self._store.put(_log_key(receiver, name), json.dumps(rows) if rows else None)
-
     def _remember_firing(
         self, firing: Iterable[Firing], base: str, at: datetime, states: Mapping[str, AlertState]
     ) -> None:
@@ -823,7 +783,7 @@ class Telling:
             assert entry is not None
             labels = self._labels(one.name, one.level)
             for destination in self._destinations(one.name, entry.episode, labels, {}):
-                self._note(destination.receiver, one.name, _Line(base, entry))
+                self._nflog.note(destination.receiver, one.name, base, entry)
 
     def _owed(self) -> set[str]:
         return set(json.loads(self._store.get("owed") or "[]"))
@@ -831,6 +791,8 @@ class Telling:
     def _owe(self, name: str, *, owed: bool = True) -> None:
         """Remember, or forget, that somebody has yet to hear of an alert."""
         before = self._owed()
+        if owed and name not in self._judge.watched:
+            return  # a text has no further reading, and a rule that is gone has none either
         after = before | {name} if owed else before - {name}
         if after != before:
             self._store.put("owed", json.dumps(sorted(after)) if after else None)
@@ -922,10 +884,6 @@ def _stamp(at: datetime) -> str:
 
 def _name_of(digest: DigestRule) -> str:
     return f"{digest.at} {digest.zone} {digest.on} {','.join(digest.to)}"
-
-
-def _log_key(receiver: str, name: str) -> str:
-    return f"nflog/{receiver}/{name}"
 
 
 def _untold_key(receiver: str, move: _Id) -> str:
