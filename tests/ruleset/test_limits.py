@@ -64,3 +64,28 @@ def test_ten_thousand_rules_load() -> None:
     assert len(ruleset.rules) == 10_000
     assert len({rule.definition for rule in ruleset.rules}) == 50
     assert len({rule.ladder for rule in ruleset.rules}) == 10_000
+
+
+def test_of_long_lines_only_the_beginning_is_shown() -> None:
+    """A problem stays readable, and a file of one line is not printed once for each problem."""
+    near = ladder(f"colour: {'x' * 1_000}")
+    far = f"rules: [{{name: a, when: sofr > effr, note: '{'x' * 1_000}', colour: red}}]\n"
+    (first,) = loaded(near).problems
+    (second,) = loaded(far).problems
+    assert first.source_line == f"    colour: {'x' * 188}"
+    assert (second.source_line, second.span.column) == ("", 1048)
+
+
+def test_names_in_messages_are_cut() -> None:
+    """However long a wrong name is, a message about it is short."""
+    text = f"series:\n  x: {{source: {{{'y' * 900}: x}}, unit: {'z' * 900}, every: day}}\n"
+    assert max(len(problem.message) for problem in loaded(text).problems) < 100
+
+
+def test_ten_thousand_mistakes_are_all_told() -> None:
+    """Each at its own line, in no more time than people will wait."""
+    lines = [f"  - {{name: r{n}, when: sofr > effr, colour: red}}" for n in range(10_000)]
+    problems = loaded("\n".join(["rules:", *lines])).problems
+    assert [problem.span.line for problem in problems] == list(range(2, 10_002))
+    one_line = f"rules: [{', '.join(line[4:] for line in lines)}]"
+    assert len(loaded(one_line).problems) == 10_000

@@ -18,7 +18,7 @@ from ebbwatch.ruleset.catalogue import BUSINESS
 from ebbwatch.ruleset.compiling import Compiler
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import Fields
-from ebbwatch.ruleset.nodes import Node, Scalar
+from ebbwatch.ruleset.nodes import Node, Scalar, quoted
 from ebbwatch.ruleset.rules import Rule, TurnPolicy
 from ebbwatch.ruleset.words import did_you_mean, either
 
@@ -189,7 +189,7 @@ class Builder:
         source = fields.get("text")
         if source is not None and source not in self.text_sources:
             self.findings.error(
-                fields.nodes["text"], "unknown-source", f"there is no source of texts '{source}'",
+                fields.nodes["text"], "unknown-source", f"there is no source of texts {quoted(source)}",
                 did_you_mean(source, self.text_sources),
             )  # fmt: skip
             return None

@@ -25,7 +25,7 @@ from ebbwatch.model.text import Text
 from ebbwatch.model.units import UNITS, Quantity, Unit
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import Fields
-from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, scalars
+from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, quoted, scalars
 from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
 from ebbwatch.ruleset.words import did_you_mean
 
@@ -90,7 +90,7 @@ def _source(fields: Fields, key: str, faults: Faults, findings: Findings) -> Sou
     check = faults.get(name.text)
     if check is None:
         hint = did_you_mean(name.text, faults)
-        findings.error(name, "unknown-source", f"there is no source '{name.text}'", hint)
+        findings.error(name, "unknown-source", f"there is no source {quoted(name.text)}", hint)
         return None
     if not _clean(node, findings):
         return None

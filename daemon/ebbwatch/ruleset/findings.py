@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ebbwatch.model.problem import Problem
-from ebbwatch.ruleset.nodes import Node, Place, Source
+from ebbwatch.ruleset.nodes import SHOWN_CHARS, Node, Place, Source
 from ebbwatch.ruleset.secrets import masked
 
 #: Code of a secret that is written out.
@@ -72,4 +72,10 @@ class Findings:
 
 
 def _line(source: Source, place: Place) -> str:
-    return source.line(source.line_of(place.start)) if source.text else ""
+    """Return the line to show; of long ones the beginning, if the culprit lies in it."""
+    if not source.text:
+        return ""
+    span = place.span
+    if span.column > SHOWN_CHARS:
+        return ""
+    return source.line(span.line)

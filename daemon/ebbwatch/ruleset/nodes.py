@@ -17,6 +17,9 @@ from functools import cached_property
 from ebbwatch.model.problem import Span
 from ebbwatch.ruleset.places import offsets_of
 
+#: How much of a line is shown.
+SHOWN_CHARS = 200
+
 _BREAK = re.compile(r"\r\n|\n|\r")
 
 
@@ -38,6 +41,10 @@ class Source:
     def _starts(self) -> list[int]:
         return [0, *(found.end() for found in _BREAK.finditer(self.text))]
 
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [*(found.start() for found in _BREAK.finditer(self.text)), len(self.text)]
+
     def line_of(self, offset: int) -> int:
         """Return the number of the line that an offset lies on, from 1."""
         return bisect.bisect_right(self._starts, offset)
@@ -45,22 +52,20 @@ class Source:
     def span(self, start: int, end: int) -> Span:
         """Return a range of the text as a span, cut at the end of its first line."""
         line = self.line_of(start)
-        column = start - self._starts[line - 1] + 1
-        room = len(self._raw_line(line)) - column + 1
-        return Span(self.file, line, column, max(1, min(end - start, room)))
+        room = self._ends[line - 1] - start
+        return Span(
+            self.file, line, start - self._starts[line - 1] + 1, max(1, min(end - start, room))
+        )
 
     def line(self, number: int) -> str:
-        """Return a line as written, secrets masked."""
+        """Return a line as written, secrets masked; of a long one its beginning."""
         first = self._starts[number - 1]
-        characters = list(self._raw_line(number))
+        last = min(self._ends[number - 1], first + SHOWN_CHARS)
+        characters = list(self.text[first:last])
         for start, end in self.secrets:
-            for place in range(max(start - first, 0), min(end - first, len(characters))):
-                characters[place] = "*"
+            for place in range(max(start, first), min(end, last)):
+                characters[place - first] = "*"
         return "".join(characters)
-
-    def _raw_line(self, number: int) -> str:
-        end = self._starts[number] if number < len(self._starts) else len(self.text)
-        return self.text[self._starts[number - 1] : end].rstrip("\r\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def _target(
         return Target(receiver, key.text, given, number)
     if key.text not in kinds:
         findings.error(
-            key, "unknown-kind", f"there is no kind of receiver '{key.text}'",
+            key, "unknown-kind", f"there is no kind of receiver {quoted(key.text)}",
             did_you_mean(key.text, dict.fromkeys([*TARGETS, *kinds])),
         )  # fmt: skip
         return None
@@ -179,7 +179,7 @@ def _to(fields: Fields, receivers: Mapping[str, Any], findings: Findings) -> tup
     for node, name in fields.get("to", ()):
         if name not in receivers:
             hint = did_you_mean(name, receivers) or "declare it under receivers"
-            findings.error(node, "unknown-receiver", f"there is no receiver '{name}'", hint)
+            findings.error(node, "unknown-receiver", f"there is no receiver {quoted(name)}", hint)
     return tuple(name for _, name in fields.get("to", ()))
 
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
 
 #: How many names a hint lists before it breaks off.
 LISTED = 10
 
+#: Longest word that is compared with others.
+LONGEST_CHARS = 100
+
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that a misspelt one most probably means, or None."""
+    return _closest(word, tuple(known)) if len(word) <= LONGEST_CHARS else None
+
+
+@lru_cache(maxsize=256)  # one mistake often stands in thousands of places
+def _closest(word: str, known: tuple[str, ...]) -> str | None:
     by_folded = {_folded(name): name for name in known}
     found = difflib.get_close_matches(_folded(word), by_folded, n=1, cutoff=0.7)
     return by_folded[found[0]] if found else None
