@@ -155,8 +155,10 @@ class Evaluation:
             births.append(np.maximum(block.births, block.start))
             ends.append(_ends(fast, block.periods))
         when, reach = np.concatenate(births), np.concatenate(ends)
+        if len(when) == 0:
+            return []
         order = np.argsort(when, kind="stable")
-        when, reach = when[order], np.maximum.accumulate(reach[order]) if len(order) else reach
+        when, reach = when[order], np.maximum.accumulate(reach[order])
         found: set[int] = set()
         for block in self.blocks(slow):
             born = block.births
@@ -358,17 +360,18 @@ class Evaluation:
         numbers = block.numbers
         assert numbers is not None
         unknown = numbers.unknown()
+        births = np.maximum(block.births, start)
         if not bool(unknown.any()):
-            result = self._over(node, numbers, block.periods)
+            result = self._over(node, numbers, block.periods, births)
             return Block(start, block.periods, block.births, result, links=(_all(block),))
         known = np.flatnonzero(~unknown)
-        part = self._over(node, numbers.take(known), block.periods[known])
+        part = self._over(node, numbers.take(known), block.periods[known], births[known])
         back = np.full(len(unknown), -1)
         back[known] = np.arange(len(known))
         result = _spread(part, back, numbers.why)
         return Block(start, block.periods, block.births, result, links=(_all(block),))
 
-    def _over(self, node: Node, x: Numbers, periods: Longs) -> Numbers:
+    def _over(self, node: Node, x: Numbers, periods: Longs, births: Longs) -> Numbers:
         """Return a window function over known elements; unknown where history is too short."""
         business = self.view.calendar(node.calendar)
         reach = node.params[0] if node.params else None
@@ -379,7 +382,7 @@ class Evaluation:
             assert isinstance(reach, Duration)
             return _lagged(x, periods, reach, business)
         if reach is None:
-            window = windows.Window.whole(x, periods, reached=self._reaches_back(node))
+            window = windows.Window.whole(x, periods, births >= self._reached_at(node))
         else:
             assert isinstance(reach, Duration)
             window = windows.Window.back(x, periods, reach, business)
@@ -392,16 +395,19 @@ class Evaluation:
             result = _REDUCERS[node.op](window)
         return result if bool(known.all()) else _masked(result, ~known, SHORT)
 
-    def _reaches_back(self, node: Node) -> bool:
-        """Return whether all history is held: every series from its `history_from` on."""
+    def _reached_at(self, node: Node) -> int:
+        """Return the µs from which all history is held: each series from its `history_from` on."""
+        reached = BEGINNING
         for name in node.series:
             begin = self.view.catalogue[name].history_from
             if begin is None:
                 continue
             column = self.view.column(name)
-            if column is None or int(column.periods.min(initial=FOREVER)) > period_of(begin):
-                return False
-        return True
+            if column is None:
+                return FOREVER
+            early = column.effect[(column.periods <= period_of(begin)) & ~np.isnan(column.quanta)]
+            reached = max(reached, int(early.min(initial=FOREVER)))
+        return reached
 
     # ---- readings --------------------------------------------------------------------
 
@@ -470,7 +476,7 @@ class Evaluation:
         self, node: Node, blocks: list[Block], at: list[Longs], periods: list[Longs],
         which: list[Longs],
     ) -> tuple[list[Longs], list[Longs], list[Longs]]:  # fmt: skip
-        """Add a reading of the newest element at each instant an input becomes stale."""
+        """Add a reading of the newest element where an input becomes stale, or fresh again."""
         marks = self._stale_marks(node)
         if not marks:
             return at, periods, which
@@ -492,6 +498,7 @@ class Evaluation:
         for name, carried in _leaves(node):
             spells = self.view.stale(name, carried=carried)
             found.update(self._within(spells.starts))
+            found.update(self._within(spells.ends))
         return sorted(found)
 
     def _stale(self, node: Node, at: Longs) -> NDArray[np.bool_]:
@@ -543,10 +550,18 @@ class Evaluation:
             marks=False,
         )  # fmt: skip
 
-    def elements(self, node: Node) -> tuple[Longs, Numbers | None, Bytes | None]:
-        """Return a node's elements as known at `upto`: periods, and numbers or verdicts."""
-        block = self.blocks(node)[-1]
-        count = block.until(self.upto + 1) if self.upto < FOREVER else len(block.periods)
+    def elements(
+        self, node: Node, *, at: int | None = None
+    ) -> tuple[Longs, Numbers | None, Bytes | None]:
+        """Return a node's elements as known at `upto`: periods, and numbers or verdicts.
+
+        Args:
+            node: Whose.
+            at: An earlier instant (µs) to go by; None for `upto`.
+        """
+        upto = self.upto if at is None else at
+        block = self.blocks(node)[-1] if at is None else self._block_at(node, at)
+        count = block.until(upto + 1) if upto < FOREVER else len(block.periods)
         cut = self._cut(block, count)
         return cut.periods, cut.numbers, cut.truth
 
@@ -667,8 +682,12 @@ def _is_carried(node: Node, arg: Node) -> bool:
 def _leaves(node: Node) -> set[tuple[str, bool]]:
     """Return the series a node reads, and whether each is carried forward under a faster one."""
     found: set[tuple[str, bool]] = set()
+    seen: set[tuple[int, bool]] = set()
 
     def visit(current: Node, *, carried: bool) -> None:
+        if (current.number, carried) in seen:
+            return
+        seen.add((current.number, carried))
         if current.op == "series":
             found.add((str(current.params[0]), carried))
         for arg in current.args:
