@@ -333,7 +333,7 @@ class History:
             lapsed = known + series.stale_after // timedelta(microseconds=1)
         until = np.append(known[1:], NEVER)
         spells = [_spells(begin, known, until) for begin in (late, stale, lapsed)]
-        edges = np.unique(np.concatenate([s.starts for s in spells]))
+        edges = np.unique(np.concatenate([e for s in spells for e in (s.starts, s.ends)]))
         return _Lateness(spells[0], spells[1], spells[2], edges)
 
 

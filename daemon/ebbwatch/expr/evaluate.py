@@ -498,7 +498,7 @@ class Evaluation:
         for name, carried in _leaves(node):
             spells = self.view.stale(name, carried=carried)
             found.update(self._within(spells.starts))
-            found.update(self._within(spells.ends))
+            found.update(self._within(spells.ends[spells.ends < FOREVER]))
         return sorted(found)
 
     def _stale(self, node: Node, at: Longs) -> NDArray[np.bool_]:

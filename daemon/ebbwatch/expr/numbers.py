@@ -214,9 +214,12 @@ class Numbers:
     def over(self, other: Numbers) -> Numbers:
         """Return the quotient; unknown where the divisor is zero."""
         a, b = self._rational, other._rational
+        if b is not None and b.num.ndim == 0 and b.num != 0:
+            return self.times(Numbers.constant(1 / other.exact(0)))
         zero = other.values == 0
-        if b is None and bool(zero.any()):
-            zero = np.array([bool(z) and other.exact(i) == 0 for i, z in enumerate(zero)])
+        if b is None:
+            for index in np.flatnonzero(zero).tolist():
+                zero[index] = other.exact(index) == 0
         shape = np.broadcast_shapes(self.values.shape, other.values.shape)
         why = _either(self, other)
         if bool(zero.any()):

@@ -88,10 +88,9 @@ class Window:
         return Window(x, periods, low, low > 0)
 
     @staticmethod
-    def whole(x: Numbers, periods: Longs, *, reached: bool) -> Window:
+    def whole(x: Numbers, periods: Longs, reached: NDArray[np.bool_]) -> Window:
         """Return windows over all history."""
-        size = len(periods)
-        return Window(x, periods, np.zeros(size, np.int64), np.full(size, reached))
+        return Window(x, periods, np.zeros(len(periods), np.int64), reached)
 
     @property
     def counts(self) -> Longs:
@@ -205,6 +204,8 @@ def deviation(w: Window) -> tuple[Numbers, NDArray[np.bool_]]:
             continue
         block = values[matrix]
         around = block - block.mean(axis=1, keepdims=True)
+        # A mean of equal floats may differ from them by its rounding; their spread is zero.
+        around[(block == block[:, :1]).all(axis=1)] = 0.0
         variance[rows] = (around * around).sum(axis=1) / (matrix.shape[1] - 1)
     found = np.sqrt(variance)
     size = w.reduce(np.maximum, np.abs(values)) if len(values) else values
