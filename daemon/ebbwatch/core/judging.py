@@ -16,6 +16,7 @@ from ebbwatch.core.lifecycle import (
     Flags,
     Ladder,
     Move,
+    Moves,
     Signals,
     ladder_of,
     previous_values,
@@ -54,7 +55,7 @@ class Judged:
     rule: Watched
     before: AlertState
     state: AlertState
-    moves: tuple[Move, ...]
+    moves: Moves
     signals: Signals
     evaluation: Evaluation
 
@@ -399,9 +400,4 @@ def _union(spells: list[Spells]) -> Spells:
 
 def _after(signals: Signals, after: int) -> Signals:
     """Return the signals later than an instant."""
-    fresh = signals.at > after
-    return Signals(
-        signals.at[fresh], signals.periods[fresh], signals.breach[:, fresh],
-        signals.stay[:, fresh], signals.known[fresh], signals.held[fresh],
-        None if signals.values is None else signals.values[fresh], signals.why[fresh],
-    )  # fmt: skip
+    return signals.chosen(np.flatnonzero(signals.at > after))

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,6 +215,7 @@ class Signals:
         held: Whether a turn holds it: it cannot raise, and does not count.
         values: In base units; None for a condition.
         why: Reason codes.
+        numbers: The same as `values`, exactly; None where there is no more to them.
     """
 
     at: Longs
@@ -225,6 +226,20 @@ class Signals:
     held: Flags
     values: NDArray[np.float64] | None
     why: Bytes
+    numbers: Numbers | None = None
+
+    def __len__(self) -> int:
+        """Return how many readings there are."""
+        return len(self.at)
+
+    def chosen(self, index: Longs) -> Signals:
+        """Return some of the readings, in that order."""
+        return Signals(
+            self.at[index], self.periods[index], self.breach[:, index], self.stay[:, index],
+            self.known[index], self.held[index],
+            None if self.values is None else self.values[index], self.why[index],
+            None if self.numbers is None else self.numbers.take(index),
+        )  # fmt: skip
 
 
 def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals:
@@ -265,8 +280,9 @@ def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals
     breach &= known
     stay |= ~known
     return Signals(
-        readings.at, readings.periods, breach, stay, known, held, numbers.values, readings.why
-    )
+        readings.at, readings.periods, breach, stay, known, held, numbers.values, readings.why,
+        numbers,
+    )  # fmt: skip
 
 
 def signals_of_condition(when: Readings, clear: Readings | None, held: Flags) -> tuple[
@@ -294,15 +310,113 @@ def signals_of_condition(when: Readings, clear: Readings | None, held: Flags) ->
             else (np.zeros(len(at), np.bool_))
         )
         stay = ~(cleared & (truth != TRUE))
-        # Clearing is its own verdict: it counts even while `when` is unknown.
-        known = (truth != UNKNOWN) | cleared
         return Signals(
-            at, when.periods[index], (truth == TRUE)[None, :], stay[None, :], known, held[index],
-            None, why,
+            at, when.periods[index], (truth == TRUE)[None, :], stay[None, :], truth != UNKNOWN,
+            held[index], None, why,
         ), index  # fmt: skip
     return Signals(
         at, when.periods, (truth == TRUE)[None, :], stay[None, :], truth != UNKNOWN, held, None, why
     ), index
+
+
+class Moves(Sequence[Move]):
+    """How an alert moved, as columns; a `Move` is made when one is looked at.
+
+    Attributes:
+        at: µs.
+        reading: Index of the reading that made it, or that a timer confirmed; -1 for one
+            before these readings.
+        change: Index into `CHANGES`.
+        before: Level before.
+        after: Level after.
+        timer: Whether a hold in time came to its end.
+        begun: µs at which the episode began.
+        entered: Index of the move that entered its first level; -1 for one of before.
+    """
+
+    __slots__ = ("_rising", "_signals", "_state", "after", "at", "before", "begun", "change",
+                 "entered", "reading", "timer")  # fmt: skip
+
+    def __init__(
+        self, state: AlertState, signals: Signals, *, rising: bool, at: Longs, reading: Longs,
+        change: Longs, before: Longs, after: Longs, timer: Flags, begun: Longs, entered: Longs,
+    ) -> None:  # fmt: skip
+        """Take the columns, and what `Move` needs beyond them."""
+        self._state, self._signals, self._rising = state, signals, rising
+        self.at, self.reading, self.change = at, reading, change
+        self.before, self.after, self.timer = before, after, timer
+        self.begun, self.entered = begun, entered
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.at)
+
+    @overload
+    def __getitem__(self, index: int) -> Move: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Move]: ...
+
+    def __getitem__(self, index: int | slice) -> Move | Sequence[Move]:
+        """Return one move, or some."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        change = CHANGES[int(self.change[index])]
+        entered_at, entry, extreme = self._since_entry(index, change)
+        return Move(
+            int(self.at[index]), int(self.reading[index]), change,
+            Level(int(self.before[index])), Level(int(self.after[index])),
+            bool(self.timer[index]), int(self.begun[index]), entered_at, entry, extreme,
+        )  # fmt: skip
+
+    def _since_entry(
+        self, index: int, change: Change
+    ) -> tuple[int | None, float | None, float | None]:
+        """Return when the episode entered its first level, the reading then, and its extreme."""
+        if change in (Change.ARMED, Change.DISARMED):
+            return None, None, None
+        entered = int(self.entered[index])
+        if entered < 0:
+            state = self._state
+            extreme = self._furthest(0, int(self.reading[index]), state.extreme)
+            return state.entered_at, state.entry, extreme
+        first = int(self.reading[entered])
+        values = self._signals.values
+        entry = None
+        if values is not None:
+            entry = self._state.value if first < 0 else float(values[first])
+        extreme = self._furthest(max(first, 0), int(self.reading[index]), entry)
+        return int(self.at[entered]), entry, extreme
+
+    def _furthest(self, first: int, last: int, extreme: float | None) -> float | None:
+        """Return the furthest known reading of a stretch, and of what stood before it."""
+        return furthest(self._signals, first, last, extreme, rising=self._rising)
+
+
+def furthest(
+    signals: Signals, first: int, last: int, extreme: float | None, *, rising: bool
+) -> float | None:
+    """Return the furthest known value from one reading to another, and of one before them."""
+    if signals.values is None or last < first:
+        return extreme
+    part = signals.values[first : last + 1][signals.known[first : last + 1]]
+    if len(part) == 0:
+        return extreme
+    found = float(part.max() if rising else part.min())
+    if extreme is None:
+        return found
+    return max(extreme, found) if rising else min(extreme, found)
+
+
+#: What `Moves.change` counts through.
+CHANGES = (
+    Change.ARMED, Change.DISARMED, Change.FIRED, Change.ESCALATED, Change.EASED, Change.RESOLVED,
+)  # fmt: skip
+_ARMED, _DISARMED, _FIRED, _ESCALATED, _EASED, _RESOLVED = range(len(CHANGES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +429,7 @@ class Walk:
     """
 
     state: AlertState
-    moves: tuple[Move, ...]
+    moves: Moves
 
 
 def walk(
@@ -343,9 +457,145 @@ def walk(
         state = replace(state, base=none, count=none, since=(None,) * rungs,
                         breached=(False,) * rungs)  # fmt: skip
     counted = _counts(state, signals)
-    steps = _timed_steps if ladder.timed else _plain_steps
-    moves, state = steps(ladder, state, signals, counted, upto, deadline, frozen)
-    return Walk(_closed(ladder, state, signals, counted), tuple(moves))
+    if ladder.timed:
+        holds = _Holds(ladder, state, signals, counted, upto, deadline, frozen)
+        steps = holds.steps()
+        since = holds.since
+    else:
+        low, high = _ranges(ladder, signals, counted)
+        waiting = _waiting(ladder, counted)
+        every = np.arange(len(signals))
+        steps = _Steps(signals.at, every, low, high, waiting, np.zeros(len(signals), np.bool_))
+        since = state.since
+    moves, rests = _clamped(ladder, state, signals, steps)
+    return Walk(_closed(ladder, replace(rests, since=since), signals, counted), moves)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Steps:
+    """What readings, and timers between them, allow: one range of levels each.
+
+    Attributes:
+        at: µs.
+        reading: Which reading; a timer's is the one it confirms, -1 for one of before.
+        low: Highest level whose `for` is met.
+        high: Highest level whose exit is not met.
+        waiting: Whether any level's `for` has begun.
+        timer: Whether a timer made it.
+    """
+
+    at: Longs
+    reading: Longs
+    low: Bytes
+    high: Bytes
+    waiting: Flags
+    timer: Flags
+
+
+def _clamped(
+    ladder: Ladder, state: AlertState, signals: Signals, steps: _Steps
+) -> tuple[Moves, AlertState]:
+    """Move an alert through the ranges, and note how.
+
+    A clamp over levels is a latch for each of them: being at level k or above is set where
+    `low` says so, reset where `high` does not allow it, and stays as it was in between.
+    """
+    size = len(steps.at)
+    level = np.zeros(size + 1, np.int64)
+    level[0] = state.level
+    for rung in ladder.rungs:
+        at_or_above = _latched(
+            steps.low >= rung.level, steps.high < rung.level, begin=state.level >= rung.level
+        )
+        level[1:] = np.where(at_or_above, rung.level, level[1:])
+    pending = np.empty(size + 1, np.bool_)
+    pending[0] = state.level is Level.NONE and state.begun_at is not None
+    pending[1:] = steps.waiting & (level[1:] == 0)
+    before, after = level[:-1], level[1:]
+    index = np.flatnonzero((before != after) | (pending[1:] != pending[:-1]))
+    change = _changes(before[index], after[index], pending[1:][index])
+    begun, ends_begun = _begun(state, steps, level, pending, index)
+    moved = change >= 0
+    index, change, begun = index[moved], change[moved], begun[moved]
+    fired = np.where(change == _FIRED, np.arange(len(index)), -1)
+    entered = np.maximum.accumulate(fired) if len(fired) else fired
+    moves = Moves(
+        state, signals, rising=ladder.rising, at=steps.at[index], reading=steps.reading[index],
+        change=change, before=before[index], after=after[index], timer=steps.timer[index],
+        begun=begun, entered=entered,
+    )  # fmt: skip
+    return moves, _resting(ladder, state, signals, moves, int(level[-1]), ends_begun)
+
+
+def _latched(up: Flags, down: Flags, *, begin: bool) -> Flags:
+    """Return a latch: true from where it is set until it is reset; set wins."""
+    told = np.flatnonzero(up | down)
+    if len(told) == 0:
+        return np.full(len(up), begin)
+    last = np.cumsum(up | down) - 1
+    return np.where(last < 0, begin, up[told[np.maximum(last, 0)]])
+
+
+def _changes(before: Longs, after: Longs, pending: Flags) -> Longs:
+    """Return what each change of level, or of waiting, is called; -1 for nothing."""
+    return np.select(
+        [
+            (before == 0) & (after > 0),
+            after > before,
+            (after > 0) & (after < before),
+            (before > 0) & (after == 0),
+            (before == 0) & (after == 0) & pending,
+            (before == 0) & (after == 0) & ~pending,
+        ],
+        [_FIRED, _ESCALATED, _EASED, _RESOLVED, _ARMED, _DISARMED],
+        default=-1,
+    )
+
+
+def _begun(
+    state: AlertState, steps: _Steps, level: Longs, pending: Flags, index: Longs
+) -> tuple[Longs, int | None]:
+    """Return when the episode of each change began, and that of the stay at the end.
+
+    A stay begins where the alert leaves inactive, and where it resolves into waiting.
+    """
+    outside = (level > 0) | pending
+    begins = outside[1:] & (~outside[:-1] | ((level[:-1] > 0) & (level[1:] == 0)))
+    starts = np.flatnonzero(begins)
+    # The stay that a change ends, or is in: the last one begun before it, or at it for those
+    # that begin one; a resolution belongs to the stay it ends.
+    ends = (level[:-1][index] > 0) & (level[1:][index] == 0)
+    ends |= ~outside[1:][index]
+    place = np.searchsorted(starts, index - ends, "right") - 1
+    first = state.begun_at if state.begun_at is not None else 0
+    found = np.full(len(index), first, np.int64)
+    if len(starts):
+        found = np.where(place >= 0, steps.at[starts[np.maximum(place, 0)]], first)
+    if not outside[-1]:
+        return found, None
+    return found, int(steps.at[starts[-1]]) if len(starts) else state.begun_at
+
+
+def _resting(
+    ladder: Ladder, state: AlertState, signals: Signals, moves: Moves, level: int,
+    begun_at: int | None,
+) -> AlertState:  # fmt: skip
+    """Return the state after the last step, as far as the moves say it."""
+    entered_at, entry, extreme = state.entered_at, state.entry, state.extreme
+    if level == 0:
+        entered_at = entry = extreme = None
+    else:
+        first = 0
+        if len(moves) and moves.entered[-1] >= 0:
+            last = moves[int(moves.entered[-1])]
+            entered_at, entry, extreme = last.entered_at, last.entry, last.extreme
+            first = max(last.reading, 0)
+        extreme = furthest(signals, first, len(signals) - 1, extreme, rising=ladder.rising)
+    return replace(state, level=Level(level), begun_at=begun_at, entered_at=entered_at,
+                   entry=entry, extreme=extreme)  # fmt: skip
+
+
+# ---- counts ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -405,26 +655,6 @@ def _counts(state: AlertState, signals: Signals) -> _Counted:
     return _Counted(run, counts, tuple(base_out), tuple(count_out), last_period)
 
 
-def _plain_steps(
-    ladder: Ladder, state: AlertState, signals: Signals, counted: _Counted, _upto: int,
-    _deadline: Deadline, _frozen: Spells,
-) -> tuple[list[Move], AlertState]:  # fmt: skip
-    """Step through readings of a ladder without timers."""
-    low, high = _ranges(ladder, signals, counted)
-    waiting = (counted.run > 0).any(axis=0) if ladder.waits else np.zeros(len(low), np.bool_)
-    walker = _Walker(ladder, state, signals)
-    # Between two readings that say the same, nothing moves: look at the others only.
-    told = np.ones(len(low), np.bool_)
-    told[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1]) | (waiting[1:] != waiting[:-1])
-    index = np.flatnonzero(told)
-    for i, lo, hi, wait in zip(
-        index.tolist(), low[index].tolist(), high[index].tolist(), waiting[index].tolist(),
-        strict=True,
-    ):  # fmt: skip
-        walker.step(int(signals.at[i]), i, lo, hi, waiting=wait, timer=False)
-    return walker.moves, walker.end()
-
-
 def _ranges(ladder: Ladder, signals: Signals, counted: _Counted) -> tuple[Bytes, Bytes]:
     """Return the lowest and highest level each reading allows."""
     size = len(signals.at)
@@ -440,191 +670,141 @@ def _ranges(ladder: Ladder, signals: Signals, counted: _Counted) -> tuple[Bytes,
     return low.astype(np.int8), np.maximum(high, low).astype(np.int8)
 
 
-def _timed_steps(
-    ladder: Ladder, state: AlertState, signals: Signals, counted: _Counted, upto: int,
-    deadline: Deadline, frozen: Spells,
-) -> tuple[list[Move], AlertState]:  # fmt: skip
-    """Step through readings and through the timers between them."""
-    walker = _Walker(ladder, state, signals)
-    holds = _Holds(ladder, list(state.since), list(state.breached), deadline, frozen)
-    holds.known = state.known
-    low, high = _ranges(ladder, signals, counted)
-    size = len(signals.at)
-    reading = -1
-    for i in range(size + 1):
-        until = int(signals.at[i]) if i < size else upto + 1
-        while (due := holds.next_due(walker.level)) is not None and due < until:
-            walker.step(due, reading, holds.met(due), ladder.rungs[-1].level, waiting=True,
-                        timer=True)  # fmt: skip
-        if i == size:
-            break
-        at, reading = int(signals.at[i]), i
-        if not signals.known[i]:
-            holds.known = False
-            continue
-        if not signals.held[i]:
-            holds.read(at, signals.breach[:, i])
-        untimed = _untimed_low(ladder, signals, counted, i)
-        lo = max(untimed, holds.met(at)) if not signals.held[i] else 0
-        waiting = bool((counted.run[:, i] > 0).any()) or any(s is not None for s in holds.since)
-        walker.step(at, i, lo, max(int(high[i]), lo), waiting=waiting, timer=False)
-    del low
-    ended = replace(walker.end(), since=tuple(holds.since), breached=tuple(holds.breached))
-    return walker.moves, ended
+def _waiting(ladder: Ladder, counted: _Counted) -> Flags:
+    """Return after which readings any count of releases has begun."""
+    if not ladder.waits:
+        return np.zeros(counted.run.shape[1], np.bool_)
+    return (counted.run > 0).any(axis=0)
 
 
-def _untimed_low(ladder: Ladder, signals: Signals, counted: _Counted, i: int) -> int:
-    """Return the highest level without a hold in time that a reading enters."""
-    low = 0
-    for row, rung in enumerate(ladder.rungs):
-        met = rung.hold is None and bool(signals.breach[row, i]) and bool(counted.counts[i])
-        if met and counted.run[row, i] >= rung.releases:
-            low = max(low, int(rung.level))
-    return low
+# ---- holds in time ---------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class _Holds:
-    """The holds in time of one alert."""
+    """The holds in time of one alert, and the timers they make.
 
-    ladder: Ladder
-    since: list[int | None]
-    breached: list[bool]
-    deadline: Deadline
-    frozen: Spells
-    known: bool = True
+    A hold begins with the first breach and goes on through unknown and held readings until
+    one is known not to breach. It is over at its deadline, which every frozen spell puts off;
+    the level is then entered at once where the verdict is known, else with the next breach.
+    """
 
-    def read(self, at: int, breach: Flags) -> None:
-        """Take a known reading: a breach begins a hold or goes on with it, else it ends."""
-        self.known = True
-        for row, rung in enumerate(self.ladder.rungs):
-            self.breached[row] = bool(breach[row])
-            if rung.hold is None or not breach[row]:
-                self.since[row] = None
-            elif self.since[row] is None:
-                self.since[row] = at
-
-    def due(self, row: int) -> int | None:
-        """Return when a rung's hold is over, the time it stood frozen added."""
-        begun, hold = self.since[row], self.ladder.rungs[row].hold
-        if begun is None or hold is None:
-            return None
-        due = self.deadline(begun, hold)
-        for start, end in zip(self.frozen.starts.tolist(), self.frozen.ends.tolist(), strict=True):
-            if end <= begun:
-                continue
-            if start >= due:
-                break
-            due += end - max(start, begun)
-        return due
-
-    def met(self, at: int) -> int:
-        """Return the highest level whose hold is over at an instant."""
-        low = 0
-        for row, rung in enumerate(self.ladder.rungs):
-            due = self.due(row)
-            if due is not None and due <= at and self.breached[row]:
-                low = max(low, int(rung.level))
-        return low
-
-    def next_due(self, level: Level) -> int | None:
-        """Return when the next hold that would raise the alert is over; None while unknown."""
-        if not self.known:
-            return None
-        found = [
-            due
-            for row, rung in enumerate(self.ladder.rungs)
-            if rung.level > level and self.breached[row] and (due := self.due(row)) is not None
-        ]
-        return min(found, default=None)
-
-
-class _Walker:
-    """Moves one alert and notes how."""
-
-    def __init__(self, ladder: Ladder, state: AlertState, signals: Signals) -> None:
-        self.moves: list[Move] = []
-        self.level = state.level
+    def __init__(
+        self, ladder: Ladder, state: AlertState, signals: Signals, counted: _Counted, upto: int,
+        deadline: Deadline, frozen: Spells,
+    ) -> None:  # fmt: skip
+        self.since: tuple[int | None, ...] = ()
         self._ladder = ladder
         self._state = state
-        self._values = signals.values
-        self._known = signals.known
-        self._begun_at = state.begun_at
-        self._entered_at = state.entered_at
-        self._entry = state.entry
-        self._extreme = state.extreme
-        self._from = 0
+        self._signals = signals
+        self._counted = counted
+        self._upto = upto
+        self._deadline = deadline
+        self._frozen = frozen
 
-    def step(self, at: int, reading: int, low: int, high: int, *, waiting: bool, timer: bool
-             ) -> None:  # fmt: skip
-        """Take one reading's range, or a timer's."""
-        before = self.level
-        after = min(max(int(before), low), high)
-        if after == before:
-            if before == Level.NONE and waiting != (self._begun_at is not None):
-                self._arm(at, reading, waiting=waiting)
+    def steps(self) -> _Steps:
+        """Return the ranges of all readings, and of the timers between them."""
+        signals, ladder = self._signals, self._ladder
+        low, high = _ranges(ladder, signals, self._counted)
+        waiting = (self._counted.run > 0).any(axis=0)
+        ticks: dict[tuple[int, int], int] = {}
+        since: list[int | None] = []
+        for row, rung in enumerate(ladder.rungs):
+            if rung.hold is None:
+                since.append(None)
+                continue
+            met, held, begun = self._runs(row, rung, ticks)
+            low = np.where(met, np.maximum(low, rung.level), low)
+            waiting = waiting | held
+            since.append(begun)
+        self.since = tuple(since)
+        high = np.maximum(high, low).astype(np.int8)
+        every = np.arange(len(signals))
+        steps = _Steps(signals.at, every, low.astype(np.int8), high, waiting,
+                       np.zeros(len(signals), np.bool_))  # fmt: skip
+        return self._with_ticks(steps, ticks) if ticks else steps
+
+    def _runs(
+        self, row: int, rung: Rung, ticks: dict[tuple[int, int], int]
+    ) -> tuple[Flags, Flags, int | None]:
+        """Return where a rung's hold is over, where it has begun, and the begin of the last."""
+        signals, size = self._signals, len(self._signals)
+        counts = self._counted.counts
+        breach = signals.breach[row] & counts
+        ended = counts & ~signals.breach[row]
+        met, held = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+        begun = self._state.since[row]
+        at = signals.at
+        ends = np.flatnonzero(ended)
+        first = 0
+        while True:
+            if begun is None:
+                later = np.flatnonzero(breach[first:])
+                if len(later) == 0:
+                    return met, held, None
+                first += int(later[0])
+                begun = int(at[first])
+            place = int(np.searchsorted(ends, first))
+            stop = int(ends[place]) if place < len(ends) else size
+            due = self._due(begun, rung)
+            held[first:stop] = True
+            met[first:stop] = breach[first:stop] & (at[first:stop] >= due)
+            until = int(at[stop]) if stop < size else self._upto + 1
+            self._tick(row, rung, due, first, stop, until, ticks)
+            if stop == size:
+                return met, held, begun
+            first, begun = stop + 1, None
+
+    def _tick(
+        self, row: int, rung: Rung, due: int, first: int, stop: int, until: int,
+        ticks: dict[tuple[int, int], int],
+    ) -> None:  # fmt: skip
+        """Note a timer, unless a reading comes at its instant or the verdict is not known."""
+        if due >= until:
             return
-        self._look(reading)
-        if self._begun_at is None:
-            self._begun_at = at
-        if before == Level.NONE:
-            change = Change.FIRED
-            self._entered_at, self._entry = at, self._value(reading)
-            self._extreme, self._from = self._entry, max(reading, 0)
-        elif after == Level.NONE:
-            change = Change.RESOLVED
-        else:
-            change = Change.ESCALATED if after > before else Change.EASED
-        self.level = Level(after)
-        self._note(at, reading, change, before, timer=timer)
-        if after == Level.NONE:
-            self._begun_at = self._entered_at = self._entry = self._extreme = None
-            if waiting:
-                self._begun_at = at
-
-    def _arm(self, at: int, reading: int, *, waiting: bool) -> None:
-        if waiting:
-            self._begun_at = at
-            self._note(at, reading, Change.ARMED, Level.NONE, timer=False)
-        else:
-            self._note(at, reading, Change.DISARMED, Level.NONE, timer=False)
-            self._begun_at = None
-
-    def _note(self, at: int, reading: int, change: Change, before: Level, *, timer: bool) -> None:
-        assert self._begun_at is not None
-        self.moves.append(
-            Move(at, reading, change, before, self.level, timer, self._begun_at,
-                 self._entered_at, self._entry, self._extreme)
-        )  # fmt: skip
-
-    def _value(self, reading: int) -> float | None:
-        if self._values is None:
-            return None
-        return self._state.value if reading < 0 else float(self._values[reading])
-
-    def _look(self, reading: int) -> None:
-        """Bring the extreme up to a reading."""
-        if self._values is None or self._entered_at is None or reading < 0:
+        at = self._signals.at
+        last = int(np.searchsorted(at, due, "right")) - 1
+        if last >= first and at[last] == due and last < stop and self._signals.known[last]:
             return
-        part = self._values[self._from : reading + 1][self._known[self._from : reading + 1]]
-        self._from = reading + 1
-        if len(part) == 0:
-            return
-        found = float(part.max() if self._ladder.rising else part.min())
-        if self._extreme is None:
-            self._extreme = found
+        if last < 0 or last < first - 1:
+            last = first - 1
+        if last >= 0:
+            stands = bool(self._signals.known[last])
         else:
-            pick = max if self._ladder.rising else min
-            self._extreme = pick(self._extreme, found)
+            stands = self._state.known and self._state.breached[row]
+        if stands:
+            key = (due, last)
+            ticks[key] = max(ticks.get(key, 0), int(rung.level))
 
-    def end(self) -> AlertState:
-        """Return the state after the last step."""
-        if self._values is not None:
-            self._look(len(self._values) - 1)
-        return replace(
-            self._state, level=self.level, begun_at=self._begun_at, entered_at=self._entered_at,
-            entry=self._entry, extreme=self._extreme,
-        )  # fmt: skip
+    def _due(self, begun: int, rung: Rung) -> int:
+        """Return when a hold is over, the time it stood frozen added."""
+        assert rung.hold is not None
+        due = self._deadline(begun, rung.hold)
+        starts, ends = self._frozen.starts, self._frozen.ends
+        place = int(np.searchsorted(ends, begun, "right"))
+        while place < len(starts) and int(starts[place]) < due:
+            due += int(ends[place]) - max(int(starts[place]), begun)
+            place += 1
+        return due
+
+    def _with_ticks(self, steps: _Steps, ticks: dict[tuple[int, int], int]) -> _Steps:
+        """Return readings and timers in order of time; a timer comes after its instant's."""
+        keys = sorted(ticks)
+        at = np.array([due for due, _ in keys], np.int64)
+        reading = np.array([last for _, last in keys], np.int64)
+        low = np.array([ticks[key] for key in keys], np.int8)
+        top = np.full(len(keys), self._ladder.rungs[-1].level, np.int8)
+        place = np.searchsorted(steps.at, at, "right")
+        return _Steps(
+            np.insert(steps.at, place, at),
+            np.insert(steps.reading, place, reading),
+            np.insert(steps.low, place, low),
+            np.insert(steps.high, place, top),
+            np.insert(steps.waiting, place, True),
+            np.insert(steps.timer, place, True),
+        )
+
+
+# ---- afterwards ------------------------------------------------------------------------
 
 
 def _closed(ladder: Ladder, state: AlertState, signals: Signals, counted: _Counted) -> AlertState:
@@ -698,16 +878,3 @@ def previous_values(state: AlertState, signals: Signals, at: Sequence[int]) -> l
         else:
             found.append(state.previous if period == state.period else state.value)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Resting:
-    """What becomes of an alert whose rule was edited, judged on its newest reading.
-
-    Attributes:
-        state: After the edit.
-        move: How it moved; None where it stays.
-    """
-
-    state: AlertState
-    move: Move | None = field(default=None)
