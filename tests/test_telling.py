@@ -864,3 +864,139 @@ def test_a_text_rule_quotes_what_it_found() -> None:
         "Published Wed 29 Oct 2025, 14:00 New York",
     )
     assert message.link == item.key
+
+
+def test_a_text_that_is_not_held_is_told_without_a_quote() -> None:
+    """What matched is told even where the text itself is gone."""
+    rule = "rules: [{name: qt-ends, text: fed_press, matches: runoff}]\n"
+    story = Story(rule, ONE_TARGET, archive=False)
+    at = ny(2025, 10, 29, 14)
+    with story.store.transaction():
+        story.store.record_texts(
+            [
+                TextItem(
+                    source="fed_press", key="other", title="Other", body="", published_at=at,
+                    known_at=at,
+                )
+            ]
+        )  # fmt: skip
+    move = Transition(
+        at=at, rule="qt-ends", change=Change.FIRED, level=Level.WARNING, before=Level.NONE,
+        value=None, unit=None, threshold=None, period="2025-10-29",
+        episode="qt-ends@2025-10-29T18:00:00Z/gone", cause=Cause.TEXT,
+    )  # fmt: skip
+    story.silence(at, at + timedelta(hours=1), name="qt-ends")
+    assert changes(story.tell([move], at=at)) == [("fired", "warning", "silence by s1")]
+    assert story.store.get("owed") is None  # nothing follows a text that could tell it later
+    assert changes(story.tell([replace(move, at=at + timedelta(hours=1))],
+                              at=at + timedelta(hours=1))) == [("fired", "warning", None)]  # fmt: skip
+    assert story.rows[0].message.link == ""
+
+
+def test_an_alert_whose_rule_is_gone_is_withdrawn_where_it_was_told() -> None:
+    """No route can ask for the labels of a rule that is gone; who was told is told."""
+    story = Invented(PLAIN, BOTH + "routes: [{match: {theme: funding}, to: [ops]}]")
+    [fired] = story.reads(25)
+    rest = ruleset("rules: [{name: other, value: sofr, above: {watch: 9 %}}]",
+                   BOTH + "routes: [{match: {theme: funding}, to: [ops]}]")  # fmt: skip
+    story.telling.use(Judge(rest, story.history))
+    withdrawn = replace(
+        fired, at=ny(2020, 6, 2, 10), change=Change.WITHDRAWN, value=None, unit=None,
+        threshold=None, period="", cause=Cause.RULE_CHANGED, inputs=(), muted=None,
+    )  # fmt: skip
+    told = story.tell([withdrawn], at=ny(2020, 6, 2, 10))
+    assert changes(told) == [("withdrawn", "warning", None)]
+    assert [row.target.receiver for row in story.rows] == ["ops", "ops"]
+    message = story.rows[1].message
+    assert (message.headline, message.lines) == (
+        "⚪ WITHDRAWN · spread",
+        (
+            "Lasted 60 minutes: Tue 2 Jun 2020, 09:00 New York to Tue 2 Jun 2020, 10:00 New York",
+            "Cause: the rule was changed or removed; this alert is no more",
+        ),
+    )
+
+
+def test_a_slower_series_that_changes_an_old_reading_is_no_correction() -> None:
+    """New GDP under the reserves of last week is news of the next reading, not a mistake."""
+    ratio = "rules: [{name: ratio, value: reserves / gdp, below: {warning: 10 %}}]"
+    story = Story(ratio, ONE_TARGET, archive=False)
+    week, later = ny(2025, 7, 17, 16, 30), ny(2025, 7, 30, 8, 30)
+    story.observe("gdp", "2025-01-01", "30000", ny(2025, 4, 30, 8, 30), source="bea")
+    story.observe("reserves", "2025-07-16", "2850000", week, source="h41")
+    story.at(week)
+    story.observe("gdp", "2025-04-01", "31000", later, source="bea")
+    assert story.at(later) == []
+    assert story.states["ratio"].read_at == micros(later)
+    assert [row.message.reason for row in story.rows] == ["first"]
+
+
+def test_targets_of_one_language_share_the_words() -> None:
+    """A message is worded once for each language, and an unknown one falls back."""
+    three = """
+receivers:
+  desk: [{slack: {channel: C01}}, {slack: {channel: C02}}, {webhook: {url: {secret: HOOK}}}]
+"""
+    story = Invented(PLAIN, three)
+    story.telling = Telling(story.judge, story.store, {"zh-Hant": TRANSLATORS["zh-Hant"]})
+    story.reads(15)
+    first, *others = (row.message for row in story.rows)
+    assert [one is first for one in others] == [True, True]
+    assert first.language == "zh-Hant"
+
+
+def test_what_waits_is_not_told_before_its_time_by_a_reading() -> None:
+    """A new reading of an alert whose escalation still waits does not overtake it."""
+    story = Invented(PLAIN, ONE_TARGET + "routes: [{to: [desk], group_wait: 2 d}]\n")
+    story.reads(15)
+    story.tick(story.day + timedelta(days=2))
+    story.day += timedelta(days=2)
+    moves = story.reads(25, 26)
+    assert story.reasons == ["first watch"]
+    # The same event again does not make the group say it twice.
+    again = story.tell([replace(moves[0], muted=None)], at=moves[0].at)
+    assert changes(again) == [("escalated", "warning", None)]
+    story.tick(story.day + timedelta(days=2))
+    assert story.reasons == ["first watch", "escalated warning"]
+    assert "Since the last message:" not in story.rows[1].message.lines
+
+
+def test_a_resolution_nobody_wants_is_not_owed_either() -> None:
+    """After a silence a route without resolutions stays silent, and knows that it is over."""
+    story = Invented(PLAIN, ONE_TARGET + "routes: [{to: [desk], resolved: false}]\n")
+    story.reads(15)
+    story.silence(story.day, story.day + timedelta(days=2), name="spread")
+    assert changes(story.reads(5)) == [("resolved", "watch", "silence by s1")]
+    story.reads(4, 4)
+    assert (story.reasons, story.store.get("owed")) == (["first watch"], None)
+    story.reads(15)
+    assert story.reasons == ["first watch", "first watch"]
+
+
+def test_a_resolution_in_a_silence_is_told_after_it() -> None:
+    """Who was told that an alert fires hears in the end that it is over."""
+    story = Invented(PLAIN, ONE_TARGET)
+    story.reads(15)
+    story.silence(story.day, story.day + timedelta(days=1, hours=1), name="spread")
+    assert changes(story.reads(5)) == [("resolved", "watch", "silence by s1")]
+    story.reads(4)
+    assert story.reasons == ["first watch", "resolved none"]
+
+
+def test_nothing_is_owed_of_an_alert_that_never_ended_and_is_no_more() -> None:
+    """An edit of its rule may let an alert rest that was silenced; there is nothing to tell."""
+    story = Invented(PLAIN, ONE_TARGET)
+    story.silence(story.day, ny(2020, 6, 3), name="spread")
+    story.reads(15)
+    story.states["spread"] = AlertState()
+    with story.store.transaction():
+        story.telling.remind(["spread"], at=ny(2020, 6, 4), states=story.states)
+    assert (story.keys, story.store.get("owed")) == ([], None)
+
+
+def test_without_receivers_time_tells_nothing() -> None:
+    """A tick and a reminder of a replay do nothing."""
+    story = Invented(PLAIN, "receivers: {}\n")
+    story.reads(15)
+    story.tick(story.day)
+    assert story.keys == []

@@ -207,8 +207,7 @@ class Context:
             series = history.catalogue[name]
             missing = history.clock.next_period(series, newest.period)
             due = history.clock.expected_at(series, missing)
-            if due is None:
-                continue
+            assert due is not None  # only a series with a release rule is ever late
             found.append(
                 Late(
                     series=name,

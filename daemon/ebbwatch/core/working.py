@@ -66,11 +66,9 @@ def working_of(
     when = rule.rule.when
     if when is None:
         return ()
-    trees, nodes = list(_conditions(when.text, defines)), list(_parts(rule.node))
-    if len(trees) != len(nodes):
-        return ()
     found = []
-    for (text, tree), node in zip(trees, nodes, strict=True):
+    pairs = zip(_conditions(when.text, defines), _parts(rule.node), strict=True)
+    for (text, tree), node in pairs:
         if not isinstance(tree, Comparison) or node.op not in _TURNED:
             continue
         sides = [(text[s.place.start : s.place.end], s) for s in (tree.left, tree.right)]

@@ -87,6 +87,7 @@ _SIBLINGS = 1000
 
 _MINOR = (Reason.REMINDER, Reason.EASED)
 _QUIETLY = (Change.ARMED, Change.DISARMED)
+_OVER = (Change.RESOLVED, Change.WITHDRAWN)
 _UP = (Reason.FIRST, Reason.ESCALATED)
 #: Of several alerts told together, the reason that counts.
 _WEIGHTIEST = (
@@ -262,7 +263,9 @@ class Telling:
         if not self._targets:
             return
         self._begin_digests(at)
-        self._flush_due(dict(self._waiting()), self._now(at, states), {})
+        waiting = self._waiting()
+        if any(group.due_at <= at for group in waiting.values()):
+            self._flush_due(dict(waiting), self._now(at, states), {})
         put_off = self._put_off()
         due = [name for name, until in put_off.items() if until <= at]
         if due:
@@ -635,12 +638,15 @@ class Telling:
             last = self._nflog.told(destination.receiver, name)
             if (last is None and not owed) or self._waits(destination.receiver, name):
                 continue
+            if over is None and last is not None and last.period == standing.period:
+                # Whether a revision changed it is looked up only where that would be news.
+                standing = replace(standing, cause=Cause.REVISION)
             reason = self._reason(rule, last, standing, now.at)
             if reason is None:
                 continue
             move = over or self._as_move(rule, state, last, reason, now.at)
             if reason is Reason.CORRECTION and move.cause is not Cause.REVISION:
-                continue
+                continue  # a slower series changed it, such as GDP under reserves
             muted = self._muted(name, [move], now, destination.route)
             if muted is not None:
                 kept_from = True
@@ -672,9 +678,6 @@ class Telling:
         remind_at = None
         if last is not None and repeat is not None:
             remind_at = self._remind_at(rule, last, repeat, at)
-        if last is not None and last.period == standing.period:
-            # Whether a revision changed it is looked up only where that would be news.
-            standing = replace(standing, cause=Cause.REVISION)
         return reason_to_tell(last, standing, at=at, remind_at=remind_at)
 
     def _remind_at(
@@ -690,7 +693,7 @@ class Telling:
     def _last_move(self, name: str) -> Transition | None:
         """Return the move that ended the alert's last stay."""
         moves = [m for m in self._moves(name, ()) if m.change not in _QUIETLY]
-        return moves[-1] if moves and moves[-1].change is Change.RESOLVED else None
+        return moves[-1] if moves and moves[-1].change in _OVER else None
 
     def _as_move(
         self, rule: Watched, state: AlertState, last: Entry | None, reason: Reason, at: datetime
@@ -707,6 +710,9 @@ class Telling:
             state.level, timer=False, begun_at=state.begun_at, entered_at=state.entered_at,
             entry=state.entry, extreme=state.extreme,
         )  # fmt: skip
+        if reason is not Reason.CORRECTION:
+            # Told with what is known now; a correction, with the reading that makes it one.
+            state = replace(state, read_at=micros(at))
         judged = self._judge.present(rule, state, evaluation)
         return self._judge.transition(judged, move, state.previous, None)
 

@@ -132,7 +132,7 @@ def _lines(t: Translator, told: Told, reason: Reason) -> list[str]:
         lines += _quote_lines(t, told.quote, told.zone)
     elif move.value is not None:
         lines.append(_reading_line(t, told))
-    else:
+    elif move.period:  # an alert whose rule is gone has no reading
         lines += _condition_lines(t, told)
     if move.change not in (*OVER, Change.EASED) and told.unusual is not None:
         lines.append(_unusual_line(t, told.unusual, told.every))
@@ -495,7 +495,8 @@ def move_line(t: Translator, told: Told, *, titled: bool = False) -> str:
     if move.change is Change.EASED:
         icon = EASED
     verb = t.gettext(_MOVES[move.change]).format(level=level_word(t, move.level))
-    what = title_of(t, told, move.rule) if titled else t.period(move.period, told.every)
+    named = titled or not move.period
+    what = title_of(t, told, move.rule) if named else t.period(move.period, told.every)
     line = t.gettext("{what}: {verb}").format(what=what, verb=verb)
     if move.value is not None and move.unit is not None:
         _, value = _reading(t, told)
