@@ -455,6 +455,12 @@ def test_a_warning_does_not_keep_the_ruleset_from_being_used() -> None:
     assert result.ruleset is not None
 
 
+def test_a_route_behind_one_that_goes_on_is_reached() -> None:
+    """Only a route that takes everything and does not continue ends the list."""
+    text = "receivers: {d: [{terminal: {}}]}\nroutes:\n  - {to: [d], continue: true}\n  - to: [d]\n"
+    assert codes(loaded(text)) == []
+
+
 def test_sections_that_are_commented_out_say_nothing() -> None:
     """A heading without entries is no mistake."""
     assert valid("rules:\n  # - {name: a}\nroutes:\nseries: ~\n").rules == ()

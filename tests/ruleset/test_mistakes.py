@@ -15,7 +15,7 @@ def test_a_mistake_is_told_exactly(case: Case) -> None:
     """The message, the place and the hint are those that a person reviewed."""
     said = golden.said_of(case)
     assert said == case.says
-    assert not any(secret in said for secret in golden.secrets())
+    assert not any(secret[:16] in said for secret in golden.secrets())
 
 
 def test_the_tables_are_long() -> None:

@@ -8,7 +8,7 @@ from ebbwatch.model.problem import Problem, Span
 from ebbwatch.ruleset.report import as_github, as_json, as_text, counted
 
 ERROR = Problem(
-    Span("rules/a, b.yaml", 3, 12, 5),
+    Span("c:/a, b.yaml", 3, 12, 5),
     "error",
     "unknown-name",
     "there is no series soffr: 100 %\nor so",
@@ -21,7 +21,7 @@ WARNING = Problem(Span("b.yaml", 1, 1), "warning", "critical-holds", "holds æº–å
 def test_text_underlines_and_counts() -> None:
     """A compiler's form, a blank line between, and how many there are."""
     assert as_text([ERROR, WARNING]).splitlines() == [
-        "rules/a, b.yaml:3:12: error: there is no series soffr: 100 %",
+        "c:/a, b.yaml:3:12: error: there is no series soffr: 100 %",
         "or so [unknown-name]",
         "  3 |     value: soffr - effr",
         "    |            ^^^^^",
@@ -50,7 +50,7 @@ def test_json_holds_exactly_the_fixed_keys() -> None:
     """The format is fixed, because other programs read it."""
     assert json.loads(as_json([ERROR])) == [
         {
-            "file": "rules/a, b.yaml",
+            "file": "c:/a, b.yaml",
             "line": 3,
             "column": 12,
             "severity": "error",
@@ -64,6 +64,6 @@ def test_json_holds_exactly_the_fixed_keys() -> None:
 def test_github_escapes_what_would_end_an_annotation() -> None:
     """Percent signs, line breaks, commas and colons are escaped where they must be."""
     assert as_github([ERROR]) == (
-        "::error file=rules/a%2C b.yaml,line=3,col=12,endColumn=17,title=unknown-name"
+        "::error file=c%3A/a%2C b.yaml,line=3,col=12,endColumn=17,title=unknown-name"
         "::there is no series soffr: 100 %25%0Aor so%0Adid you mean sofr?"
     )

@@ -16,6 +16,7 @@ from functools import cached_property
 
 from ebbwatch.model.problem import Span
 from ebbwatch.ruleset.places import offsets_of
+from ebbwatch.ruleset.secrets import masked
 
 #: How much of a line is shown.
 SHOWN_CHARS = 200
@@ -234,8 +235,8 @@ def described(node: Node) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text in quotes, on one line, cut where it is long."""
-    line = " ".join(text.split())
+    """Return a text in quotes, on one line, tokens masked, cut where it is long."""
+    line = " ".join(masked(text).split())  # cut first, a token would not be recognised any more
     return f"'{line}'" if len(line) <= _QUOTED_CHARS else f"'{line[: _QUOTED_CHARS - 1]}…'"
 
 

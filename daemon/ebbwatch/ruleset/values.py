@@ -16,7 +16,7 @@ from ebbwatch.model.units import Quantity
 from ebbwatch.ruleset.findings import LITERAL_SECRET
 from ebbwatch.ruleset.kinds import Misread, Word
 from ebbwatch.ruleset.nodes import quoted
-from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
+from ebbwatch.ruleset.secrets import USE_SECRET, masked, secret_in_address
 from ebbwatch.ruleset.words import did_you_mean, listed
 
 RULE_NAME = r"^[a-z0-9-]+$"
@@ -49,7 +49,7 @@ def _name(text: str, pattern: str, what: str, allowed: str) -> str | Misread:
     if not text:
         return Misread(f"expected {what}, found nothing", code="bad-name")
     message = f"{quoted(text)} cannot be {what}: it may hold {allowed}"
-    folded = text.upper() if pattern == NAME_OF_SECRET else text.lower()
+    folded = masked(text).upper() if pattern == NAME_OF_SECRET else masked(text).lower()
     plain = re.sub(r"[^A-Za-z0-9]+", "-" if "-" in pattern[-4:] else "_", folded).strip("-_")
     fixed = plain if plain and re.match(pattern, plain) else ""
     return Misread(message, f"write {fixed}" if fixed else "", "bad-name")
