@@ -73,6 +73,7 @@ def load(
     *,
     builtin: Mapping[str, str],
     faults: Faults,
+    builtin_faults: Faults | None = None,
     text_sources: Collection[str] = (),
     notifiers: Collection[str] = (),
 ) -> Loaded:
@@ -83,10 +84,12 @@ def load(
             paths in them start from.
         builtin: The built-in catalogue, the same way; only ``series`` and ``calendars``.
         faults: By name of source, what says why it cannot be asked for something, or None.
+        builtin_faults: The same for the built-in catalogue; None for the same ones.
         text_sources: Names of sources that give texts: ``fed_press``.
         notifiers: Kinds of receivers beyond the built-in ones.
     """
-    loader = _Loader(Findings(), faults, text_sources, notifiers)
+    trusted = faults if builtin_faults is None else builtin_faults
+    loader = _Loader(Findings(), faults, trusted, text_sources, notifiers)
     for name in sorted(builtin):
         loader.read(name, builtin[name], builtin=True)
     for name in sorted(files):
@@ -122,6 +125,7 @@ class _Named:
 class _Loader:
     findings: Findings
     faults: Faults
+    builtin_faults: Faults
     text_sources: Collection[str]
     notifiers: Collection[str]
     _named: dict[str, dict[str, _Named]] = field(default_factory=dict)
@@ -185,7 +189,8 @@ class _Loader:
         catalogue = {}
         for name, entry in self._named.get("series", {}).items():
             self._check_word(entry.key, "series")
-            series = series_of(name, entry.value, self.faults, self.findings)
+            faults = self.builtin_faults if entry.builtin else self.faults
+            series = series_of(name, entry.value, faults, self.findings)
             if series is None:
                 broken.add(name)
             else:
