@@ -48,7 +48,6 @@ class Judged:
         state: Its state after.
         moves: In between, in order.
         signals: What its readings said.
-        index: For each signal, which reading of `node` it is.
         evaluation: Where they come from.
     """
 
@@ -58,6 +57,26 @@ class Judged:
     moves: Moves
     signals: Signals
     evaluation: Evaluation
+
+    def period(self, reading: int) -> int:
+        """Return the period of a reading; of the one that stood before for -1."""
+        return self.before.period if reading < 0 else int(self.signals.periods[reading])
+
+    def read_at(self, reading: int) -> int:
+        """Return when a reading was made, in µs."""
+        return self.before.read_at if reading < 0 else int(self.signals.at[reading])
+
+    def value(self, reading: int) -> float | None:
+        """Return a reading in the rule's unit, to 12 significant digits; None for a condition."""
+        if reading < 0:
+            return self.rule.in_unit(self.before.value)
+        numbers, values = self.signals.numbers, self.signals.values
+        if values is None:
+            return None
+        if numbers is None or not np.isfinite(values[reading]):
+            return self.rule.in_unit(float(values[reading]))
+        exact = numbers.take(np.array([reading])).in_units(self.rule.factor)
+        return float(f"{float(exact[0]):.12g}")
 
 
 @dataclass(frozen=True)
@@ -267,19 +286,8 @@ class Judge:
         self, judged: Judged, move: Move, previous: float | None, cause: Cause | None
     ) -> Transition:
         """Return one move as a transition."""
-        rule, signals = judged.rule, judged.signals
-        if move.reading >= 0:
-            period, read_at = int(signals.periods[move.reading]), int(signals.at[move.reading])
-            value = None if signals.values is None else float(signals.values[move.reading])
-        else:
-            period, read_at, value = (
-                judged.before.period,
-                judged.before.read_at,
-                judged.before.value,
-            )
-        working = judged.evaluation.working(
-            rule.node, period, max(read_at, judged.evaluation.after)
-        )
+        rule = judged.rule
+        period = judged.period(move.reading)
         over = move.after is Level.NONE
         return Transition(
             at=instant(move.at),
@@ -287,13 +295,13 @@ class Judge:
             change=move.change,
             level=move.before if over and move.change is not Change.ARMED else move.after,
             before=move.before,
-            value=rule.in_unit(value),
+            value=judged.value(move.reading),
             unit=rule.unit,
-            threshold=self._threshold(rule, move),
+            threshold=self.threshold(rule, move.change, move.before, move.after),
             period=rule.every.text(period),
             episode=episode_of(rule.name, move.begun_at),
-            cause=cause or self._cause(move, working, read_at),
-            inputs=tuple(self.input(element) for element in working),
+            cause=cause or self.cause(judged, move),
+            inputs=tuple(self.input(e) for e in self.working(judged, move.reading)),
             previous=rule.in_unit(previous),
             extreme=rule.in_unit(move.extreme),
             entered_at=None if move.entered_at is None else instant(move.entered_at),
@@ -301,22 +309,31 @@ class Judge:
             turns=self._turns(rule, period),
         )
 
-    def _threshold(self, rule: Watched, move: Move) -> float | None:
+    def threshold(self, rule: Watched, change: Change, before: Level, after: Level) -> float | None:
         """Return the threshold crossed; on the way down that of the level left, with clear."""
         if rule.rule.value is None:
             return None
-        if move.change in (Change.FIRED, Change.ESCALATED):
-            return rule.in_unit(rule.ladder.rung(move.after).threshold)
-        if move.change in (Change.ARMED, Change.DISARMED):
+        if change in (Change.FIRED, Change.ESCALATED):
+            return rule.in_unit(rule.ladder.rung(after).threshold)
+        if change in (Change.ARMED, Change.DISARMED):
             return rule.in_unit(rule.ladder.rungs[0].threshold)
-        return rule.in_unit(rule.ladder.rung(move.before).exit)
+        if all(rung.level is not before for rung in rule.ladder.rungs):
+            # The level itself was edited away.
+            return None
+        return rule.in_unit(rule.ladder.rung(before).exit)
 
-    def _cause(self, move: Move, working: list[Element], read_at: int) -> Cause:
+    def cause(self, judged: Judged, move: Move) -> Cause:
+        """Return what moved an alert: time, a new figure, or a revised one.
+
+        The first reading of a period is new whatever else came with it.
+        """
         if move.timer:
             return Cause.HOLD_ELAPSED
-        fresh = False
-        revised = False
-        for element in working:
+        if move.reading >= 0 and bool(judged.signals.is_first()[move.reading]):
+            return Cause.NEW_PERIOD
+        read_at = judged.read_at(move.reading)
+        fresh = revised = False
+        for element in self.working(judged, move.reading):
             column = self.history.column(element.series)
             assert column is not None
             if int(column.effect[element.fact]) != read_at:
@@ -326,15 +343,30 @@ class Judge:
             fresh |= not bool(earlier.any())
         return Cause.REVISION if revised and not fresh else Cause.NEW_PERIOD
 
+    def working(self, judged: Judged, reading: int) -> list[Element]:
+        """Return the facts that a reading was made of."""
+        at = max(judged.read_at(reading), judged.evaluation.after)
+        return judged.evaluation.working(judged.rule.node, judged.period(reading), at)
+
+    def working_columns(self, judged: Judged, readings: Longs) -> list[tuple[str, Longs]] | None:
+        """Return, series by series, the facts of many readings; None where they differ in kind."""
+        if bool((readings < 0).any()):
+            return None
+        return judged.evaluation.workings(judged.rule.node, judged.signals.periods[readings])
+
     def input(self, element: Element) -> Input:
         """Return a fact as an input of a reading."""
-        series = self.history.catalogue[element.series]
-        figure = self.history.figure(element.series, element.fact)
+        return self.figure(element.series, element.fact)
+
+    def figure(self, name: str, fact: int) -> Input:
+        """Return a fact of a series, by its place in its column, as an input of a reading."""
+        series = self.history.catalogue[name]
+        figure = self.history.figure(name, fact)
         unit = printed_unit(series.unit.dimension)
         assert figure.value is not None
         return Input(
-            series=element.series,
-            period=series.every.text(element.period),
+            series=name,
+            period=series.every.text(figure.period),
             value=float(f"{float(figure.value / PRINTED_FACTORS[unit]):.12g}"),
             unit=unit,
             known_at=figure.known_at,

@@ -232,6 +232,11 @@ class Signals:
         """Return how many readings there are."""
         return len(self.at)
 
+    def is_first(self) -> Flags:
+        """Return which readings are the first of their period among these."""
+        newest = np.maximum.accumulate(self.periods) if len(self) else self.periods
+        return np.append(True, self.periods[1:] > newest[:-1])[: len(self)]
+
     def chosen(self, index: Longs) -> Signals:
         """Return some of the readings, in that order."""
         return Signals(
@@ -674,7 +679,7 @@ def _waiting(ladder: Ladder, counted: _Counted) -> Flags:
     """Return after which readings any count of releases has begun."""
     if not ladder.waits:
         return np.zeros(counted.run.shape[1], np.bool_)
-    return (counted.run > 0).any(axis=0)
+    return np.asarray((counted.run > 0).any(axis=0), np.bool_)
 
 
 # ---- holds in time ---------------------------------------------------------------------
@@ -705,7 +710,7 @@ class _Holds:
         """Return the ranges of all readings, and of the timers between them."""
         signals, ladder = self._signals, self._ladder
         low, high = _ranges(ladder, signals, self._counted)
-        waiting = (self._counted.run > 0).any(axis=0)
+        waiting = np.asarray((self._counted.run > 0).any(axis=0), np.bool_)
         ticks: dict[tuple[int, int], int] = {}
         since: list[int | None] = []
         for row, rung in enumerate(ladder.rungs):

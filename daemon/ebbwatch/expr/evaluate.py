@@ -28,6 +28,8 @@ TRUE, FALSE, UNKNOWN = np.int8(1), np.int8(0), np.int8(-1)
 _ARITHMETIC = ("+", "-", "*", "/")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _EMPTY = np.empty(0, np.int64)
+#: Links of an operation on one argument, element by element.
+_ITSELF: tuple[Longs | None, ...] = (None,)
 
 
 @dataclass(slots=True, eq=False)
@@ -254,13 +256,13 @@ class Evaluation:
             assert block.truth is not None
             truth = np.where(block.truth == UNKNOWN, UNKNOWN, 1 - block.truth).astype(np.int8)
             return Block(start, block.periods, block.births, truth=truth, why=block.why,
-                         links=(_all(block),))  # fmt: skip
+                         links=_ITSELF)  # fmt: skip
         if op == "streak":
             return self._streak(start, block)
         assert block.numbers is not None
         if op in ("neg", "abs"):
             numbers = block.numbers.negated() if op == "neg" else block.numbers.absolute()
-            return Block(start, block.periods, block.births, numbers, links=(_all(block),))
+            return Block(start, block.periods, block.births, numbers, links=_ITSELF)
         return self._windowed(node, start, block)
 
     def _pointwise(self, node: Node, start: int, args: list[Block | None]) -> Block:
@@ -354,7 +356,7 @@ class Evaluation:
         run = np.full(len(truth), np.nan)
         run[known] = _run_lengths(truth[known] == TRUE)
         numbers = Numbers.whole(run, Fraction(1), why=block.why)
-        return Block(start, block.periods, block.births, numbers, links=(_all(block),))
+        return Block(start, block.periods, block.births, numbers, links=_ITSELF)
 
     def _windowed(self, node: Node, start: int, block: Block) -> Block:
         numbers = block.numbers
@@ -363,13 +365,13 @@ class Evaluation:
         births = np.maximum(block.births, start)
         if not bool(unknown.any()):
             result = self._over(node, numbers, block.periods, births)
-            return Block(start, block.periods, block.births, result, links=(_all(block),))
+            return Block(start, block.periods, block.births, result, links=_ITSELF)
         known = np.flatnonzero(~unknown)
         part = self._over(node, numbers.take(known), block.periods[known], births[known])
         back = np.full(len(unknown), -1)
         back[known] = np.arange(len(known))
         result = _spread(part, back, numbers.why)
-        return Block(start, block.periods, block.births, result, links=(_all(block),))
+        return Block(start, block.periods, block.births, result, links=_ITSELF)
 
     def _over(self, node: Node, x: Numbers, periods: Longs, births: Longs) -> Numbers:
         """Return a window function over known elements; unknown where history is too short."""
@@ -464,13 +466,14 @@ class Evaluation:
             return Readings(when, span, np.concatenate(why), truth=np.concatenate(truth))
         columns = [b.numbers.take(i) for b, i in zip(blocks, which, strict=True) if b.numbers]
         numbers = _joined(columns)
-        why = np.where(numbers.unknown(), SHORT, KNOWN).astype(np.int8)
+        found = np.where(numbers.unknown(), SHORT, KNOWN)
         if numbers.why is not None:
-            why = np.where(why != KNOWN, np.where(numbers.why == KNOWN, why, numbers.why), KNOWN)
+            found = np.where(found != KNOWN, np.where(numbers.why == KNOWN, found, numbers.why),
+                             KNOWN)  # fmt: skip
         if bool(stale.any()):
             numbers = _masked(numbers, stale, STALE)
-            why = np.where(stale, STALE, why)
-        return Readings(when, span, why.astype(np.int8), numbers=numbers)
+            found = np.where(stale, STALE, found)
+        return Readings(when, span, found.astype(np.int8), numbers=numbers)
 
     def _with_stale(
         self, node: Node, blocks: list[Block], at: list[Longs], periods: list[Longs],
@@ -610,6 +613,55 @@ class Evaluation:
         self._collect(node, period, at, found)
         return list(found.values())
 
+    def workings(self, node: Node, periods: Longs) -> list[tuple[str, Longs]] | None:
+        """Return, series by series, the facts that readings of some periods were made of.
+
+        The same as `working` for each, at once; None where the node's past changed on the
+        way, or its parts have periods of their own, so that each must be asked for itself.
+        """
+        if node.momentary or len(self.blocks(node)) > 1:
+            return None
+        found: list[tuple[str, Longs]] = []
+        block = self.blocks(node)[0]
+        index = np.searchsorted(block.periods, periods, "right") - 1
+        if bool((index < 0).any()) or not self._columns(node, index, found):
+            return None
+        return found
+
+    def _columns(self, node: Node, index: Longs, found: list[tuple[str, Longs]]) -> bool:
+        """Add the facts that elements of a node were made of; False where that is not plain."""
+        block = self.blocks(node)[0]
+        if node.op == "series":
+            assert block.facts is not None
+            name, facts = str(node.params[0]), block.facts[index]
+            if any(name == n and bool((facts == f).all()) for n, f in found):
+                return True
+            # Another element of the same series: where some rows coincide, each needs a look.
+            if any(name == n and bool((facts == f).any()) for n, f in found):
+                return False
+            found.append((name, facts))
+            return True
+        for number, arg in enumerate(node.args):
+            if arg.is_constant:
+                continue
+            if len(self.blocks(arg)) > 1:
+                return False
+            link = block.links[number]
+            where = index if link is None else link[index]
+            if node.op == "lag":
+                places = self._lag_column(node, self.blocks(arg)[0])[where]
+                if bool((places < 0).any()):
+                    return False
+                where = places
+            if not self._columns(arg, where, found):
+                return False
+        return True
+
+    def _lag_column(self, node: Node, block: Block) -> Longs:
+        reach = node.params[0]
+        assert isinstance(reach, Duration)
+        return _lag_places(block.periods, reach, self.view.calendar(node.calendar))
+
     def _collect(
         self, node: Node, period: int, at: int, found: dict[tuple[str, int], Element]
     ) -> None:
@@ -665,10 +717,6 @@ class Evaluation:
 
 def _nothing() -> Numbers:
     return Numbers.whole(np.empty(0), Fraction(1))
-
-
-def _all(block: Block) -> None:
-    """Return the link of an operation on one argument: element by element."""
 
 
 def _is_carried(node: Node, arg: Node) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import (
@@ -143,7 +143,8 @@ def _grammar() -> Lark:
 
 def _complaint(text: str, error: UnexpectedInput) -> Fault:
     match error:
-        case UnexpectedCharacters(pos_in_stream=at):
+        case UnexpectedCharacters(pos_in_stream=place):
+            at = cast("int", place)
             found = text[at : at + 1]
             hint = _HINTS.get(found, "")
             return Fault(at, at + 1, "syntax", f"{found} has no place here", hint)

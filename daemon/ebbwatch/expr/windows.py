@@ -40,7 +40,7 @@ def months_before(days: Longs, months: int) -> Longs:
     there = first - np.timedelta64(months, "M")
     begin = there.astype("datetime64[D]").astype(np.int64)
     length = (there + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64) - begin
-    return begin + np.minimum(in_month, length - 1)
+    return np.asarray(begin + np.minimum(in_month, length - 1), np.int64)
 
 
 def _business_days_before(days: Longs, count: int, business: BusinessCalendar) -> Longs:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged
-from ebbwatch.core.lifecycle import AlertState, Move, previous_values
-from ebbwatch.expr.numbers import REASONS
+from ebbwatch.core.lifecycle import CHANGES, AlertState, Move, previous_values
+from ebbwatch.expr.numbers import REASONS, Longs
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.periods import instant, micros
+from ebbwatch.runtime.lines import CHUNK, Lines
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline, tape_end
 
 _QUIET = (Change.ARMED, Change.DISARMED)
@@ -66,6 +69,21 @@ class Span:
             and (self.everything or change not in _QUIET)
         )
 
+    def chosen(self, judged: Judged) -> Longs:
+        """Return the places of an alert's wanted moves."""
+        moves = judged.moves
+        if self.rules and judged.rule.name not in self.rules:
+            return np.empty(0, np.int64)
+        wanted = np.ones(len(moves), np.bool_)
+        if not self.everything:
+            for quiet in _QUIET:
+                wanted &= moves.change != CHANGES.index(quiet)
+        if self.start is not None:
+            wanted &= moves.at >= self.start
+        if self.end is not None:
+            wanted &= moves.at < self.end
+        return np.flatnonzero(wanted)
+
 
 def replay(judge: Judge) -> Journal:
     """Drive everything the history holds through a pipeline; return what it did."""
@@ -80,7 +98,7 @@ def chosen(journal: Journal, span: Span) -> list[tuple[int, str, Judged, Move, f
     found = []
     for judged in journal.judged:
         name = judged.rule.name
-        wanted = [m for m in judged.moves if span.wants(m.at, name, m.change)]
+        wanted = [judged.moves[int(i)] for i in span.chosen(judged)]
         if not wanted:
             continue
         before = previous_values(judged.before, judged.signals, [m.reading for m in wanted])
@@ -133,9 +151,30 @@ def as_json(transition: Transition) -> str:
 
 
 def write_jsonl(judge: Judge, journal: Journal, span: Span, write: Callable[[str], object]) -> None:
-    """Write the wanted transitions, one a line."""
-    for transition in transitions(judge, journal, span):
-        write(as_json(transition) + "\n")
+    """Write the wanted transitions, one a line, in order of time, then rule."""
+    lines = Lines(judge)
+    texts: list[str] = []
+    instants: list[Longs] = []
+    ranks: list[Longs] = []
+    names = sorted({judged.rule.name for judged in journal.judged} | _names(journal.texts))
+    rank = {name: number for number, name in enumerate(names)}
+    for judged in journal.judged:
+        wanted = span.chosen(judged)
+        if len(wanted):
+            texts += lines.of(judged, wanted)
+            instants.append(judged.moves.at[wanted])
+            ranks.append(np.full(len(wanted), rank[judged.rule.name]))
+    others = [t for t in journal.texts if span.wants(micros(t.at), t.rule, t.change)]
+    texts += [as_json(t) + "\n" for t in others]
+    instants.append(np.array([micros(t.at) for t in others], np.int64))
+    ranks.append(np.array([rank[t.rule] for t in others], np.int64))
+    order = np.lexsort((np.concatenate(ranks), np.concatenate(instants))).tolist()
+    for start in range(0, len(order), CHUNK):
+        write("".join([texts[i] for i in order[start : start + CHUNK]]))
+
+
+def _names(transitions: Sequence[Transition]) -> set[str]:
+    return {t.rule for t in transitions}
 
 
 def write_text(
