@@ -31,6 +31,11 @@ from ebbwatch.model.periods import Every, Rank
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import COUNT, NUMBER, RATE, RATIO, TIME, Dimension, Kind, Quantity
 
+#: Deepest nesting, through defines and other rules, of what is checked.
+LIMIT_NESTED = 128
+#: Longest chain of computations, defines written out.
+LIMIT_COMPUTED = 128
+
 
 @dataclass(frozen=True, slots=True)
 class RuleRef:
@@ -64,6 +69,7 @@ class Scope:
     graph: Graph = field(default_factory=Graph)
     _known: dict[str, _Value | list[Fault]] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
+    _nested: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,11 @@ def _compile(text: str, scope: Scope) -> _Value | list[Fault]:
         return [faulty.fault]
     checker = _Checker(scope)
     value = checker.visit(tree)
+    if value is not None and value.node.depth > LIMIT_COMPUTED:
+        checker.complain(
+            tree.place, "too-deep",
+            f"this takes {value.node.depth} computations in a row, at most {LIMIT_COMPUTED} may be",
+        )  # fmt: skip
     result: _Value | list[Fault] = checker.faults if value is None else value
     if checker.faults:
         result = checker.faults
@@ -138,6 +149,16 @@ class _Checker:
 
     def visit(self, tree: Tree) -> _Value | None:
         """Return what a tree is, or None after complaining."""
+        if self.scope._nested >= LIMIT_NESTED:  # noqa: SLF001
+            self.complain(tree.place, "too-deep", f"nested deeper than {LIMIT_NESTED}")
+            return None
+        self.scope._nested += 1  # noqa: SLF001
+        try:
+            return self._visited(tree)
+        finally:
+            self.scope._nested -= 1  # noqa: SLF001
+
+    def _visited(self, tree: Tree) -> _Value | None:
         match tree:
             case Literal(place=place, quantity=quantity, duration=duration):
                 if quantity is None:

@@ -82,13 +82,6 @@ class Node:
         """Return the names of the series it reads, in order of appearance."""
         return tuple(str(node.params[0]) for node in self.walk() if node.op == "series")
 
-    def canonical(self) -> str:
-        """Return one text for one computation, whatever way it was written."""
-        if self.op == "const":
-            return str(self.value)
-        parts = [*(arg.canonical() for arg in self.args), *(str(p) for p in self.params)]
-        return f"{self.op}({','.join(parts)})"
-
 
 @dataclass(slots=True)
 class Graph:

@@ -20,6 +20,8 @@ _SCALES = {
     "tn": Fraction(10**12),
 }
 _THINGS = ("oz", "BTC")
+#: More digits than any figure has.
+_MOST_DIGITS = 40
 _WORDS = ("bp", "min", "h", "d", "w", "bd", "mo", "y", "release", "releases")
 
 #: A percentage fits ratios and rates alike; the checker gives it the dimension of what it meets.
@@ -35,6 +37,7 @@ def _money(text: str, place: Place) -> Literal:
     match = _MONEY.fullmatch(text)
     assert match is not None, text
     number, scale, thing = match[1], match[2], match[3]
+    _bound_digits(number, place)
     if scale not in _SCALES:
         raise place.fault(
             "unknown-unit",
@@ -57,6 +60,11 @@ def _suggest_scale(word: str) -> str:
     return f"did you mean {first}?" if first else "write $2.8tn, $150bn, $500mn"
 
 
+def _bound_digits(number: str, place: Place) -> None:
+    if len(number) > _MOST_DIGITS:
+        raise place.fault("bad-quantity", f"a number has at most {_MOST_DIGITS} digits")
+
+
 def literal(text: str, place: Place) -> Literal:
     """Return the quantity or duration that a token stands for.
 
@@ -67,6 +75,7 @@ def literal(text: str, place: Place) -> Literal:
         return _money(text, place)
     match = _MEASURE.fullmatch(text)
     assert match is not None, text
+    _bound_digits(match[1], place)
     number, unit = Fraction(match[1]), match[2]
     match unit:
         case "":
