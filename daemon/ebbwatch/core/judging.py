@@ -329,7 +329,8 @@ class Judge:
         """
         if move.timer:
             return Cause.HOLD_ELAPSED
-        if move.reading >= 0 and bool(judged.signals.is_first()[move.reading]):
+        first = move.reading >= 0 and bool(judged.signals.is_first()[move.reading])
+        if first and judged.period(move.reading) > judged.before.period:
             return Cause.NEW_PERIOD
         read_at = judged.read_at(move.reading)
         fresh = revised = False
