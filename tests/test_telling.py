@@ -13,7 +13,6 @@ import pytest
 
 from ebbwatch.archive import files
 from ebbwatch.core.asof import Facts, History
-from ebbwatch.core.context import Context
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.lifecycle import AlertState
 from ebbwatch.core.release_clock import ReleaseClock
@@ -602,9 +601,7 @@ def test_a_reload_tells_what_changed_and_remembers_what_it_says_fires() -> None:
     story.observe("effr", "2020-05-29", "2.00", story.day)
     story.observe("sofr", "2020-05-29", "2.25", story.day)
     story.at(story.day, history=True)
-    firing = Context(story.judge, tuple(TRANSLATORS.values())).firing(
-        story.states, micros(story.day)
-    )
+    firing = story.telling.firing(story.states, micros(story.day))
     with story.store.transaction():
         story.telling.reload(
             Reload(at=story.day, added=("spread",), firing=firing),
@@ -735,6 +732,20 @@ def test_a_resolution_that_was_lost_is_told_with_the_next_reading() -> None:
         story.telling.reset(row)
     story.reads(4)
     assert story.reasons == ["first warning", "resolved none"]
+
+
+def test_a_notice_that_was_lost_takes_no_alert_back() -> None:
+    """Only what told of an alert is in its log; a summary that was lost told of all."""
+    story = Invented(PLAIN, ONE_TARGET)
+    story.reads(25)
+    with story.store.transaction():
+        story.telling.notice(HEALTH, at=story.day)
+        story.telling.reset(story.rows[-1])
+    assert story.store.get("owed") is None
+    with story.store.transaction():
+        story.telling.summary(at=story.day, states=story.states)
+        story.telling.reset(story.rows[-1])
+    assert story.store.get("owed") == '["spread"]'
 
 
 def test_a_receiver_that_was_told_by_another_target_was_told() -> None:
@@ -941,7 +952,7 @@ receivers:
     story.telling = Telling(story.judge, story.store, {"zh-Hant": TRANSLATORS["zh-Hant"]})
     story.reads(15)
     first, *others = (row.message for row in story.rows)
-    assert [one is first for one in others] == [True, True]
+    assert others == [first, first]
     assert first.language == "zh-Hant"
 
 
