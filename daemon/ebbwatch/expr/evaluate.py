@@ -610,7 +610,7 @@ class Evaluation:
     def working(self, node: Node, period: int, at: int) -> list[Element]:
         """Return the facts a reading was made of, in order of appearance, each once."""
         found: dict[tuple[str, int], Element] = {}
-        self._collect(node, period, at, found)
+        self._collect(node, period, at, found, set())
         return list(found.values())
 
     def workings(self, node: Node, periods: Longs) -> list[tuple[str, Longs]] | None:
@@ -624,12 +624,18 @@ class Evaluation:
         found: list[tuple[str, Longs]] = []
         block = self.blocks(node)[0]
         index = np.searchsorted(block.periods, periods, "right") - 1
-        if bool((index < 0).any()) or not self._columns(node, index, found):
+        if bool((index < 0).any()) or not self._columns(node, index, found, {}):
             return None
         return found
 
-    def _columns(self, node: Node, index: Longs, found: list[tuple[str, Longs]]) -> bool:
+    def _columns(
+        self, node: Node, index: Longs, found: list[tuple[str, Longs]],
+        seen: dict[tuple[int, int], Longs],
+    ) -> bool:  # fmt: skip
         """Add the facts that elements of a node were made of; False where that is not plain."""
+        if seen.get((node.number, id(index))) is index:
+            return True
+        seen[node.number, id(index)] = index
         block = self.blocks(node)[0]
         if node.op == "series":
             assert block.facts is not None
@@ -653,7 +659,7 @@ class Evaluation:
                 if bool((places < 0).any()):
                     return False
                 where = places
-            if not self._columns(arg, where, found):
+            if not self._columns(arg, where, found, seen):
                 return False
         return True
 
@@ -663,20 +669,22 @@ class Evaluation:
         return _lag_places(block.periods, reach, self.view.calendar(node.calendar))
 
     def _collect(
-        self, node: Node, period: int, at: int, found: dict[tuple[str, int], Element]
-    ) -> None:
-        if node.is_constant:
+        self, node: Node, period: int, at: int, found: dict[tuple[str, int], Element],
+        seen: set[tuple[int, int]],
+    ) -> None:  # fmt: skip
+        if node.is_constant or (node.number, period) in seen:
             return
+        seen.add((node.number, period))
         if node.momentary and node.op in ("count", "latest"):
             for arg in node.args:
                 block = self._block_at(arg, at)
                 count = block.until(at + 1)
                 if count:
-                    self._collect(arg, int(block.periods[count - 1]), at, found)
+                    self._collect(arg, int(block.periods[count - 1]), at, found, seen)
             return
         if node.momentary:
             for arg in node.args:
-                self._collect(arg, period, at, found)
+                self._collect(arg, period, at, found, seen)
             return
         block = self._block_at(node, at)
         index = int(np.searchsorted(block.periods, period, "right")) - 1
@@ -699,7 +707,7 @@ class Evaluation:
                 if earlier is None:
                     continue
                 where = earlier
-            self._collect(arg, int(below.periods[where]), at, found)
+            self._collect(arg, int(below.periods[where]), at, found, seen)
 
     def _lag_index(self, node: Node, block: Block, index: int) -> int | None:
         reach = node.params[0]
