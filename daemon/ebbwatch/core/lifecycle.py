@@ -461,7 +461,7 @@ def walk(
         none = (0,) * rungs
         state = replace(state, base=none, count=none, since=(None,) * rungs,
                         breached=(False,) * rungs)  # fmt: skip
-    counted = _counts(state, signals)
+    counted = _counts(state, signals) if ladder.waits else _uncounted(state, signals)
     if ladder.timed:
         holds = _Holds(ladder, state, signals, counted, upto, deadline, frozen)
         steps = holds.steps()
@@ -612,6 +612,14 @@ class _Counted:
     base: tuple[int, ...]
     count: tuple[int, ...]
     period: int
+
+
+def _uncounted(state: AlertState, signals: Signals) -> _Counted:
+    """Return what a ladder that holds nothing needs: no counts, and the newest period."""
+    rungs, size = signals.breach.shape
+    newest = max(state.period, int(signals.periods.max())) if size else state.period
+    none = np.broadcast_to(np.zeros((1, 1), np.int64), (rungs, size))
+    return _Counted(none, signals.known & ~signals.held, (0,) * rungs, (0,) * rungs, newest)
 
 
 def _counts(state: AlertState, signals: Signals) -> _Counted:

@@ -141,7 +141,7 @@ def _logic(operator: str, items: list[Any]) -> Tree:
 @cache
 def _grammar() -> Lark:
     text = files("ebbwatch.expr").joinpath("grammar.lark").read_text("utf-8")
-    return Lark(text, parser="lalr", maybe_placeholders=False)
+    return Lark(text, parser="lalr", maybe_placeholders=False, transformer=_Builder())
 
 
 def _complaint(text: str, error: UnexpectedInput) -> Fault:
@@ -185,12 +185,10 @@ def parse(text: str) -> Tree:
         raise Place(0, max(1, len(text))).fault("syntax", "expected an expression, found nothing")
     _bound_depth(text)
     try:
-        parsed = _grammar().parse(text)
+        # The builder runs inside the parser: no tree of Lark's own is made.
+        return cast("Tree", _grammar().parse(text))
     except UnexpectedInput as error:
         raise Faulty(_complaint(text, error)) from None
-    _bound_steps(parsed, text)
-    try:
-        return _Builder().transform(parsed)
     except VisitError as error:
         if isinstance(error.orig_exc, Faulty):
             raise error.orig_exc from None

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
 
+from ebbwatch.model.closed_days import CLOSED, FIRST, LAST
 from ebbwatch.model.periods import EPOCH, Every, Rank, day_of
 
 FEDERAL_RESERVE = "federal-reserve"
@@ -45,9 +46,12 @@ def good_friday(year: int) -> date:
 @cache
 def _holidays(name: str, year: int) -> frozenset[date]:
     """Return the days of a year on which a market is closed, weekends apart."""
-    import holidays  # noqa: PLC0415 - costs 80 ms, which commands without dates need not pay
+    if FIRST <= year <= LAST:
+        days = {date(year, int(text[:2]), int(text[2:])) for text in CLOSED[name][year].split()}
+    else:
+        import holidays  # noqa: PLC0415 - costs 150 ms, which years of the table need not pay
 
-    days = set(holidays.financial_holidays(_MARKETS[name], years=year))
+        days = set(holidays.financial_holidays(_MARKETS[name], years=year))
     if name == SIFMA:
         # The package calls three Good Fridays business days (2021-04-02, 2023-04-07,
         # 2026-04-03: payrolls came out and trading stopped at noon). SOFR has no value on

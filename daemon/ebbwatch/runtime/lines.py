@@ -17,9 +17,10 @@ import numpy as np
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged, Watched
 from ebbwatch.core.lifecycle import CHANGES
-from ebbwatch.expr.numbers import Longs
+from ebbwatch.expr.numbers import Longs, Numbers
 from ebbwatch.model.alert import Cause, Change, Level
 from ebbwatch.model.periods import instant
+from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
 
 #: Lines written at once.
 CHUNK = 2000
@@ -62,7 +63,7 @@ class Lines:
     _at: _Memo = field(default_factory=lambda: _Memo(_local))
     _begun: _Memo = field(default_factory=lambda: _Memo(_utc))
     _periods: dict[str, _Memo] = field(default_factory=dict)
-    _inputs: dict[str, _Memo] = field(default_factory=dict)
+    _inputs: dict[str, dict[int, str]] = field(default_factory=dict)
 
     def of(self, judged: Judged, wanted: Longs) -> list[str]:
         """Return the lines of some of an alert's moves, by their places; each ends in a newline."""
@@ -140,33 +141,44 @@ class Lines:
         if columns is None:
             return (
                 ", ".join(
-                    self._inputs_of(e.series)[e.fact] for e in self.judge.working(judged, int(r))
+                    self._inputs_of(e.series, np.array([e.fact]))[0]
+                    for e in self.judge.working(judged, int(r))
                 )
                 for r in reading
             )
-        texts = []
-        for series, facts in columns:
-            memo = self._inputs_of(series)
-            texts.append([memo[fact] for fact in facts.tolist()])
+        texts = [self._inputs_of(series, facts) for series, facts in columns]
         if len(texts) == 1:
             return iter(texts[0])
         return map(", ".join, zip(*texts, strict=True))
 
-    def _inputs_of(self, series: str) -> _Memo:
-        memo = self._inputs.get(series)
-        if memo is None:
-            memo = self._inputs[series] = _Memo(lambda fact: self._input(series, fact))
-        return memo
+    def _inputs_of(self, name: str, facts: Longs) -> list[str]:
+        """Return figures of a series as JSON objects; each is made once."""
+        known = self._inputs.setdefault(name, {})
+        wanted = facts.tolist()
+        missing = sorted(set(wanted) - known.keys())
+        if missing:
+            known.update(zip(missing, self._made(name, np.array(missing)), strict=True))
+        return [known[fact] for fact in wanted]
 
-    def _input(self, series: str, fact: int) -> str:
-        row = self.judge.figure(series, fact)
-        return (
-            f'{{"series": {json.dumps(row.series)}, "period": "{row.period}", '
-            f'"value": {_rounded(row.value)}, "unit": {json.dumps(row.unit)}, '
-            f'"known_at": "{row.known_at.astimezone(NEW_YORK).isoformat()}", '
-            f'"assumed": {"true" if row.assumed else "false"}, '
-            f'"source": {json.dumps(row.source)}}}'
-        )
+    def _made(self, name: str, facts: Longs) -> Iterator[str]:
+        series = self.judge.history.catalogue[name]
+        column = self.judge.history.column(name)
+        assert column is not None
+        unit = printed_unit(series.unit.dimension)
+        values = Numbers.whole(column.quanta[facts], column.quantum).in_units(PRINTED_FACTORS[unit])
+        periods = self._periods.setdefault(series.every.name, _Memo(series.every.text))
+        head = f'{{"series": {json.dumps(name)}, "period": "'
+        unit_text = json.dumps(unit)
+        sources = [json.dumps(source) for source in column.sources]
+        for value, period, known, assumed, source in zip(
+            values.tolist(), column.periods[facts].tolist(), column.known[facts].tolist(),
+            column.assumed[facts].tolist(), column.source[facts].tolist(), strict=True,
+        ):  # fmt: skip
+            yield (
+                f'{head}{periods[period]}", "value": {_rounded(value)}, "unit": {unit_text}, '
+                f'"known_at": "{self._at[known]}", "assumed": {"true" if assumed else "false"}, '
+                f'"source": {sources[source]}}}'
+            )
 
 
 def _rounded(value: float) -> str:
