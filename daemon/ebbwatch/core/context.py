@@ -91,7 +91,7 @@ class Context:
         carried = self._late_carried(watched, then)
         catalogue = self._judge.history.catalogue
         known = [catalogue[name] for name in (*names, *(late.series for late in carried))]
-        evaluation = Evaluation(self._judge.history, BEGINNING, then)
+        evaluation = self.as_known(then)
         periods, values = self._judge.past(watched, then)
         return replace(
             told,
@@ -111,6 +111,10 @@ class Context:
             entry_period=entry_period,
             extreme_period=_extreme_period(watched, move, entry_period, period, periods, values),
         )  # fmt: skip
+
+    def as_known(self, at: int) -> Evaluation:
+        """Return what reads expressions as they were known at an instant (µs)."""
+        return Evaluation(self._judge.history, BEGINNING, at)
 
     def measure(self, rule: Watched) -> Text:
         """Return what a rule's number is, in words; empty for a condition."""
@@ -344,7 +348,7 @@ class Context:
         rule = self._judge.watched.get(name)
         if rule is None:
             return np.empty(0, np.int64)
-        evaluation = Evaluation(self._judge.history, BEGINNING, at)
+        evaluation = self.as_known(at)
         if rule.node.momentary:
             return np.unique(evaluation.readings(rule.node).periods)
         return evaluation.elements(rule.node)[0]

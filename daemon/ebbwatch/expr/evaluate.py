@@ -92,6 +92,16 @@ class Readings:
         """Return how many readings there are."""
         return len(self.at)
 
+    def chosen(self, index: Longs) -> Readings:
+        """Return some of the readings, in that order."""
+        return Readings(
+            self.at[index], self.periods[index], self.why[index],
+            None if self.numbers is None else self.numbers.take(index),
+            None if self.truth is None else self.truth[index],
+            None if self.low is None else self.low[index],
+            None if self.high is None else self.high[index],
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -542,7 +552,7 @@ class Evaluation:
         """Return the one reading that stands at `upto`; none where there is no element yet."""
         if node.momentary:
             steps = self._whole().readings(node)
-            return _chosen(steps, np.arange(len(steps))[-1:])
+            return steps.chosen(np.arange(len(steps))[-1:])
         block = self.blocks(node)[-1]
         count = block.until(self.upto + 1) if self.upto < FOREVER else len(block.periods)
         index = np.arange(count)[-1:]
@@ -586,7 +596,7 @@ class Evaluation:
         else:
             result = _momentary_numbers(node.op, held, at, periods)
         fresh = (at > self.after) & (at <= self.upto)
-        return result if bool(fresh.all()) else _chosen(result, np.flatnonzero(fresh))
+        return result if bool(fresh.all()) else result.chosen(np.flatnonzero(fresh))
 
     def _part(self, arg: Node) -> Readings | Fraction:
         if arg.is_constant:
@@ -964,7 +974,7 @@ def _held(part: Readings, at: Longs) -> Readings:
                         truth=np.full(size, UNKNOWN),
                         numbers=Numbers.whole(np.full(size, np.nan), Fraction(1)))  # fmt: skip
     index = np.searchsorted(part.at, at, "right") - 1
-    held = _chosen(part, np.maximum(index, 0))
+    held = part.chosen(np.maximum(index, 0))
     before = index < 0
     if not bool(before.any()):
         return held
@@ -974,16 +984,6 @@ def _held(part: Readings, at: Longs) -> Readings:
     low = None if held.low is None else np.where(before, np.nan, held.low)
     high = None if held.high is None else np.where(before, np.nan, held.high)
     return Readings(at, np.where(before, BEGINNING, held.periods), why, numbers, truth, low, high)
-
-
-def _chosen(part: Readings, index: Longs) -> Readings:
-    return Readings(
-        part.at[index], part.periods[index], part.why[index],
-        None if part.numbers is None else part.numbers.take(index),
-        None if part.truth is None else part.truth[index],
-        None if part.low is None else part.low[index],
-        None if part.high is None else part.high[index],
-    )  # fmt: skip
 
 
 def _momentary_condition(op: str, parts: list[Readings], at: Longs, periods: Longs) -> Readings:

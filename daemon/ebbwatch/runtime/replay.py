@@ -85,11 +85,16 @@ class Span:
         return np.flatnonzero(wanted)
 
 
-def replay(judge: Judge) -> Journal:
-    """Drive everything the history holds through a pipeline; return what it did."""
+def replay(judge: Judge, upto: int | None = None) -> Journal:
+    """Drive everything the history holds through a pipeline; return what it did.
+
+    Args:
+        judge: The rules over the history.
+        upto: µs at which to stop; None for the newest fact, after which no timer runs.
+    """
     journal = Journal()
     pipeline = Pipeline(judge, journal)
-    pipeline.handle(Event(at=tape_end(pipeline)))
+    pipeline.handle(Event(at=tape_end(pipeline) if upto is None else upto))
     return journal
 
 
