@@ -13,6 +13,7 @@ of the state they found.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -75,6 +76,13 @@ class Ladder:
         return any(rung.hold is not None for rung in self.rungs)
 
     @property
+    def crossed(self) -> bool:
+        """Return whether a higher level can stay where a lower one is left, by its wider clear."""
+        exits = [rung.exit for rung in self.rungs if rung.exit is not None]
+        exits = exits if self.rising else [-e for e in exits]
+        return any(above < below for below, above in itertools.pairwise(exits))
+
+    @property
     def waits(self) -> bool:
         """Return whether any level is held at all."""
         return any(rung.hold is not None or rung.releases > 1 for rung in self.rungs)
@@ -117,7 +125,7 @@ class AlertState:
         base: For each rung, periods in a row that breached it before `period`.
         count: The same with `period`.
         since: For each rung held in time, µs of the first breach; None for none.
-        breached: For each rung, whether the newest known reading breaches it.
+        breached: For each rung, whether the newest reading breaches it, known and not held.
         known: Whether the newest reading was known.
         begun_at: µs at which it left inactive; None while inactive.
         entered_at: µs at which it entered its first level.
@@ -216,6 +224,7 @@ class Signals:
         values: In base units; None for a condition.
         why: Reason codes.
         numbers: The same as `values`, exactly; None where there is no more to them.
+        unsure: Of a range, where a rung's verdict is not known; None where `known` says all.
     """
 
     at: Longs
@@ -227,6 +236,7 @@ class Signals:
     values: NDArray[np.float64] | None
     why: Bytes
     numbers: Numbers | None = None
+    unsure: Flags | None = None
 
     def __len__(self) -> int:
         """Return how many readings there are."""
@@ -244,7 +254,12 @@ class Signals:
             self.known[index], self.held[index],
             None if self.values is None else self.values[index], self.why[index],
             None if self.numbers is None else self.numbers.take(index),
+            None if self.unsure is None else self.unsure[:, index],
         )  # fmt: skip
+
+    def decided(self, row: int) -> Flags:
+        """Return where it is known whether a reading breaches a rung."""
+        return self.known if self.unsure is None else ~self.unsure[row]
 
 
 def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals:
@@ -256,8 +271,7 @@ def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals
     if readings.low is not None and readings.high is not None:
         low, high = readings.low, readings.high
         # A range is past a threshold, or back inside, when all of it is.
-        known = np.ones(size, np.bool_)
-        unsure = np.zeros(size, np.bool_)
+        unsure = np.zeros_like(breach)
         for row, rung in enumerate(ladder.rungs):
             assert rung.threshold is not None
             assert rung.exit is not None
@@ -265,10 +279,11 @@ def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals
             near, far = (low, high) if ladder.rising else (-high, -low)
             t, e = (t, e) if ladder.rising else (-t, -e)
             breach[row], stay[row] = near > t, far > e
-            unsure |= (near <= t) & (far > t)
+            unsure[row] = (near <= t) & (far > t)
+        known = np.asarray(breach.any(axis=0) | ~unsure.any(axis=0), np.bool_)
         return Signals(
-            readings.at, readings.periods, breach, stay, known & ~(unsure & ~breach.any(axis=0)),
-            held, low, readings.why,
+            readings.at, readings.periods, breach, stay, known, held, low, readings.why,
+            unsure=unsure if bool(unsure.any()) else None,
         )  # fmt: skip
     assert readings.numbers is not None
     numbers = readings.numbers
@@ -508,11 +523,14 @@ def _clamped(
     size = len(steps.at)
     level = np.zeros(size + 1, np.int64)
     level[0] = state.level
-    for rung in ladder.rungs:
-        at_or_above = _latched(
-            steps.low >= rung.level, steps.high < rung.level, begin=state.level >= rung.level
-        )
-        level[1:] = np.where(at_or_above, rung.level, level[1:])
+    if ladder.crossed:
+        level[1:] = _singly(ladder, state, signals, steps)
+    else:
+        for rung in ladder.rungs:
+            at_or_above = _latched(
+                steps.low >= rung.level, steps.high < rung.level, begin=state.level >= rung.level
+            )
+            level[1:] = np.where(at_or_above, rung.level, level[1:])
     pending = np.empty(size + 1, np.bool_)
     pending[0] = state.level is Level.NONE and state.begun_at is not None
     pending[1:] = steps.waiting & (level[1:] == 0)
@@ -530,6 +548,20 @@ def _clamped(
         begun=begun, entered=entered,
     )  # fmt: skip
     return moves, _resting(ladder, state, signals, moves, int(level[-1]), ends_begun)
+
+
+def _singly(ladder: Ladder, state: AlertState, signals: Signals, steps: _Steps) -> list[int]:
+    """Return the level after each step, one by one: exits that cross make no range."""
+    stays = {int(r.level): signals.stay[row].tolist() for row, r in enumerate(ladder.rungs)}
+    level, found = int(state.level), []
+    for reading, low, timer in zip(
+        steps.reading.tolist(), steps.low.tolist(), steps.timer.tolist(), strict=True
+    ):
+        if level and not timer and not stays[level][reading]:
+            level = max((n for n in stays if n < level and stays[n][reading]), default=0)
+        level = max(level, low)
+        found.append(level)
+    return found
 
 
 def _latched(up: Flags, down: Flags, *, begin: bool) -> Flags:
@@ -629,6 +661,9 @@ def _counts(state: AlertState, signals: Signals) -> _Counted:
     """
     counts = signals.known & ~signals.held
     rungs, size = signals.breach.shape
+    back = size > 0 and bool((np.diff(signals.periods, prepend=state.period) < 0).any())
+    if back or signals.unsure is not None:
+        return _counts_singly(state, signals, counts)
     run = np.zeros((rungs, size), np.int64)
     index = np.flatnonzero(counts)
     periods = (
@@ -668,26 +703,46 @@ def _counts(state: AlertState, signals: Signals) -> _Counted:
     return _Counted(run, counts, tuple(base_out), tuple(count_out), last_period)
 
 
+def _counts_singly(state: AlertState, signals: Signals, counts: Flags) -> _Counted:
+    """Count reading by reading: where values are withdrawn, or a verdict is known by rung."""
+    rungs, size = signals.breach.shape
+    run = np.zeros((rungs, size), np.int64)
+    base, count, newest = list(state.base), list(state.count), state.period
+    decided = [(signals.decided(row) & ~signals.held).tolist() for row in range(rungs)]
+    for i, period in enumerate(signals.periods.tolist()):
+        if period > newest:
+            base = list(count)
+        elif period < newest:
+            # The newest value was withdrawn: the one before it stands again, and its count.
+            count = list(base)
+            base = [max(c - 1, 0) for c in count]
+        newest = period
+        for row in range(rungs):
+            if decided[row][i]:
+                count[row] = base[row] + 1 if signals.breach[row, i] else 0
+        run[:, i] = count
+    return _Counted(run, counts, tuple(base), tuple(count), newest)
+
+
 def _ranges(ladder: Ladder, signals: Signals, counted: _Counted) -> tuple[Bytes, Bytes]:
     """Return the lowest and highest level each reading allows."""
     size = len(signals.at)
     low, high = np.zeros(size, np.int8), np.zeros(size, np.int8)
     for row, rung in enumerate(ladder.rungs):
+        high = np.where(signals.stay[row], rung.level, high)
+        if rung.hold is not None:
+            continue
         met = signals.breach[row] & counted.counts
         if rung.releases > 1:
             met &= counted.run[row] >= rung.releases
         low = np.where(met, rung.level, low)
-        high = np.where(signals.stay[row], rung.level, high)
-    top = ladder.rungs[-1].level
-    high = np.where(signals.known, high, top)
     return low.astype(np.int8), np.maximum(high, low).astype(np.int8)
 
 
 def _waiting(ladder: Ladder, counted: _Counted) -> Flags:
     """Return after which readings any count of releases has begun."""
-    if not ladder.waits:
-        return np.zeros(counted.run.shape[1], np.bool_)
-    return np.asarray((counted.run > 0).any(axis=0), np.bool_)
+    rows = [row for row, rung in enumerate(ladder.rungs) if rung.releases > 1]
+    return np.asarray((counted.run[rows] > 0).any(axis=0), np.bool_)
 
 
 # ---- holds in time ---------------------------------------------------------------------
@@ -698,7 +753,8 @@ class _Holds:
 
     A hold begins with the first breach and goes on through unknown and held readings until
     one is known not to breach. It is over at its deadline, which every frozen spell puts off;
-    the level is then entered at once where the verdict is known, else with the next breach.
+    the level is then entered at once where the newest reading breaches it, else with the next
+    that does.
     """
 
     def __init__(
@@ -718,7 +774,7 @@ class _Holds:
         """Return the ranges of all readings, and of the timers between them."""
         signals, ladder = self._signals, self._ladder
         low, high = _ranges(ladder, signals, self._counted)
-        waiting = np.asarray((self._counted.run > 0).any(axis=0), np.bool_)
+        waiting = _waiting(ladder, self._counted)
         ticks: dict[tuple[int, int], int] = {}
         since: list[int | None] = []
         for row, rung in enumerate(ladder.rungs):
@@ -743,7 +799,7 @@ class _Holds:
         signals, size = self._signals, len(self._signals)
         counts = self._counted.counts
         breach = signals.breach[row] & counts
-        ended = counts & ~signals.breach[row]
+        ended = signals.decided(row) & ~signals.breach[row]
         met, held = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
         begun = self._state.since[row]
         at = signals.at
@@ -762,31 +818,20 @@ class _Holds:
             held[first:stop] = True
             met[first:stop] = breach[first:stop] & (at[first:stop] >= due)
             until = int(at[stop]) if stop < size else self._upto + 1
-            self._tick(row, rung, due, first, stop, until, ticks)
+            if due < until and self._stands(row, due, breach):
+                key = (due, int(np.searchsorted(at, due)) - 1)
+                ticks[key] = max(ticks.get(key, 0), int(rung.level))
             if stop == size:
                 return met, held, begun
             first, begun = stop + 1, None
 
-    def _tick(
-        self, row: int, rung: Rung, due: int, first: int, stop: int, until: int,
-        ticks: dict[tuple[int, int], int],
-    ) -> None:  # fmt: skip
-        """Note a timer, unless a reading comes at its instant or the verdict is not known."""
-        if due >= until:
-            return
+    def _stands(self, row: int, due: int, breach: Flags) -> bool:
+        """Return whether the newest reading breaches a rung at its deadline, and came before."""
         at = self._signals.at
         last = int(np.searchsorted(at, due, "right")) - 1
-        if last >= first and at[last] == due and last < stop and self._signals.known[last]:
-            return
-        if last < 0 or last < first - 1:
-            last = first - 1
-        if last >= 0:
-            stands = bool(self._signals.known[last])
-        else:
-            stands = self._state.known and self._state.breached[row]
-        if stands:
-            key = (due, last)
-            ticks[key] = max(ticks.get(key, 0), int(rung.level))
+        if last < 0:
+            return self._state.breached[row]
+        return bool(breach[last]) and int(at[last]) < due
 
     def _due(self, begun: int, rung: Rung) -> int:
         """Return when a hold is over, the time it stood frozen added."""
@@ -828,10 +873,6 @@ def _closed(ladder: Ladder, state: AlertState, signals: Signals, counted: _Count
     value, previous = state.value, state.previous
     if signals.values is not None:
         value, previous = _last_two(state, signals)
-    known = np.flatnonzero(signals.known & ~signals.held)
-    breached = state.breached
-    if not ladder.timed and len(known):
-        breached = tuple(bool(b) for b in signals.breach[:, known[-1]])
     most = max(rung.releases for rung in ladder.rungs)
     return replace(
         state,
@@ -839,7 +880,7 @@ def _closed(ladder: Ladder, state: AlertState, signals: Signals, counted: _Count
         read_at=int(signals.at[-1]),
         base=tuple(min(c, most) for c in counted.base),
         count=tuple(min(c, most) for c in counted.count),
-        breached=breached,
+        breached=tuple(bool(b) for b in signals.breach[:, -1] & ~signals.held[-1]),
         known=bool(signals.known[-1]),
         value=value,
         previous=previous,
