@@ -55,13 +55,14 @@ def replay(  # noqa: D417
             common.stop(f"there is no rule {', '.join(unknown)}", common.WRONG_USE)
         history = common.history(ruleset, data, store)
         judge = Judge(ruleset, history)
-        journal = replaying.replay(judge)
-        for name, error in journal.failures:
-            print(f"ebbwatch: {name} could not be evaluated: {error}", file=sys.stderr)
         if format == "jsonl":
-            replaying.write_jsonl(judge, journal, span, sys.stdout.write)
+            failures = replaying.write_jsonl(judge, span, sys.stdout.write).failures
         else:
+            journal = replaying.replay(judge)
+            failures = journal.failures
             replaying.write_text(judge, journal, span, sys.stdout.write, readings=readings)
+        for name, error in failures:
+            print(f"ebbwatch: {name} could not be evaluated: {error}", file=sys.stderr)
 
 
 def _end_of(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -156,17 +157,27 @@ class Judge:
         ruleset: Whose rules.
         history: What is known.
         watched: The rules that have readings, by name, in order.
+        private: Names of the rules whose node no other rule computes with.
     """
 
     ruleset: Ruleset
     history: History
     watched: dict[str, Watched] = field(default_factory=dict)
+    private: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Prepare the rules."""
         for rule in self.ruleset.rules:
             if (found := watched(rule)) is not None:
                 self.watched[rule.name] = found
+        self.private = self._private()
+
+    def _private(self) -> frozenset[str]:
+        roots = [rule.node for rule in self.watched.values()]
+        nodes = {node.number: node for root in roots for node in root.walk()}
+        uses = Counter(root.number for root in roots)
+        uses.update(arg.number for node in nodes.values() for arg in node.args)
+        return frozenset(name for name, rule in self.watched.items() if uses[rule.node.number] == 1)
 
     # ---- over a stretch of time ------------------------------------------------------
 

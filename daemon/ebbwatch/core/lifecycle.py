@@ -287,18 +287,17 @@ def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals
         )  # fmt: skip
     assert readings.numbers is not None
     numbers = readings.numbers
-    sign = 1 if ladder.rising else -1
     for row, rung in enumerate(ladder.rungs):
         assert rung.threshold is not None
         assert rung.exit is not None
-        order = numbers.order(Numbers.constant(rung.threshold))
-        breach[row] = order * sign > 0
+        breach[row] = numbers.beyond(rung.threshold, above=ladder.rising)
         if rung.exit == rung.threshold:
             stay[row] = breach[row]
         else:
-            stay[row] = numbers.order(Numbers.constant(rung.exit)) * sign > 0
-    breach &= known
-    stay |= ~known
+            stay[row] = numbers.beyond(rung.exit, above=ladder.rising)
+    if not bool(known.all()):
+        breach &= known
+        stay |= ~known
     return Signals(
         readings.at, readings.periods, breach, stay, known, held, numbers.values, readings.why,
         numbers,
@@ -661,9 +660,13 @@ def _counts(state: AlertState, signals: Signals) -> _Counted:
     """
     counts = signals.known & ~signals.held
     rungs, size = signals.breach.shape
-    back = size > 0 and bool((np.diff(signals.periods, prepend=state.period) < 0).any())
+    steps = np.diff(signals.periods)
+    back = size > 0 and (bool(signals.periods[0] < state.period) or bool((steps < 0).any()))
     if back or signals.unsure is not None:
         return _counts_singly(state, signals, counts)
+    fresh = size > 0 and bool(signals.periods[0] > state.period)
+    if fresh and bool(counts.all()) and bool((steps > 0).all()):
+        return _each_counts(state, signals, counts)
     run = np.zeros((rungs, size), np.int64)
     index = np.flatnonzero(counts)
     periods = (
@@ -701,6 +704,20 @@ def _counts(state: AlertState, signals: Signals) -> _Counted:
     for row in range(rungs):
         run[row] = np.where(filled >= 0, run[row, np.maximum(filled, 0)], state.count[row])
     return _Counted(run, counts, tuple(base_out), tuple(count_out), last_period)
+
+
+def _each_counts(state: AlertState, signals: Signals, counts: Flags) -> _Counted:
+    """Count where every reading is known and of a period of its own."""
+    size = len(signals)
+    order = np.arange(1, size + 1)
+    run = np.empty(signals.breach.shape, np.int64)
+    for row, breach in enumerate(signals.breach):
+        fallen = np.maximum.accumulate(np.where(breach, 0, order))
+        run[row] = order - fallen
+        if state.count[row]:
+            run[row] += np.where(fallen == 0, state.count[row], 0)
+    before = state.count if size == 1 else tuple(run[:, -2].tolist())
+    return _Counted(run, counts, before, tuple(run[:, -1].tolist()), int(signals.periods[-1]))
 
 
 def _counts_singly(state: AlertState, signals: Signals, counts: Flags) -> _Counted:

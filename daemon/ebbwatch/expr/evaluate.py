@@ -189,6 +189,10 @@ class Evaluation:
             found = self._blocks[node.number] = self._make_blocks(node)
         return found
 
+    def forget(self, node: Node) -> None:
+        """Let go of a node's blocks; they are made anew should they be wanted again."""
+        self._blocks.pop(node.number, None)
+
     def _make_blocks(self, node: Node) -> list[Block]:
         if node.op == "series":
             return self._series_blocks(node)

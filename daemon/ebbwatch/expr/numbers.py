@@ -279,6 +279,32 @@ class Numbers:
             signs[i] = (x > y) - (x < y)
         return signs
 
+    def beyond(self, limit: Fraction, *, above: bool) -> NDArray[np.bool_]:
+        """Return where a number is greater (or less) than a limit; false where it is unknown."""
+        rational = self._rational
+        if rational is not None and rational.den is None:
+            # A whole number is beyond a limit exactly when it is beyond its whole part.
+            quanta = limit / rational.scale
+            whole = quanta.__floor__() if above else quanta.__ceil__()
+            if abs(whole) < EXACT:
+                return rational.num > whole if above else rational.num < whole
+        if rational is not None:
+            assert rational.den is not None or abs(limit / rational.scale) >= EXACT
+            values = rational.num if rational.den is None else rational.num / rational.den
+            bound = float(limit / rational.scale)
+            close = np.asarray(abs(bound) * (4 * _EPS))
+        else:
+            values, bound = self.values, float(limit)
+            close = 2 * self.error + abs(bound) * _EPS
+        with np.errstate(invalid="ignore"):
+            found = values > bound if above else values < bound
+            near = np.abs(values - bound) <= close
+        if bool(near.any()):
+            for index in np.flatnonzero(near).tolist():
+                exact = self.exact(index)
+                found[index] = exact > limit if above else exact < limit
+        return np.asarray(found, np.bool_)
+
     def unknown(self) -> NDArray[np.bool_]:
         """Return where an element is unknown."""
         rational = self._rational

@@ -70,7 +70,7 @@ class Spells:
 
     def cover(self, at: Longs) -> NDArray[np.bool_]:
         """Return which instants lie in a spell."""
-        if len(self.starts) == 0:
+        if len(self.starts) == 0 or len(at) == 0 or at.max() < self.starts[0]:
             return np.zeros(len(at), np.bool_)
         index = np.searchsorted(self.starts, at, "right") - 1
         return (index >= 0) & (at < self.ends[np.maximum(index, 0)])

@@ -19,7 +19,7 @@ from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import AlertRecord, Store
-from ebbwatch.runtime.pipeline import Handled
+from ebbwatch.runtime.pipeline import Handled, Outcome
 from ebbwatch.runtime.telling import Telling
 
 #: Where the instant of the newest handled event is kept.
@@ -61,6 +61,10 @@ class Ledger:
         """Return when something waits to be told, as µs."""
         due = self.telling.next_due()
         return None if due is None else micros(due)
+
+    def take(self, _outcome: Outcome) -> bool:
+        """Return False: outcomes are recorded with their event."""
+        return False
 
     def record(self, handled: Handled, states: dict[str, AlertState]) -> None:
         """Write an event's outcome, and tell.
@@ -125,7 +129,10 @@ class Ledger:
             version = 0 if record is None else record.version
             written.append(
                 AlertRecord(
-                    name=name, definition=definition, ladder=ladder, state=state.to_json(),
+                    name=name,
+                    definition=definition,
+                    ladder=ladder,
+                    state=state.to_json(),
                     version=version,
                 )  # fmt: skip
             )

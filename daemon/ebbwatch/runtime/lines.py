@@ -120,7 +120,7 @@ class Lines:
         if numbers is None or bool((reading < 0).any()):
             return (json.dumps(judged.value(int(r))) for r in reading)
         values = numbers.take(reading).in_units(judged.rule.factor)
-        return map(_rounded, values.tolist())
+        return _all_rounded(values.tolist())
 
     def _causes(self, judged: Judged, wanted: Longs) -> Iterator[str]:
         """Return what caused each move."""
@@ -171,18 +171,27 @@ class Lines:
         unit_text = json.dumps(unit)
         sources = [json.dumps(source) for source in column.sources]
         for value, period, known, assumed, source in zip(
-            values.tolist(), column.periods[facts].tolist(), column.known[facts].tolist(),
+            _all_rounded(values.tolist()), column.periods[facts].tolist(), column.known[facts].tolist(),
             column.assumed[facts].tolist(), column.source[facts].tolist(), strict=True,
         ):  # fmt: skip
             yield (
-                f'{head}{periods[period]}", "value": {_rounded(value)}, "unit": {unit_text}, '
+                f'{head}{periods[period]}", "value": {value}, "unit": {unit_text}, '
                 f'"known_at": "{self._at[known]}", "assumed": {"true" if assumed else "false"}, '
                 f'"source": {sources[source]}}}'
             )
 
 
+#: Characters of a number with 12 significant digits and a point.
+_SHORT = 13
+
+
+def _all_rounded(values: list[float]) -> Iterator[str]:
+    """Return numbers as JSON, with 12 significant digits; null for never."""
+    for value, text in zip(values, map(repr, values), strict=True):
+        yield text if len(text) <= _SHORT and text[-1] != "f" else _rounded(value)
+
+
 def _rounded(value: float) -> str:
-    """Return a number as JSON, with 12 significant digits; none for never."""
     if value in (float("inf"), float("-inf")):
         return "null"
     return repr(float(f"{value:.12g}"))

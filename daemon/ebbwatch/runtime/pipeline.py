@@ -97,6 +97,13 @@ class Handled:
 class Recorder(Protocol):
     """Makes decisions last, and tells whoever is to be told."""
 
+    def take(self, outcome: Outcome) -> bool:
+        """Look at what an event did to one alert, while its columns are at hand.
+
+        Return True to have all one needs of it: it is then let go, not kept in `Handled`.
+        """
+        ...
+
     def record(self, handled: Handled, states: dict[str, AlertState]) -> None:
         """Take an event's outcome; `states` holds every alert's, this event's included."""
         ...
@@ -188,7 +195,11 @@ class Pipeline:
             handled.failures.append(Failure(rule.name, error))
             return
         handled.states[rule.name] = judged.state
-        handled.outcomes.append(Outcome(judged, cause))
+        outcome = Outcome(judged, cause)
+        if not self.recorder.take(outcome):
+            handled.outcomes.append(outcome)
+        elif rule.name in self.judge.private:
+            evaluation.forget(rule.node)
 
     def _texts(self, event: Event) -> Iterable[Transition]:
         for rule in self.judge.ruleset.rules:

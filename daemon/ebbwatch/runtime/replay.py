@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from ebbwatch.expr.numbers import REASONS, Longs
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.runtime.lines import CHUNK, Lines
-from ebbwatch.runtime.pipeline import Event, Handled, Pipeline, tape_end
+from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, tape_end
 
 _QUIET = (Change.ARMED, Change.DISARMED)
 
@@ -33,9 +33,13 @@ class Journal:
     texts: list[Transition] = field(default_factory=list)
     failures: list[tuple[str, Exception]] = field(default_factory=list)
 
+    def take(self, outcome: Outcome) -> bool:
+        """Keep what an event did to one alert."""
+        self.judged.append(outcome.judged)
+        return False
+
     def record(self, handled: Handled, _states: dict[str, AlertState]) -> None:
-        """Keep an event's outcome."""
-        self.judged.extend(outcome.judged for outcome in handled.outcomes)
+        """Keep the rest of an event's outcome."""
         self.texts.extend(handled.others)
         self.failures.extend((failure.rule, failure.error) for failure in handled.failures)
 
@@ -155,31 +159,67 @@ def as_json(transition: Transition) -> str:
     )
 
 
-def write_jsonl(judge: Judge, journal: Journal, span: Span, write: Callable[[str], object]) -> None:
-    """Write the wanted transitions, one a line, in order of time, then rule."""
-    lines = Lines(judge)
-    texts: list[str] = []
-    instants: list[Longs] = []
-    ranks: list[Longs] = []
-    names = sorted({judged.rule.name for judged in journal.judged} | _names(journal.texts))
-    rank = {name: number for number, name in enumerate(names)}
-    for judged in journal.judged:
-        wanted = span.chosen(judged)
+@dataclass(slots=True)
+class Transcript:
+    """A recorder that turns moves into lines at once, and keeps nothing else of them.
+
+    Attributes:
+        lines: Makes them.
+        span: Which are wanted.
+        failures: Rules that could not be evaluated.
+    """
+
+    lines: Lines
+    span: Span
+    failures: list[tuple[str, Exception]] = field(default_factory=list)
+    _texts: list[str] = field(default_factory=list)
+    _instants: list[Longs] = field(default_factory=list)
+    _names: list[str] = field(default_factory=list)
+    _counts: list[int] = field(default_factory=list)
+
+    def take(self, outcome: Outcome) -> bool:
+        """Write the lines of one alert."""
+        judged = outcome.judged
+        wanted = self.span.chosen(judged)
         if len(wanted):
-            texts += lines.of(judged, wanted)
-            instants.append(judged.moves.at[wanted])
-            ranks.append(np.full(len(wanted), rank[judged.rule.name]))
-    others = [t for t in journal.texts if span.wants(micros(t.at), t.rule, t.change)]
-    texts += [as_json(t) + "\n" for t in others]
-    instants.append(np.array([micros(t.at) for t in others], np.int64))
-    ranks.append(np.array([rank[t.rule] for t in others], np.int64))
-    order = np.lexsort((np.concatenate(ranks), np.concatenate(instants))).tolist()
-    for start in range(0, len(order), CHUNK):
-        write("".join([texts[i] for i in order[start : start + CHUNK]]))
+            self._add(judged.rule.name, judged.moves.at[wanted], self.lines.of(judged, wanted))
+        return True
+
+    def record(self, handled: Handled, _states: dict[str, AlertState]) -> None:
+        """Write the lines of text rules."""
+        for t in handled.others:
+            if self.span.wants(micros(t.at), t.rule, t.change):
+                self._add(t.rule, np.array([micros(t.at)], np.int64), [as_json(t) + "\n"])
+        self.failures.extend((failure.rule, failure.error) for failure in handled.failures)
+
+    def next_due(self) -> int | None:
+        """Return None: nothing is told."""
+        return None
+
+    def _add(self, name: str, instants: Longs, texts: list[str]) -> None:
+        self._texts += texts
+        self._instants.append(instants)
+        self._names.append(name)
+        self._counts.append(len(texts))
+
+    def write(self, write: Callable[[str], object]) -> None:
+        """Write all lines in order of time, then rule."""
+        if not self._texts:
+            return
+        rank = {name: number for number, name in enumerate(sorted(set(self._names)))}
+        ranks = np.repeat(np.array([rank[name] for name in self._names]), self._counts)
+        order = np.lexsort((ranks, np.concatenate(self._instants))).tolist()
+        for start in range(0, len(order), CHUNK):
+            write("".join([self._texts[i] for i in order[start : start + CHUNK]]))
 
 
-def _names(transitions: Sequence[Transition]) -> set[str]:
-    return {t.rule for t in transitions}
+def write_jsonl(judge: Judge, span: Span, write: Callable[[str], object]) -> Transcript:
+    """Replay everything the history holds, and write the wanted transitions, one a line."""
+    transcript = Transcript(Lines(judge), span)
+    pipeline = Pipeline(judge, transcript)
+    pipeline.handle(Event(at=tape_end(pipeline)))
+    transcript.write(write)
+    return transcript
 
 
 def write_text(
