@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,10 +15,13 @@ from ebbwatch import app as root
 from ebbwatch.core.asof import NEW_YORK, History
 from ebbwatch.core.tables import TableFault
 from ebbwatch.model.periods import micros
+from ebbwatch.model.problem import Problem
+from ebbwatch.model.series import Series
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.load import Loaded
 from ebbwatch.ruleset.report import as_text
-from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.ruleset.rules import Rule, Ruleset
+from ebbwatch.ruleset.words import did_you_mean
 
 if TYPE_CHECKING:
     from ebbwatch.settings import Settings
@@ -52,6 +55,12 @@ def stop(message: str, code: int = PROBLEMS) -> NoReturn:
     """Say what is wrong and end."""
     print(f"ebbwatch: {message}", file=sys.stderr)
     raise typer.Exit(code)
+
+
+def stop_with(problems: Sequence[Problem]) -> NoReturn:
+    """Show what is wrong in something a person wrote, and end."""
+    print(as_text(problems), file=sys.stderr)
+    raise typer.Exit(PROBLEMS)
 
 
 @contextmanager
@@ -127,9 +136,28 @@ def valid(directory: Path, *, data_only: bool = False) -> Ruleset:
     """Return a directory's rules; end with their problems where they have any."""
     found = loaded(directory, data_only=data_only)
     if found.ruleset is None:
-        print(as_text(found.problems), file=sys.stderr)
-        raise typer.Exit(PROBLEMS)
+        stop_with(found.problems)
     return found.ruleset
+
+
+def known_rule(ruleset: Ruleset, name: str) -> Rule:
+    """Return the rule of an alert; end where there is no such one."""
+    found = next((rule for rule in ruleset.rules if rule.name == name), None)
+    if found is None:
+        stop(_no_such("rule", name, [rule.name for rule in ruleset.rules]), WRONG_USE)
+    return found
+
+
+def known_series(ruleset: Ruleset, name: str) -> Series:
+    """Return a series of the catalogue; end where there is no such one."""
+    if name not in ruleset.series:
+        stop(_no_such("series", name, ruleset.series), WRONG_USE)
+    return ruleset.series[name]
+
+
+def _no_such(noun: str, name: str, names: Collection[str]) -> str:
+    hint = did_you_mean(name, names)
+    return f"there is no {noun} {name}" + (f"; {hint}" if hint else "")
 
 
 def history(ruleset: Ruleset, data: Path | None, store: str | None) -> History:
@@ -139,6 +167,13 @@ def history(ruleset: Ruleset, data: Path | None, store: str | None) -> History:
     if store not in (None, "none"):
         stop(f"expected --store none, found {store}", WRONG_USE)
     return root.history_from_archive(ruleset, None if store == "none" else existing_store())
+
+
+def opened_store() -> SqlStore:
+    """Return the store of the settings, made where there was none."""
+    from ebbwatch.store.open import open_store
+
+    return open_store(settings().database_url.reveal())
 
 
 def existing_store() -> SqlStore | None:
