@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,8 @@ from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import ENDINGS, read_rules
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from ebbwatch.core.judging import Judge
     from ebbwatch.core.lifecycle import AlertState
     from ebbwatch.ports import Clock, Notifier, Source, Store
@@ -122,6 +123,8 @@ class AnySource(Mapping[str, Callable[[Any], str | None]]):
 
 def plugins(group: str) -> dict[str, EntryPoint]:
     """Return the entry points of a group by name: ``sources`` or ``notifiers``."""
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=f"ebbwatch.{group}")}
 
 

@@ -7,4 +7,4 @@ def main() -> None:
     """Run the command that was typed."""
     from ebbwatch.cli.commands import app
 
-    app()
+    app()()

@@ -1,44 +1,72 @@
-"""All commands, by name; each family has a module of its own."""
+"""All commands, by name, and where each stands; only the one that was typed is loaded."""
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+
 import typer
 
-from ebbwatch.cli import daemon, figures, history, rules, setup, telling
+#: Module and function of each command; a group's commands have its name in front.
+COMMANDS = {
+    "run": "daemon:run",
+    "status": "daemon:status",
+    "poll": "daemon:poll",
+    "check": "rules:check",
+    "test": "rules:test",
+    "diff": "rules:diff",
+    "schema": "rules:schema",
+    "replay": "history:replay",
+    "tune": "history:tune",
+    "value": "figures:value",
+    "why": "figures:why",
+    "chart": "figures:chart",
+    "backfill": "figures:backfill",
+    "import": "figures:import_",
+    "silence": "telling:silence",
+    "ack": "telling:ack",
+    "init": "setup:init",
+    "settings": "setup:settings",
+    "notify test": "telling:notify_test",
+    "series list": "figures:series_list",
+    "series accept": "figures:series_accept",
+}
+GROUPS = {"notify": "Try receivers.", "series": "Look after series."}
 
-app = typer.Typer(
-    name="ebbwatch",
-    help="Watch dollar liquidity and tell people in Telegram and Slack.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-notify = typer.Typer(help="Try receivers.", no_args_is_help=True, rich_markup_mode=None)
-series = typer.Typer(help="Look after series.", no_args_is_help=True, rich_markup_mode=None)
+def app(arguments: list[str] | None = None) -> typer.Typer:
+    """Return the command line, with the command that was asked for, or else with all of them.
 
-app.command("run")(daemon.run)
-app.command("status")(daemon.status)
-app.command("poll")(daemon.poll)
-app.command("check")(rules.check)
-app.command("test")(rules.test)
-app.command("diff")(rules.diff)
-app.command("schema")(rules.schema)
-app.command("replay")(history.replay)
-app.command("tune")(history.tune)
-app.command("value")(figures.value)
-app.command("why")(figures.why)
-app.command("chart")(figures.chart)
-app.command("backfill")(figures.backfill)
-app.command("import")(figures.import_)
-app.command("silence")(telling.silence)
-app.command("ack")(telling.ack)
-app.command("init")(setup.init)
-app.command("settings")(setup.settings)
-notify.command("test")(telling.notify_test)
-series.command("list")(figures.series_list)
-series.command("accept")(figures.series_accept)
-app.add_typer(notify, name="notify")
-app.add_typer(series, name="series")
+    Args:
+        arguments: As typed; by default those of this process.
+    """
+    typed = sys.argv[1:] if arguments is None else arguments
+    first = next((word for word in typed if not word.startswith("-")), "")
+    asked = [name for name in COMMANDS if name.split()[0] == first] or list(COMMANDS)
+    whole = typer.Typer(
+        name="ebbwatch",
+        help="Watch dollar liquidity and tell people in Telegram and Slack.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    # A second command keeps typer from leaving the only one's name out.
+    whole.callback()(lambda: None)
+    groups: dict[str, typer.Typer] = {}
+    for name in asked:
+        module, function = COMMANDS[name].split(":")
+        command = getattr(import_module(f"ebbwatch.cli.{module}"), function)
+        group, _, own = name.rpartition(" ")
+        if not group:
+            whole.command(name)(command)
+            continue
+        if group not in groups:
+            groups[group] = typer.Typer(
+                help=GROUPS[group], no_args_is_help=True, rich_markup_mode=None
+            )
+            groups[group].callback()(lambda: None)
+            whole.add_typer(groups[group], name=group)
+        groups[group].command(own)(command)
+    return whole

@@ -8,16 +8,19 @@ from texts that are made once: of an instant, of a period, of a figure. `as_json
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
+from operator import itemgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged, Watched
 from ebbwatch.core.lifecycle import CHANGES
 from ebbwatch.expr.numbers import Longs, Numbers
+from ebbwatch.expr.view import Column
 from ebbwatch.model.alert import Cause, Change, Level
 from ebbwatch.model.periods import instant
 from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
@@ -52,6 +55,16 @@ def _utc(at: int) -> str:
 
 
 @dataclass(slots=True)
+class _Made:
+    """Texts of one series' figures, as far as they are made."""
+
+    name: str
+    column: Column
+    done: NDArray[np.bool_]
+    texts: list[str]
+
+
+@dataclass(slots=True)
 class Lines:
     """Makes lines of moves.
 
@@ -63,7 +76,7 @@ class Lines:
     _at: _Memo = field(default_factory=lambda: _Memo(_local))
     _begun: _Memo = field(default_factory=lambda: _Memo(_utc))
     _periods: dict[str, _Memo] = field(default_factory=dict)
-    _inputs: dict[str, dict[int, str]] = field(default_factory=dict)
+    _inputs: dict[str, _Made] = field(default_factory=dict)
 
     def of(self, judged: Judged, wanted: Longs) -> list[str]:
         """Return the lines of some of an alert's moves, by their places; each ends in a newline."""
@@ -120,7 +133,7 @@ class Lines:
         if numbers is None or bool((reading < 0).any()):
             return (json.dumps(judged.value(int(r))) for r in reading)
         values = numbers.take(reading).in_units(judged.rule.factor)
-        return _all_rounded(values.tolist())
+        return iter(_rounded(values))
 
     def _causes(self, judged: Judged, wanted: Longs) -> Iterator[str]:
         """Return what caused each move."""
@@ -151,47 +164,62 @@ class Lines:
             return iter(texts[0])
         return map(", ".join, zip(*texts, strict=True))
 
-    def _inputs_of(self, name: str, facts: Longs) -> list[str]:
+    def _inputs_of(self, name: str, facts: Longs) -> Sequence[str]:
         """Return figures of a series as JSON objects; each is made once."""
-        known = self._inputs.setdefault(name, {})
+        made = self._inputs.get(name)
+        if made is None:
+            made = self._inputs[name] = self._column(name)
+        missing = np.unique(facts[~made.done[facts]])
+        if len(missing):
+            self._make(made, missing)
         wanted = facts.tolist()
-        missing = sorted(set(wanted) - known.keys())
-        if missing:
-            known.update(zip(missing, self._made(name, np.array(missing)), strict=True))
-        return [known[fact] for fact in wanted]
+        if len(wanted) == 1:
+            return [made.texts[wanted[0]]]
+        return itemgetter(*wanted)(made.texts)  # type: ignore[no-any-return]
 
-    def _made(self, name: str, facts: Longs) -> Iterator[str]:
-        series = self.judge.history.catalogue[name]
+    def _column(self, name: str) -> _Made:
         column = self.judge.history.column(name)
         assert column is not None
+        size = len(column)
+        return _Made(name, column, np.zeros(size, np.bool_), [""] * size)
+
+    def _make(self, made: _Made, facts: Longs) -> None:
+        """Make the texts of some figures of a series."""
+        series, column = self.judge.history.catalogue[made.name], made.column
         unit = printed_unit(series.unit.dimension)
         values = Numbers.whole(column.quanta[facts], column.quantum).in_units(PRINTED_FACTORS[unit])
         periods = self._periods.setdefault(series.every.name, _Memo(series.every.text))
-        head = f'{{"series": {json.dumps(name)}, "period": "'
-        unit_text = json.dumps(unit)
-        sources = [json.dumps(source) for source in column.sources]
-        for value, period, known, assumed, source in zip(
-            _all_rounded(values.tolist()), column.periods[facts].tolist(), column.known[facts].tolist(),
-            column.assumed[facts].tolist(), column.source[facts].tolist(), strict=True,
+        head = f'{{"series": {json.dumps(made.name)}, "period": "'
+        mid = f', "unit": {json.dumps(unit)}, "known_at": "'
+        ends = [
+            f'", "assumed": {assumed}, "source": {json.dumps(source)}}}'
+            for source in column.sources
+            for assumed in ("false", "true")
+        ]
+        ending = (column.source[facts] * 2 + column.assumed[facts]).tolist()
+        texts, at = made.texts, self._at
+        for fact, value, period, known, end in zip(
+            facts.tolist(), _rounded(values), column.periods[facts].tolist(),
+            column.known[facts].tolist(), ending, strict=True,
         ):  # fmt: skip
-            yield (
-                f'{head}{periods[period]}", "value": {value}, "unit": {unit_text}, '
-                f'"known_at": "{self._at[known]}", "assumed": {"true" if assumed else "false"}, '
-                f'"source": {sources[source]}}}'
-            )
+            texts[fact] = f'{head}{periods[period]}", "value": {value}{mid}{at[known]}{ends[end]}'
+        made.done[facts] = True
 
 
 #: Characters of a number with 12 significant digits and a point.
 _SHORT = 13
 
 
-def _all_rounded(values: list[float]) -> Iterator[str]:
+def _rounded(values: NDArray[np.float64]) -> list[str]:
     """Return numbers as JSON, with 12 significant digits; null for never."""
-    for value, text in zip(values, map(repr, values), strict=True):
-        yield text if len(text) <= _SHORT and text[-1] != "f" else _rounded(value)
+    if not bool(np.isfinite(values).all()):
+        return [_one(value) for value in values.tolist()]
+    return [
+        text if len(text) <= _SHORT else _one(float(text)) for text in map(repr, values.tolist())
+    ]
 
 
-def _rounded(value: float) -> str:
+def _one(value: float) -> str:
     if value in (float("inf"), float("-inf")):
         return "null"
     return repr(float(f"{value:.12g}"))
