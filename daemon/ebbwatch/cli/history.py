@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ebbwatch.cli import common
+from ebbwatch.core.hindsight import final
 from ebbwatch.core.judging import Judge
+from ebbwatch.model.text import LANGUAGES
 from ebbwatch.runtime import replay as replaying
 
 From = Annotated[
@@ -23,9 +28,53 @@ Rules = Annotated[
     list[str] | None, typer.Option("--rule", metavar="NAME", help="Only this rule; repeatable.")
 ]
 Format = Annotated[str, typer.Option("--format", help="text, jsonl or html.")]
+Messages = Annotated[
+    bool, typer.Option("--messages", help="Show each message as it would have been sent.")
+]
+Language = Annotated[str, typer.Option("--language", help="Of messages and page: en or zh-Hant.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Where the page goes, not stdout.")
+]
+AsOf = Annotated[
+    str,
+    typer.Option("--as-of", metavar="live|final", help="'final' uses revised figures from the "
+                 "first, to show what looking ahead would have pretended."),
+]  # fmt: skip
 
 
-def replay(  # noqa: D417
+HINDSIGHT = (
+    "with hindsight: every period's last value is used as if it had been known at its first "
+    "release; nobody could have been told this"
+)
+#: What a shell reports of a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+
+@contextmanager
+def ctrl_c_ends_it() -> Iterator[None]:
+    """End quietly on Ctrl-C: whole lines were written, and they stay."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+        print("ebbwatch: interrupted", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Show what is being done, where a person looks on and nothing else is written there."""
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("Reading figures") as status:
+        yield status.update
+
+
+def replay(
     rules: common.RulesOption = None,
     data: common.DataOption = None,
     store: common.StoreOption = None,
@@ -36,10 +85,15 @@ def replay(  # noqa: D417
     *,
     everything: Annotated[bool, typer.Option("--all", help="Arming and disarming too.")] = False,
     readings: Annotated[bool, typer.Option("--readings", help="List every reading too.")] = False,
+    messages: Messages = False,
+    language: Language = "en",
+    out: Out = None,
+    as_of: AsOf = "live",
 ) -> None:
     """Show what the rules would have told, by the figures as they were known at the time."""
-    if format not in ("text", "jsonl"):
-        common.stop(f"expected --format text or jsonl, found {format}", common.WRONG_USE)
+    fault = _misuse(format, as_of, out, language, messages=messages, readings=readings)
+    if fault is not None:
+        common.stop(fault, common.WRONG_USE)
     span = replaying.Span(
         None if start is None else common.instant_of(start),
         None if end is None else _end_of(end),
@@ -48,21 +102,63 @@ def replay(  # noqa: D417
     )
     # A short life with a million small objects and no cycles worth collecting.
     gc.disable()
-    with common.faults_end_it():
-        ruleset = common.valid(common.rules_directory(rules), data_only=data is not None)
-        unknown = sorted(span.rules - {r.name for r in ruleset.rules})  # type: ignore[operator]
-        if unknown:
-            common.stop(f"there is no rule {', '.join(unknown)}", common.WRONG_USE)
-        history = common.history(ruleset, data, store)
-        judge = Judge(ruleset, history)
-        if format == "jsonl":
-            failures = replaying.write_jsonl(judge, span, sys.stdout.write).failures
-        else:
+    hindsight = as_of == "final"
+    if hindsight and format == "text":
+        print(f"ebbwatch: {HINDSIGHT}", file=sys.stderr)
+    with common.faults_end_it(), ctrl_c_ends_it():
+        with progress() as doing:
+            ruleset = common.valid(common.rules_directory(rules), data_only=data is not None)
+            unknown = sorted(span.rules - {r.name for r in ruleset.rules})  # type: ignore[operator]
+            if unknown:
+                common.stop(f"there is no rule {', '.join(unknown)}", common.WRONG_USE)
+            history = common.history(ruleset, data, store)
+            if hindsight:
+                history = final(history)
+            doing("Walking the tape")
+            if format == "jsonl":
+                judge = Judge(ruleset, history)
+                _say_failures(replaying.write_jsonl(judge, span, sys.stdout.write).failures)
+                return
+            # Words and what knows them are not needed before.
+            from ebbwatch.cli import replaying as aside
+
+            judge = aside.judge_for_one_reader(ruleset, history, language)
             journal = replaying.replay(judge)
-            failures = journal.failures
+            _say_failures(journal.failures)
+            if format == "html":
+                doing("Writing the page")
+                text = aside.page(judge, journal, span, language, hindsight=hindsight)
+        if format == "html":
+            aside.write_page(text, out)
+            return
+        aside.say_origin(judge, journal, span)
+        if messages:
+            rows, _ = aside.letters(judge, journal, span, language)
+            aside.write_messages(rows, sys.stdout.write)
+        else:
             replaying.write_text(judge, journal, span, sys.stdout.write, readings=readings)
-        for name, error in failures:
-            print(f"ebbwatch: {name} could not be evaluated: {error}", file=sys.stderr)
+
+
+def _misuse(
+    shape: str, as_of: str, out: Path | None, language: str, *, messages: bool, readings: bool
+) -> str | None:
+    """Return what is wrong with a combination of options, or None."""
+    if shape not in ("text", "jsonl", "html"):
+        return f"expected --format text, jsonl or html, found {shape}"
+    if as_of not in ("live", "final"):
+        return f"expected --as-of live or final, found {as_of}"
+    if messages and (shape != "text" or readings):
+        return "--messages goes with --format text, and without --readings"
+    if out is not None and shape != "html":
+        return "--out goes with --format html"
+    if language not in LANGUAGES:
+        return f"expected --language {' or '.join(LANGUAGES)}, found {language}"
+    return None
+
+
+def _say_failures(failures: list[tuple[str, Exception]]) -> None:
+    for name, error in failures:
+        print(f"ebbwatch: {name} could not be evaluated: {error}", file=sys.stderr)
 
 
 def _end_of(text: str) -> int:

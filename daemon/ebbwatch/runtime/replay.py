@@ -12,7 +12,7 @@ from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged
 from ebbwatch.core.lifecycle import CHANGES, AlertState, Move, previous_values
 from ebbwatch.expr.numbers import REASONS, Longs
-from ebbwatch.model.alert import Change, Transition
+from ebbwatch.model.alert import Cause, Change, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.runtime.lines import CHUNK, Lines
 from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, tape_end
@@ -244,10 +244,11 @@ def _clock(at: int) -> str:
 
 def _told(t: Transition) -> str:
     change = f"{t.change.value} {t.level.word}"
+    because = " by a revision" if t.cause is Cause.REVISION else ""
     if t.value is None:
-        return f"{change:<18} for {t.period}"
+        return f"{change:<18} for {t.period}{because}"
     bound = f" (threshold {amount(t.threshold, t.unit)})" if t.threshold is not None else ""
-    return f"{change:<18} {amount(t.value, t.unit)} for {t.period}{bound}"
+    return f"{change:<18} {amount(t.value, t.unit)} for {t.period}{bound}{because}"
 
 
 def amount(value: float | None, unit: str | None) -> str:

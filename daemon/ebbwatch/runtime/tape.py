@@ -41,6 +41,8 @@ from ebbwatch.runtime.telling import Telling
 _OWNER = "tape"
 _LEASE = timedelta(minutes=1)
 _ARMFUL = 1000
+#: The receiver of rule files that name none.
+TERMINAL = "terminal"
 _QUIETLY = (Change.ARMED, Change.DISARMED)
 
 
@@ -235,7 +237,7 @@ def to_one_reader(ruleset: Ruleset, language: str) -> Ruleset:
     Routes, groups, quiet hours and digests stay; where the files name no receiver, everything
     goes to one.
     """
-    names = list(ruleset.receivers) or ["terminal"]
+    names = list(ruleset.receivers) or [TERMINAL]
     readers = {name: (Target(name, "terminal", {"language": language}),) for name in names}
     return replace(ruleset, receivers=readers)
 
