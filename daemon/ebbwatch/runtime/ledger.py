@@ -150,7 +150,7 @@ class Ledger:
                 continue
             count += 1
             log.info(
-                f"alert.{t.change.value}", at=at, rule=t.rule, level=t.level.word, value=t.value,
+                f"alert.{t.change.value}", at=at, rule=t.rule, rung=t.level.word, value=t.value,
                 unit=t.unit, period=t.period, cause=t.cause.value, muted=t.muted,
             )  # fmt: skip
         for failure in handled.failures:

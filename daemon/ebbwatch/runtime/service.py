@@ -42,7 +42,7 @@ from ebbwatch.runtime.telling import Telling
 #: How often the outbox and the freshness of series are looked at for the self-watch.
 LOOK_EVERY = timedelta(seconds=30)
 #: How long `stop` waits for tasks to end by themselves.
-PATIENCE_S = 1.5
+PATIENCE_S = 0.8
 
 log = structlog.get_logger()
 

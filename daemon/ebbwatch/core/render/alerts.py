@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from ebbwatch.core.history_rank import Unusual
@@ -141,7 +142,7 @@ def _lines(t: Translator, told: Told, reason: Reason) -> list[str]:
     if move.change in (*OVER, Change.EASED):
         lines += _story_lines(t, told)
     if reason is Reason.REMINDER and move.entered_at is not None:
-        since = t.clock(move.entered_at, told.zone)
+        since = t.clock(move.entered_at, told.zone, year=_long_ago(move))
         lines.append(t.gettext("Reminder: firing since {since}").format(since=since))
     lines += _cause_lines(t, told)
     if reason is Reason.CORRECTION and told.told_value is not None and move.unit is not None:
@@ -242,7 +243,7 @@ def _from_line(t: Translator, told: Told) -> str:
     before = level_word(t, move.before)
     if move.entered_at is None:
         return t.gettext("Up from {level}").format(level=before)
-    since = t.clock(move.entered_at, told.zone)
+    since = t.clock(move.entered_at, told.zone, year=_long_ago(move))
     return t.gettext("Up from {level}; firing since {since}").format(level=before, since=since)
 
 
@@ -507,3 +508,9 @@ def move_line(t: Translator, told: Told, *, titled: bool = False) -> str:
     if titled and told.transition.cause is Cause.REVISION:
         line = t.gettext("{line}, {more}").format(line=line, more=t.gettext("by a revision"))
     return f"{icon} {line}"
+
+
+def _long_ago(move: Transition) -> bool:
+    """Return whether a date of the episode's begin needs its year."""
+    assert move.entered_at is not None
+    return move.at - move.entered_at > timedelta(days=300)

@@ -25,7 +25,8 @@ def _firing_line(t: Translator, one: Firing, zone: str) -> str:
     if one.value is not None and one.unit is not None:
         measure = one.measure.in_language(t.language)
         reading = t.number(one.value, one.unit)
-        if measure:
+        # A plain spread says more than its title; a formula in a list says less.
+        if measure and "(" not in measure:
             reading = f"{measure} {reading}"
         period = t.period(one.period, one.every)
         reading = t.gettext("{reading} ({period})").format(reading=reading, period=period)
