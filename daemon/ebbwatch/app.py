@@ -38,7 +38,7 @@ USER_AGENT = f"ebbwatch/{__version__}"
 TEXT_SOURCES = ("fed_press",)
 
 
-class NoSuchDirectory(Exception):  # noqa: N818  it says what is missing
+class NoSuchDirectory(Exception):
     """A directory that was asked for is not there."""
 
 
@@ -438,8 +438,8 @@ def new_owner() -> str:
 def watch_rules(built: Built, settings: Settings, directory: Path) -> None:
     """Have the daemon adopt the rules of a directory when they change."""
     from ebbwatch.core.judging import Judge
-    from ebbwatch.runtime.reload import Reload
     from ebbwatch.ruleset.difference import difference
+    from ebbwatch.runtime.reload import Reload
 
     service = built.service
 

@@ -1,1 +1,1 @@
-
+"""Chat commands and buttons."""

@@ -1,1 +1,1 @@
-
+"""Decisions: pure functions of facts, rules and an instant."""

@@ -1,0 +1,1 @@
+"""Values: everything that crosses a port."""

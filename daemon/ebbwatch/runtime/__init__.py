@@ -1,1 +1,1 @@
-
+"""The shell that moves: feeds, the pipeline, polling, delivery, replay."""

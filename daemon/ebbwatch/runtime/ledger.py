@@ -27,6 +27,9 @@ HANDLED = "handled"
 #: Fields of a state that can be read off the history again, and need no saving.
 _DERIVED = ("read_at", "value", "previous", "why", "known")
 
+#: What each change is called in the log.
+_EVENTS = {change: f"alert.{change.value}" for change in Change}
+
 log = structlog.get_logger()
 
 
@@ -150,7 +153,7 @@ class Ledger:
                 continue
             count += 1
             log.info(
-                f"alert.{t.change.value}", at=at, rule=t.rule, rung=t.level.word, value=t.value,
+                _EVENTS[t.change], at=at, rule=t.rule, rung=t.level.word, value=t.value,
                 unit=t.unit, period=t.period, cause=t.cause.value, muted=t.muted,
             )  # fmt: skip
         for failure in handled.failures:
@@ -198,6 +201,7 @@ def refreshed(judge: Judge, states: dict[str, AlertState], at: int) -> dict[str,
             period=state.period if rule.ladder.waits else max(state.period, period),
             known=known,
             value=value,
+            value_period=period if known else state.value_period,
             why=0 if known else int(signals.why[0]),
         )
     return found

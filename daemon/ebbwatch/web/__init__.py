@@ -1,1 +1,1 @@
-
+"""The status page and metrics."""
