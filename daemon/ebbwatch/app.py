@@ -357,9 +357,7 @@ class Built:
         self.store.close()
 
 
-def build(
-    settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str, tries: int | None = None
-) -> Built:
+def build(settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str) -> Built:
     """Put a daemon together: store, history, judge, pipeline, polling, delivery.
 
     Args:
@@ -367,7 +365,6 @@ def build(
         ruleset: Valid rules.
         clock: Who says what time it is.
         owner: Distinguishes this process among those that deliver.
-        tries: Of each request to a source; None for the sources' own number.
 
     Raises:
         StoreError: If the database cannot be used, or another daemon has it.
@@ -380,7 +377,7 @@ def build(
     from ebbwatch.core.judging import Judge
     from ebbwatch.locale import translator
     from ebbwatch.model.text import LANGUAGES
-    from ebbwatch.runtime.delivery import Delivery
+    from ebbwatch.runtime.delivery import Delivery, Settled
     from ebbwatch.runtime.feeds import LiveFeed
     from ebbwatch.runtime.ledger import Ledger
     from ebbwatch.runtime.pipeline import Pipeline
@@ -390,7 +387,6 @@ def build(
     from ebbwatch.runtime.telling import Telling
     from ebbwatch.store.open import open_store
 
-    del tries
     warnings = [
         f"receiver {each.receiver} names the secret {each.name}, which is not set: "
         f"set EBBWATCH_SECRET__{each.name.upper()}"
@@ -415,9 +411,13 @@ def build(
     kinds = {target.kind for targets in ruleset.receivers.values() for target in targets}
     told = notifiers(settings, clock, kinds)
     service: Service
+
+    def settled(event: Settled) -> None:
+        service.settled(event)
+
     delivery = Delivery(
         store, told, clock, owner=owner, charts=PngCharts(),
-        on_event=lambda event: service.settled(event),
+        on_event=settled,
     )  # fmt: skip
     service = Service(
         clock=clock, store=store, pipeline=pipeline, ledger=ledger, telling=telling,

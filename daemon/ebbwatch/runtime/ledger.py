@@ -137,7 +137,7 @@ class Ledger:
                     ladder=ladder,
                     state=state.to_json(),
                     version=version,
-                )  # fmt: skip
+                )
             )
         self.store.save_alerts(written)
         return [replace(record, version=record.version + 1) for record in written]

@@ -257,12 +257,11 @@ class Pipeline:
         state, change = joined(was, judged.state, at, told=not recorded)
         handled.states[rule.name] = state
         if change is not None:
-            handled.others.append(self._edited(rule, was, state, judged, change, at))
+            handled.others.append(self._edited(was, state, judged, change, at))
 
     def _edited(
-        self, rule: Watched, was: AlertState, now: AlertState, judged: Judged, change: Change,
-        at: int,
-    ) -> Transition:  # fmt: skip
+        self, was: AlertState, now: AlertState, judged: Judged, change: Change, at: int
+    ) -> Transition:
         """Return what an edit did to an alert, with the reading that stands."""
         begun = was.begun_at if change is Change.WITHDRAWN else now.begun_at
         assert begun is not None
