@@ -132,6 +132,7 @@ class AlertState:
         entry: Reading then, in base units; None for a condition.
         extreme: Furthest reading since then.
         value: Newest known reading.
+        value_period: Its period, which later ones that are unknown do not change.
         previous: The known reading of the period before.
         why: Reason code of the newest reading; 0 where it was known.
         astray: Readings in a row unknown for no good reason; saturated.
@@ -150,6 +151,7 @@ class AlertState:
     entry: float | None = None
     extreme: float | None = None
     value: float | None = None
+    value_period: int = BEGINNING
     previous: float | None = None
     why: int = 0
     astray: int = 0
@@ -900,6 +902,7 @@ def _closed(ladder: Ladder, state: AlertState, signals: Signals, counted: _Count
         breached=tuple(bool(b) for b in signals.breach[:, -1] & ~signals.held[-1]),
         known=bool(signals.known[-1]),
         value=value,
+        value_period=_value_period(state, signals),
         previous=previous,
         why=0 if signals.known[-1] else int(signals.why[-1]),
         astray=_astray(state, signals),
@@ -917,7 +920,12 @@ def _last_two(state: AlertState, signals: Signals) -> tuple[float | None, float 
     earlier = known[signals.periods[known] < newest]
     if len(earlier):
         return value, float(signals.values[earlier[-1]])
-    return value, state.previous if newest == state.period else state.value
+    return value, state.previous if newest <= state.value_period else state.value
+
+
+def _value_period(state: AlertState, signals: Signals) -> int:
+    known = np.flatnonzero(signals.known)
+    return int(signals.periods[known[-1]]) if len(known) else state.value_period
 
 
 def _astray(state: AlertState, signals: Signals) -> int:
@@ -947,5 +955,5 @@ def previous_values(state: AlertState, signals: Signals, at: Sequence[int]) -> l
         if place > 0:
             found.append(float(signals.values[known[place - 1]]))
         else:
-            found.append(state.previous if period == state.period else state.value)
+            found.append(state.previous if period <= state.value_period else state.value)
     return found
