@@ -109,19 +109,18 @@ async def test_a_visit_brings_the_last_two_years(provider: StandIn, keyless: Bea
     poll = await keyless.poll(GDP, cursor=None)
     assert figures(poll.published, "gdp") == {
         "2024-07-01": None,
-        "2024-10-01": Decimal(29825182),
-        "2025-01-01": Decimal(30042113),
-        "2025-04-01": Decimal(30485729),
-        "2025-07-01": Decimal(31098027),
-        "2025-10-01": Decimal(31422526),
-        "2026-01-01": Decimal(31865721),
-        "2026-04-01": Decimal(32486066),
+        "2024-10-01": Decimal("29825.182"),
+        "2025-01-01": Decimal("30042.113"),
+        "2025-04-01": Decimal("30485.729"),
+        "2025-07-01": Decimal("31098.027"),
+        "2025-10-01": Decimal("31422.526"),
+        "2026-01-01": Decimal("31865.721"),
+        "2026-04-01": Decimal("32486.066"),
     }
     assert poll.published[-1] == Published(
         series="gdp",
         period=period_of(date(2026, 4, 1)),
-        value=Decimal(32486066),
-        unit="USD millions",
+        value=Decimal("32486.066"),
     )
 
 
@@ -132,7 +131,7 @@ async def test_a_backfill_brings_all_since(provider: StandIn, keyless: Bea) -> N
     poll = await keyless.poll(GDP, cursor=first.cursor, since=datetime(1969, 1, 1, tzinfo=UTC))
     found = figures(poll.published, "gdp")
     assert list(found)[:3] == ["1969-04-01", "1969-07-01", "2024-01-01"]
-    assert found["1969-04-01"] == Decimal(1009020)
+    assert found["1969-04-01"] == Decimal("1009.020")
     assert found["1969-07-01"] == Decimal(987)
     assert found["2024-01-01"] is None
 
@@ -212,7 +211,7 @@ def test_a_file_of_its_real_size_is_read_in_little_memory() -> None:
     assert peak < 200_000
 
 
-async def test_a_key_asks_the_api_in_the_unit_it_declares(provider: StandIn, keyed: Bea) -> None:
+async def test_a_key_asks_the_api_and_gives_the_catalogues_unit(provider: StandIn, keyed: Bea) -> None:
     """Other lines of the table are passed over; the cursor is left alone."""
     rows = [
         quarter("2026Q1", "31,865,721"),
@@ -222,10 +221,10 @@ async def test_a_key_asks_the_api_in_the_unit_it_declares(provider: StandIn, key
     provider.serve(API, api(*rows))
     poll = await keyed.poll(GDP, cursor="kept")
     assert figures(poll.published, "gdp") == {
-        "2026-01-01": Decimal(31865721),
-        "2026-04-01": Decimal(32486066),
+        "2026-01-01": Decimal("31865.721"),
+        "2026-04-01": Decimal("32486.066"),
     }
-    assert {p.unit for p in poll.published} == {"USD millions"}
+    assert {p.unit for p in poll.published} == {None}
     assert poll.cursor == "kept"
     assert provider.requests[0].query == {
         "UserID": KEY,

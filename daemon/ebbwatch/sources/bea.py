@@ -24,6 +24,8 @@ from typing import IO, Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
+from ebbwatch.model.series import Series
+from ebbwatch.model.units import UNITS
 from ebbwatch.ports import Poll, SourceChanged, SourceRefused, SourceSetup, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.arguments import fault_of_choice
@@ -119,9 +121,7 @@ class Bea:
         }
         return Poll(
             published=tuple(
-                Published(
-                    series=item.series.name, period=period_of(quarter), value=value, unit=unit
-                )
+                _published(item.series, quarter, value, unit)
                 for item in wanted
                 for quarter, (value, unit) in quarters.items()
             ),
@@ -152,6 +152,20 @@ class Bea:
             },
         )
         return read_api(answer, today)
+
+
+def _published(series: Series, quarter: date, value: Decimal | None, unit: str) -> Published:
+    """Return a figure in the catalogue's unit, or as declared where that is not the usual one.
+
+    Millions are what these figures come in, whatever unit the catalogue shows them in; only
+    another declaration is news, and is left for the edge to announce.
+    """
+    usual = unit == FLAT_FILE_UNIT
+    if usual and value is not None:
+        value = value * UNITS[unit].factor / series.unit.factor
+    return Published(
+        series=series.name, period=period_of(quarter), value=value, unit=None if usual else unit
+    )
 
 
 def read_flat_file(file: IO[bytes], today: date) -> dict[date, tuple[Decimal | None, str]]:
