@@ -6,9 +6,10 @@ The page needs nothing but itself: no script, no font, no style sheet, no networ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,6 +20,7 @@ from ebbwatch.core.context import Context
 from ebbwatch.core.hindsight import Provenance, provenance
 from ebbwatch.core.judging import Judge, Judged
 from ebbwatch.core.render import Translator, level_word
+from ebbwatch.core.working import filled_in
 from ebbwatch.markup.layout import laid_out
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.chart import ChartSpec
@@ -27,13 +29,25 @@ from ebbwatch.model.periods import instant, micros
 from ebbwatch.ruleset.rules import Rule
 from ebbwatch.runtime.replay import Journal, Span
 
-#: Draws a chart as one ``<svg>`` element.
-Drawing = Callable[[ChartSpec], str]
 
+class Drawing(Protocol):
+    """Draws a chart as one ``<svg>`` element."""
+
+    def __call__(self, spec: ChartSpec, *, width: int, height: int) -> str:
+        """Return the picture; it scales to the room it is given."""
+        ...
+
+
+#: A chart's width and height on a desk, and on a phone.
+_WIDE, _NARROW = (900, 330), (440, 290)
 _ZONE = "America/New_York"
 _DAY = 86_400_000_000
+#: µs below which a chart has room for every turn; above it, only year ends are shaded.
+_FINE = 4 * 366 * _DAY
 #: Years that a ribbon's axis names.
-_MOST_YEARS = 9
+_MOST_YEARS = 12
+#: Percent of a ribbon behind which a year's name has no room.
+_LAST_YEAR = 93
 _QUIETLY = (Change.ARMED, Change.DISARMED)
 _OVER = (Change.RESOLVED, Change.WITHDRAWN)
 _SHADES = {Level.WATCH: "watch", Level.WARNING: "warning", Level.CRITICAL: "critical"}
@@ -82,6 +96,7 @@ class Entry:
         because: What moved it, where that is no new figure.
         letter: What was sent.
         silent: Why nothing was.
+        up: Whether it fired or rose: what it told is printed on paper too.
     """
 
     at: str
@@ -92,6 +107,7 @@ class Entry:
     because: str
     letter: Letter | None
     silent: str
+    up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +117,13 @@ class Section:
     Attributes:
         name: Of the alert.
         title: In the reader's language.
-        asks: The expression.
+        asks: The expression, defines filled in.
         ladder: (shade, words) of each level.
         note: Why it matters; may be empty.
-        chart: One ``<svg>``; empty for a condition.
+        chart: One ``<svg>`` for a desk; empty for a condition.
+        small: The same for a phone.
         ribbon: When it fired.
+        without: What it was never judged for the lack of; empty where it was.
         alerts: How often it fired.
         yearly: The same a year.
         days: Days on which it fired.
@@ -122,7 +140,9 @@ class Section:
     ladder: tuple[tuple[str, str], ...]
     note: str
     chart: Markup
+    small: Markup
     ribbon: tuple[Bar, ...]
+    without: str
     alerts: int
     yearly: str
     days: str
@@ -188,7 +208,11 @@ class _Pictures(Context):
                 if (bound := rule.in_unit(rung.threshold)) is not None
             ),
             marks=tuple((move.period, _mark(t, move)) for move in moves if move.period in drawn),
-            shaded=self._shaded(rule, int(periods[0]), int(periods[-1]), t),
+            shaded=tuple(
+                turn
+                for turn in self._shaded(rule, int(periods[0]), int(periods[-1]), t)
+                if end - begin < _FINE or turn[0][5:7] == "12"
+            ),
         )
 
 
@@ -291,11 +315,13 @@ class _Page:
         return Section(
             name=rule.name,
             title=rule.title.in_language(t.language) or rule.name,
-            asks=_asks(rule),
+            asks=filled_in(_asks(rule), self._judge.ruleset.defines),
             ladder=self._ladder(rule),
             note=rule.note.in_language(t.language),
-            chart=Markup("" if spec is None else self._draw(spec)),  # noqa: S704  ours, escaped
+            chart=self._drawn(spec, *_WIDE),
+            small=self._drawn(spec, *_NARROW),
             ribbon=tuple(self._bar(*stay) for stay in stays),
+            without=self._without(rule, judged, moves),
             alerts=len(fired),
             yearly=f"{len(fired) / years:.1f}" if years >= 1 else "–",
             days=t.count(round(days)),
@@ -305,6 +331,25 @@ class _Page:
             now_word=level_word(t, open_now[-1]) if open_now else "",
             entries=self._entries(rule, shown, letters),
         )
+
+    def _drawn(self, spec: ChartSpec | None, width: int, height: int) -> Markup:
+        if spec is None:
+            return Markup()
+        # The drawing is markup by contract, its texts escaped.
+        return Markup(self._draw(spec, width=width, height=height))  # noqa: S704
+
+    def _without(self, rule: Rule, judged: Judged | None, moves: Sequence[Transition]) -> str:
+        """Return what a rule was never judged for the lack of, in words; empty if it was."""
+        t, watched = self._t, self._judge.watched.get(rule.name)
+        if rule.pattern:
+            return (
+                "" if moves else t.gettext("no texts of {source}").format(source=rule.text_source)
+            )
+        if watched is None or (judged is not None and bool(judged.signals.known.any())):
+            return ""
+        held = self._judge.history.held
+        missing = ", ".join(sorted(name for name in watched.series if name not in held))
+        return t.gettext("no figures for {series}").format(series=missing) if missing else ""
 
     def _ladder(self, rule: Rule) -> tuple[tuple[str, str], ...]:
         """Return (shade, words) of each level."""
@@ -386,6 +431,7 @@ class _Page:
             because=_because(t, move.cause),
             letter=None if row is None else _letter(row),
             silent="" if row is not None or move.muted is None else _silent(t, move.muted),
+            up=move.change in (Change.FIRED, Change.ESCALATED),
         )
 
     def _unmoved(self, row: OutboxRow) -> Entry:
@@ -429,9 +475,9 @@ class _Page:
         found = []
         for year in range(first + 1, last + 1, step):
             at = micros(datetime(year, 1, 1, tzinfo=NEW_YORK))
-            found.append(
-                (round(100 * (at - self._begin) / (self._end - self._begin), 2), str(year))
-            )
+            left = 100 * (at - self._begin) / (self._end - self._begin)
+            if left < _LAST_YEAR:
+                found.append((round(left, 2), f"’{year % 100:02d}"))
         return tuple(found)
 
 
@@ -548,8 +594,8 @@ def _words(t: Translator) -> dict[str, str]:
         "message": t.gettext("Message"),
         "no_chart": t.gettext("A condition, true or false: it has no number to draw."),
         "legend": t.gettext(
-            "Readings as they were first known; dots are transitions, grey stretches quarter and "
-            "year ends."
+            "Readings as they were first known; dots are transitions, grey stretches the turns of "
+            "quarters and years."
         ),
         "top": t.gettext("Back to the rules"),
         "made": t.gettext("Made by ebbwatch replay; times are New York's."),
