@@ -17,7 +17,7 @@ COMMANDS = {
     "diff": "rules:diff",
     "schema": "rules:schema",
     "replay": "history:replay",
-    "tune": "history:tune",
+    "tune": "tuning:tune",
     "value": "figures:value",
     "why": "figures:why",
     "chart": "figures:chart",

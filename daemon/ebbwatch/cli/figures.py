@@ -14,10 +14,9 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.cli.layout import aligned, clock, iso, plural
+from ebbwatch.cli.layout import aligned, clock, figure, iso, plural
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.model.periods import instant, micros
-from ebbwatch.ruleset.report import as_text
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.replay import amount
 
@@ -127,7 +126,7 @@ def _given_row(given: Given) -> tuple[str, ...]:
     known = clock(row.known_at) + (" (assumed)" if row.assumed else "")
     if given.state in ("late", "stale") and given.due_at is not None:
         known += f"; next {given.state}, due {given.due_at.astimezone(NEW_YORK):%Y-%m-%d}"
-    return (row.series, amount(row.value, row.unit), row.period, row.source, known)
+    return (row.series, figure(row.value, row.unit), row.period, row.source, known)
 
 
 def _known_format(given: str) -> None:
@@ -299,8 +298,8 @@ def series_list(
     if held:
         print("\nHeld back; release one with: ebbwatch series accept NAME PERIOD")
         for one in held:
-            period = ruleset.series[one.observation.series].every.text(one.observation.period)
-            print(f"  {one.observation.series} {period}: {one.reason}")
+            series = ruleset.series[one.observation.series]
+            print(f"  {series.name} {series.every.text(one.observation.period)}: {one.reason}")
 
 
 def _short(at: datetime) -> str:
@@ -381,8 +380,12 @@ def backfill(
     names: Names = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", "--from", metavar="DATE", help="First day; by default, the day "
-                     "after what is held, or the beginning."),
+        typer.Option(
+            "--since",
+            "--from",
+            metavar="DATE",
+            help="First day; by default, the day after what is held, or the beginning.",
+        ),
     ] = None,
     rules: common.RulesOption = None,
 ) -> None:

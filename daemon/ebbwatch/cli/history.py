@@ -1,4 +1,4 @@
-"""Commands about the past: replay and tune."""
+"""The command about the past: replay."""
 
 from __future__ import annotations
 
@@ -164,8 +164,3 @@ def _say_failures(failures: list[tuple[str, Exception]]) -> None:
 def _end_of(text: str) -> int:
     """Return the µs before which transitions are wanted: a day is included, an instant too."""
     return common.instant_of(text, end=True) if len(text) == 10 else common.instant_of(text) + 1
-
-
-def tune() -> None:
-    """Sweep a rule's thresholds over history."""
-    common.stop("not here", common.WRONG_USE)

@@ -11,9 +11,7 @@ from ebbwatch.core.asof import NEW_YORK
 WIDTH = 100
 
 
-def aligned(
-    rows: Sequence[Sequence[str]], *, right: Collection[int] = (), indent: str = ""
-) -> str:
+def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), indent: str = "") -> str:
     """Return rows as columns, two spaces apart, with no space at the end of a line.
 
     Args:
@@ -47,3 +45,14 @@ def iso(at: datetime) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a number of things: ``1 rule``, ``26 rules``; ``series`` stays as it is."""
     return f"{count} {noun}" if count == 1 or noun.endswith("s") else f"{count} {noun}s"
+
+
+def figure(value: float, unit: str) -> str:
+    """Return a published figure with every digit it has: ``$30.485729tn``, ``4.29 %``."""
+    if unit == "USD":
+        sign, size = ("-" if value < 0 else ""), abs(value)
+        for scale, word in ((1e12, "tn"), (1e9, "bn"), (1e6, "mn")):
+            if size >= scale:
+                return f"{sign}${size / scale:.12g}{word}"
+        return f"{sign}${size:.12g}"
+    return f"{value:.12g} {unit}".rstrip()

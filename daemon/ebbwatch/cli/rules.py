@@ -15,9 +15,9 @@ from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.layout import aligned, clock, iso, plural
 from ebbwatch.core.asof import NEW_YORK
-from ebbwatch.model.problem import Problem
 from ebbwatch.ruleset import report
 from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.runtime.rulefiles import ENDINGS
 
 if TYPE_CHECKING:
     from ebbwatch.core.asof import History
@@ -92,7 +92,7 @@ def schema_text() -> str:
 # ---- test --------------------------------------------------------------------------------
 
 
-def test(directory: Directory = None) -> None:
+def test(directory: Directory = None) -> None:  # noqa: PT028  a command, not a test
     """Drive the tapes of a directory's rule tests, and compare what its rules say of them."""
     from ebbwatch.ruleset.tapes import load_tests
     from ebbwatch.runtime.ruletests import run
@@ -124,7 +124,7 @@ def test_files(directory: Path) -> dict[str, bytes]:
     folder = directory / "tests"
     if not folder.is_dir():
         return {}
-    found = (path for path in folder.rglob("*") if path.suffix in root.ENDINGS)
+    found = (path for path in folder.rglob("*") if path.suffix in ENDINGS)
     return {str(path): path.read_bytes() for path in sorted(found) if path.is_file()}
 
 
@@ -135,7 +135,7 @@ _CELL = 42
 def _failure(result: Result) -> str:
     """Return both timelines of a test that failed, side by side."""
     span = result.test.span
-    lines = [f"  {span.file}:{span.line}"]
+    lines = [f"  {span.file}:{span.line}  (- missing, + unexpected)"]
     if result.fault:
         return "\n".join([*lines, f"  {result.fault}"])
     for rule in result.test.rules:
@@ -148,22 +148,20 @@ def _failure(result: Result) -> str:
 
 
 def _compared(line: Line) -> Iterator[str]:
-    wanted = seen = ""
+    wanted, seen = "nothing", "nothing"
     if line.expected is not None:
         wanted = f"{clock(line.at)}  {line.expected.change} {line.expected.level.word}"
     if line.seen is not None:
         seen = f"{clock(line.at)}  {line.seen.change} {line.seen.level.word}"
     mark = "    " if line.agrees else ("  - " if line.seen is None else "  + ")
-    yield f"  {mark}{wanted:<{_CELL}}  {seen}".rstrip()
+    yield f"  {mark}{wanted:<{_CELL}}  {seen}"
     if line.expected is None and line.seen is not None:
         from ebbwatch.runtime.replay import amount
 
         t = line.seen
         reading = "" if t.value is None else f"{amount(t.value, t.unit)} "
         bound = "" if t.threshold is None else f", threshold {amount(t.threshold, t.unit)}"
-        yield f"      {'':<{_CELL}}  unexpected: {reading}for {t.period}{bound}"
-    elif line.seen is None:
-        yield f"      {'missing':<{_CELL}}".rstrip()
+        yield f"      {'':<{_CELL}}  {reading}for {t.period}{bound}"
 
 
 # ---- diff --------------------------------------------------------------------------------
@@ -174,7 +172,9 @@ def diff(
     new: Annotated[str, typer.Argument(metavar="NEW", help="A directory, or git:REVISION.")],
     since: Annotated[
         str | None,
-        typer.Option("--since", "--from", metavar="T", help="First day, or instant with an offset."),
+        typer.Option(
+            "--since", "--from", metavar="T", help="First day, or instant with an offset."
+        ),
     ] = None,
     data: common.DataOption = None,
     store: common.StoreOption = None,
@@ -272,9 +272,8 @@ def _diff_text(edits: Sequence[str], rows: Sequence[Compared]) -> Iterator[str]:
     added = sum(len(row.added) for row in rows)
     lost = sum(len(row.lost) for row in rows)
     shifted = sum(len(row.shifted) for row in rows)
-    yield f"{plural(added, 'alert')} added, {lost} lost, {shifted} shifted; " + (
-        f"{plural(len(rows) - len(changed), 'rule')} the same"
-    )
+    same = plural(len(rows) - len(changed), "rule")
+    yield f"{plural(added, 'alert')} added, {lost} lost, {shifted} shifted; {same} the same"
 
 
 def _heading(row: Compared) -> str:
@@ -302,7 +301,9 @@ def _shift(shift: Shift) -> str:
     """Return in what an alert differs from what it was."""
     parts = []
     if shift.by:
-        parts.append(f"fires {_length(abs(shift.by))} {'later' if shift.by > timedelta() else 'earlier'}")
+        parts.append(
+            f"fires {_length(abs(shift.by))} {'later' if shift.by > timedelta() else 'earlier'}"
+        )
     if shift.old.level is not shift.new.level:
         parts.append(f"at {shift.new.level.word}, was {shift.old.level.word}")
     if shift.old.top is not shift.new.top:

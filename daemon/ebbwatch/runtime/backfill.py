@@ -102,9 +102,7 @@ def _kept(
     notices: list[Notice] = []
     for series in asked:
         published = [p for p in poll.published if p.series == series.name]
-        admitted = admit(
-            series, published, Present(history), at=at, source=name, first_choice=True
-        )
+        admitted = admit(series, published, Present(history), at=at, source=name, first_choice=True)
         observations += _known(series, admitted.observations, published, history, at)
         held += admitted.held
         notices += admitted.notices
