@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,12 @@ from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import ENDINGS, read_rules
 
 if TYPE_CHECKING:
+    import asyncio
     from importlib.metadata import EntryPoint
 
     from ebbwatch.core.judging import Judge
     from ebbwatch.core.lifecycle import AlertState
-    from ebbwatch.ports import Clock, Notifier, Source, Store
+    from ebbwatch.ports import Clock, Notifier, Secret, Source, Store
     from ebbwatch.runtime.service import Service
     from ebbwatch.settings import Settings
 
@@ -357,17 +359,70 @@ class Built:
         self.store.close()
 
 
-def build(settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str) -> Built:
-    """Put a daemon together: store, history, judge, pipeline, polling, delivery.
+#: How often a replica that stands by tries to lead.
+_TRY_TO_LEAD = timedelta(seconds=2)
+
+
+async def leading_store(
+    settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str, stop: asyncio.Event
+) -> Store | None:
+    """Open the database, and return it once this process leads; None when stopped before.
+
+    One process polls and decides. On PostgreSQL others stand by meanwhile: they deliver what
+    is in the outbox, and one of them takes over when the leader's connection ends.
+
+    Raises:
+        StoreError: If the database cannot be used, or another daemon has a SQLite file.
+    """
+    import asyncio
+
+    import structlog
+
+    from ebbwatch.charts.png import PngCharts
+    from ebbwatch.runtime.delivery import Delivery
+    from ebbwatch.store.open import open_store
+
+    store = open_store(settings.database_url.reveal())
+    if store.lead():
+        return store
+    log = structlog.get_logger()
+    log.info("lead.awaited", remedy="another replica leads; this one delivers meanwhile")
+    told = notifiers(settings, clock, kinds_of(ruleset))
+    delivery = Delivery(store, told, clock, owner=owner, charts=PngCharts())
+    delivering = asyncio.create_task(delivery.run(stop))
+    try:
+        while not stop.is_set() and not delivering.done():
+            await clock.wait_until(clock.now() + _TRY_TO_LEAD)
+            if store.lead():
+                log.info("lead.taken")
+                return store
+    finally:
+        delivering.cancel()
+        await asyncio.gather(delivering, return_exceptions=True)
+        for notifier in told.values():
+            await notifier.aclose()
+    store.close()
+    return None
+
+
+def kinds_of(ruleset: Ruleset) -> set[str]:
+    """Return the kinds of notifiers that a ruleset's receivers want."""
+    return {target.kind for targets in ruleset.receivers.values() for target in targets}
+
+
+def build(
+    settings: Settings, ruleset: Ruleset, store: Store, *, clock: Clock, owner: str,
+    stop: asyncio.Event,
+) -> Built:  # fmt: skip
+    """Put a daemon together: history, judge, pipeline, polling, delivery.
 
     Args:
         settings: What the surroundings say.
         ruleset: Valid rules.
+        store: Whose lead is ours.
         clock: Who says what time it is.
         owner: Distinguishes this process among those that deliver.
-
-    Raises:
-        StoreError: If the database cannot be used, or another daemon has it.
+        stop: Set when it shall end.
     """
     import asyncio
     import random
@@ -385,21 +440,17 @@ def build(settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str) -> 
     from ebbwatch.runtime.selfwatch import SelfWatch
     from ebbwatch.runtime.service import Service
     from ebbwatch.runtime.telling import Telling
-    from ebbwatch.store.open import open_store
 
     warnings = [
         f"receiver {each.receiver} names the secret {each.name}, which is not set: "
         f"set EBBWATCH_SECRET__{each.name.upper()}"
         for each in missing_secrets(ruleset, settings)
     ]
-    store = open_store(settings.database_url.reveal())
-    store.lead()
     history = history_from_archive(ruleset, store)
     judge = Judge(ruleset, history)
     telling = Telling(judge, store, {name: translator(name) for name in LANGUAGES})
     ledger = Ledger(store, telling, judge)
     pipeline = Pipeline(judge, ledger)
-    stop = asyncio.Event()
     inbox: asyncio.Queue[Any] = asyncio.Queue()
     watch = SelfWatch(store, lambda health, key: telling.notice(health, at=clock.now(), key=key))
     asked = sources(settings, clock, wanted_sources(ruleset))
@@ -408,8 +459,7 @@ def build(settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str) -> 
         kept=store, inbox=inbox, watch=watch, jitter=random.random,
     )  # fmt: skip
     polling.follow(followed(ruleset), {r.text_source for r in ruleset.rules if r.text_source})
-    kinds = {target.kind for targets in ruleset.receivers.values() for target in targets}
-    told = notifiers(settings, clock, kinds)
+    told = notifiers(settings, clock, kinds_of(ruleset))
     service: Service
 
     def settled(event: Settled) -> None:
@@ -424,7 +474,26 @@ def build(settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str) -> 
         feed=LiveFeed(clock, inbox, stop), delivery=delivery, polling=polling, watch=watch,
         stop=stop,
     )  # fmt: skip
+    if settings.heartbeat_url is not None:
+        service.others.append(_heartbeat(settings.heartbeat_url, service, clock))
     return Built(service, asked, told, store, warnings)
+
+
+def _heartbeat(url: Secret, service: Service, clock: Clock) -> Callable[[], object]:
+    """Return the task that tells an outside watchman that we work."""
+    import httpx
+
+    from ebbwatch.runtime.heartbeat import Heartbeat, pinging
+
+    async def beat() -> None:
+        async with httpx.AsyncClient(follow_redirects=False) as client:
+            checks = {
+                "polling": lambda: service.polling.working(clock.now()),
+                "delivery": lambda: "outbox" not in service.watch.troubles,
+            }
+            await Heartbeat(pinging(url, client), clock=clock, checks=checks).run()
+
+    return beat
 
 
 def new_owner() -> str:

@@ -477,6 +477,16 @@ class Store(Protocol):
         """Return the earliest instant at which a row could be claimed, or None."""
         ...
 
+    def lead(self) -> bool:
+        """Return whether this process may evaluate: alone, or as the first of many.
+
+        Asked again and again: a lost connection loses the lead.
+
+        Raises:
+            StoreError: If another process has a database that only one may use.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the database."""
         ...

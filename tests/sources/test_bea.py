@@ -132,7 +132,7 @@ async def test_a_backfill_brings_all_since(provider: StandIn, keyless: Bea) -> N
     found = figures(poll.published, "gdp")
     assert list(found)[:3] == ["1969-04-01", "1969-07-01", "2024-01-01"]
     assert found["1969-04-01"] == Decimal("1009.020")
-    assert found["1969-07-01"] == Decimal(987)
+    assert found["1969-07-01"] == Decimal("0.987")
     assert found["2024-01-01"] is None
 
 

@@ -51,8 +51,14 @@ def _told(ruleset: Ruleset, settings: Settings) -> Ruleset:
 async def _run(settings: Settings, ruleset: Ruleset, directory: Path, *, once: bool) -> None:
     from ebbwatch.clocks import SystemClock
 
-    clock = SystemClock()
-    built = root.build(settings, ruleset, clock=clock, owner=root.new_owner())
+    clock, stop, owner = SystemClock(), asyncio.Event(), root.new_owner()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    store = await root.leading_store(settings, ruleset, clock=clock, owner=owner, stop=stop)
+    if store is None:
+        return
+    built = root.build(settings, ruleset, store, clock=clock, owner=owner, stop=stop)
     service = built.service
     try:
         for warning in built.warnings:
@@ -61,9 +67,6 @@ async def _run(settings: Settings, ruleset: Ruleset, directory: Path, *, once: b
         if not once:
             print(table(service.status()))
             sys.stdout.flush()
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, service.stop.set)
             root.watch_rules(built, settings, directory)
             await service.run()
             return

@@ -29,7 +29,7 @@ from ebbwatch.core.status import Standing, standings
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
-from ebbwatch.ports import Clock, Store
+from ebbwatch.ports import Clock, Store, StoreError
 from ebbwatch.runtime.delivery import Delivery, Settled
 from ebbwatch.runtime.delivery import Outcome as Told
 from ebbwatch.runtime.feeds import LiveFeed, as_event, drive
@@ -175,6 +175,9 @@ class Service:
     async def _self_watch(self) -> None:
         while not self.stop.is_set():
             await self.clock.wait_until(self.clock.now() + LOOK_EVERY)
+            if not self.store.lead():
+                # Another replica decides now; starting again is standing by.
+                raise StoreError("the lead was lost: the database connection ended")
             self._look(micros(self.clock.now()))
 
     def _look(self, at: int) -> None:

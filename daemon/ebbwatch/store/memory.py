@@ -74,6 +74,10 @@ class MemoryStore:
         self._silences: dict[str, Silence] = {}
         self._outbox: dict[str, _Entry] = {}
 
+    def lead(self) -> bool:
+        """Return True: nobody else has this store."""
+        return True
+
     def close(self) -> None:
         """Do nothing: what is held goes with the object."""
 
