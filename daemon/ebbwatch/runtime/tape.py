@@ -269,6 +269,8 @@ def messages(
     telling = Retelling(taped, store, translators, wanted)
     pipeline = Pipeline(taped, Ledger(store, telling, taped))
     ahead = stops(journal)
+    # A digest tells what happened since the last one, the first since the tape began.
+    ahead[:0] = judge.history.known_instants(after=BEGINNING, upto=ahead[0] - 1)[:1].tolist()
     once_owed: set[str] = set()
     while (at := _next_stop(pipeline, ahead, once_owed, telling.owed())) is not None:
         pipeline.handle(Event(at=at))
