@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 from datetime import UTC, date, datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +16,14 @@ from ebbwatch.cli import common
 from ebbwatch.cli.layout import aligned, clock, figure, iso, plural
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.series import Series
+from ebbwatch.model.units import printed, printed_unit
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.replay import amount
 
 if TYPE_CHECKING:
     from ebbwatch.core.asking import Answer, Given
+    from ebbwatch.core.asof import History
     from ebbwatch.core.judging import Judge
     from ebbwatch.core.lifecycle import AlertState
     from ebbwatch.expr import Expression
@@ -259,6 +261,9 @@ def _drawn(spec: ChartSpec, suffix: str) -> bytes:
 # ---- series ------------------------------------------------------------------------------
 
 
+_HEAD = ("SERIES", "EVERY", "NEWEST", "VALUE", "KNOWN", "STATE", "NEXT DUE", "SOURCE")
+
+
 def series_list(
     names: Names = None,
     at: At = None,
@@ -272,25 +277,8 @@ def series_list(
         chosen = _chosen(ruleset, names)
         history = common.history(ruleset, data, store)
         asked = _instant(at)
-        rows = [("SERIES", "EVERY", "NEWEST", "VALUE", "KNOWN", "STATE", "NEXT DUE", "SOURCE")]
-        for name in sorted(chosen):
-            series = ruleset.series[name]
-            newest = history.newest(name, as_of=asked)
-            known_at = None if newest is None else micros(newest.known_at)
-            period = None if newest is None else newest.period
-            fresh = history.clock.freshness(series, period, known_at, asked)
-            shown = ("", "", "")
-            if newest is not None and newest.value is not None:
-                shown = (
-                    series.every.text(newest.period),
-                    f"{float(newest.value / Fraction(series.unit.factor)):,.10g} {series.unit.name}",
-                    _short(newest.known_at) + (" ~" if newest.assumed else ""),
-                )
-            due = fresh.next_due_at
-            rows.append(
-                (name, series.every.name, *shown, fresh.state.value,
-                 "" if due is None else _short(instant(due)), series.source.name)
-            )  # fmt: skip
+        rows: list[tuple[str, ...]] = [_HEAD]
+        rows += [_series_row(history, ruleset.series[name], asked) for name in sorted(chosen)]
         kept = None if data is not None or store is not None else common.existing_store()
         held = [] if kept is None else [h for h in kept.held() if h.observation.series in chosen]
     print(aligned(rows))
@@ -302,8 +290,25 @@ def series_list(
             print(f"  {series.name} {series.every.text(one.observation.period)}: {one.reason}")
 
 
-def _short(at: datetime) -> str:
-    return at.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M")
+def _series_row(history: History, series: Series, at: int) -> tuple[str, ...]:
+    newest = history.newest(series.name, as_of=at)
+    if newest is None or newest.value is None:
+        fresh = history.clock.freshness(series, None, None, at)
+        shown = ("", "", "")
+    else:
+        fresh = history.clock.freshness(series, newest.period, micros(newest.known_at), at)
+        unit = printed_unit(series.unit.dimension)
+        shown = (
+            series.every.text(newest.period).removesuffix(":00Z"),
+            figure(float(f"{printed(newest.value, unit):.9g}"), unit),
+            newest.known_at.astimezone(NEW_YORK).strftime("%y-%m-%d") + "~" * newest.assumed,
+        )
+    due = fresh.next_due_at
+    next_due = "" if due is None else f"{instant(due).astimezone(NEW_YORK):%m-%d %H:%M}"
+    every = series.every.name.replace("business day", "bus. day")
+    if every.startswith("week ending "):
+        every = f"to {every.removeprefix('week ending ')[:3]}"
+    return (series.name, every, *shown, fresh.state.value, next_due, series.source.name)
 
 
 def _chosen(ruleset: Ruleset, names: list[str] | None) -> set[str]:

@@ -75,7 +75,7 @@ def _now(t: Translator, told: Explanation) -> Iterator[str]:
     measure = told.measure.in_language(t.language) or told.rule.name
     value = t.number(told.value, told.unit, apart_from=_nearest(told))
     if told.at_least:
-        value = t.gettext("at least {n}").format(n=value)
+        value = t.gettext("at least {value}").format(value=value)
     line = t.gettext("{measure}: {value} for {period}").format(
         measure=measure, value=value, period=period
     )
