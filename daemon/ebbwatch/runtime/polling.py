@@ -303,6 +303,12 @@ class Polling:
         """Return the sources that fail, and since when."""
         return {name: failure.since for name, failure in self._failures.items()}
 
+    def tried(self, series: Series) -> bool:
+        """Return whether this run has asked for a series yet, wherever it has to be asked for."""
+        stand_in = self._stand_in(series, self._clock.now())
+        names = {series.source.name} if stand_in is None else {series.source.name, stand_in.name}
+        return all((name, series.name) in self._visited for name in names & self._sources.keys())
+
     def working(self, at: datetime, *, within: timedelta = timedelta(hours=2)) -> bool:
         """Return whether polling works: some source answered lately, and not all fail."""
         return (

@@ -188,7 +188,8 @@ class Service:
         for name in sorted(wanted):
             series = history.catalogue[name]
             newest = history.newest(name, as_of=at)
-            if newest is None:
+            # Before the first visit, what we lack says nothing about the publisher.
+            if newest is None or not self.polling.tried(series):
                 continue
             found = history.clock.freshness(series, newest.period, micros(newest.known_at), at)
             if self._seen.get(name) is found.state:
