@@ -13,7 +13,7 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.cli.layout import aligned, clock, figure, iso, plural
+from ebbwatch.cli.layout import aligned, clock, figure, iso, plural, wrapped
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.series import Series
@@ -180,11 +180,12 @@ def why(
         told = explain(judge, rule, state or AlertState(), asked, (t,))
         first, *rest = why_sections(t, told, judge.history.catalogue)
     print(f"{first.title}  ({rule})\nas known {clock(told.at)}\n")
-    print("\n".join(first.lines))
+    print("\n".join(wrapped(line) for line in first.lines))
     for section in rest:
-        print(f"\n{section.title}\n" + "\n".join(f"  {line}" for line in section.lines))
+        print(f"\n{section.title}")
+        print("\n".join(wrapped(line, indent="  ") for line in section.lines))
     if note := told.rule.note.in_language("en"):
-        print(f"\n{note}")
+        print(f"\n{wrapped(note)}")
 
 
 def _kept_state(judge: Judge, rule: str, at: int) -> AlertState | None:

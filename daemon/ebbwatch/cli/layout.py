@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
@@ -30,6 +31,14 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), inden
         ).rstrip()
         for row in rows
     )
+
+
+def wrapped(line: str, *, indent: str = "") -> str:
+    """Return a line broken where it would leave the terminal; what follows stands further in."""
+    return textwrap.fill(
+        line, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def clock(at: datetime) -> str:

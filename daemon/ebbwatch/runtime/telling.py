@@ -57,6 +57,7 @@ from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import Silence, Store
 from ebbwatch.ruleset.rules import Digest as DigestRule
 from ebbwatch.ruleset.rules import Route
+from ebbwatch.runtime.hushing import acknowledged
 from ebbwatch.runtime.nflog import Nflog
 
 #: Named reasons for telling nobody, beside those of `core.muting`.
@@ -643,6 +644,8 @@ class Telling:
                 standing = replace(standing, cause=Cause.REVISION)
             reason = self._reason(rule, last, standing, now.at)
             if reason is None:
+                continue
+            if reason is Reason.REMINDER and acknowledged(self._store, standing.episode):
                 continue
             move = over or self._as_move(rule, state, last, reason, now.at)
             if reason is Reason.CORRECTION and move.cause is not Cause.REVISION:

@@ -107,7 +107,7 @@ def _standing(t: Translator, told: Explanation) -> str:
         )
     match told.state:
         case "firing":
-            return t.gettext("It fires at {level} since {since}.").format(
+            return t.gettext("It fires since {since}, now at {level}.").format(
                 level=level_word(t, told.level), since=since
             )
         case "pending":
