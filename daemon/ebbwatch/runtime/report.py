@@ -6,7 +6,7 @@ The page needs nothing but itself: no script, no font, no style sheet, no networ
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -95,7 +95,7 @@ class Entry:
         found: The reading and its period, or empty.
         because: What moved it, where that is no new figure.
         letter: What was sent.
-        silent: Why nothing was.
+        aside: Why nothing was sent, or when, if it had to wait; or empty.
         up: Whether it fired or rose: what it told is printed on paper too.
     """
 
@@ -106,7 +106,7 @@ class Entry:
     found: str
     because: str
     letter: Letter | None
-    silent: str
+    aside: str
     up: bool = False
 
 
@@ -292,7 +292,7 @@ class _Page:
         rule: Rule,
         judged: Judged | None,
         moves: Sequence[Transition],
-        letters: Mapping[datetime, OutboxRow],
+        letters: Sequence[OutboxRow],
     ) -> Section:
         """Return what the page says of one rule.
 
@@ -300,7 +300,7 @@ class _Page:
             rule: It.
             judged: What the tape did to it; None for a text rule and one that has a fault.
             moves: All of its transitions, those outside the range included.
-            letters: The messages about it, by instant.
+            letters: The messages about it, in order.
         """
         t = self._t
         shown = [m for m in moves if self._begin <= micros(m.at) < self._end]
@@ -401,15 +401,21 @@ class _Page:
         )
 
     def _entries(
-        self, rule: Rule, moves: Sequence[Transition], letters: Mapping[datetime, OutboxRow]
+        self, rule: Rule, moves: Sequence[Transition], letters: Sequence[OutboxRow]
     ) -> tuple[Entry, ...]:
-        rest = dict(letters)
+        told: dict[int, OutboxRow] = {}
         dated: list[tuple[datetime, Entry]] = []
-        for move in moves:
-            row = rest.pop(move.at, None)
-            dated.append((move.at, self._entry(rule, move, row)))
-        for at, row in rest.items():
-            dated.append((at, self._unmoved(row)))
+        for row in letters:
+            number = _move_of(rule.name, row, moves)
+            if number is None:
+                dated.append((row.created_at, self._unmoved(row)))
+            else:
+                # A second receiver may have been told the same later.
+                told.setdefault(number, row)
+        dated += [
+            (move.at, self._entry(rule, move, told.get(number)))
+            for number, move in enumerate(moves)
+        ]
         dated.sort(key=lambda pair: pair[0])
         return tuple(entry for _, entry in dated)
 
@@ -422,6 +428,13 @@ class _Page:
             found = t.gettext("{value} for {period}").format(
                 value=t.number(move.value, move.unit, apart_from=move.threshold), period=period
             )
+        silent = ""
+        if row is None and move.muted is not None:
+            silent = t.gettext("Told to nobody: {reason}").format(reason=move.muted)
+        elif row is not None and row.created_at - move.at >= timedelta(minutes=1):
+            silent = t.gettext("Told on {day}").format(
+                day=t.clock(row.created_at, _ZONE, year=True)
+            )
         return Entry(
             at=move.at.isoformat(),
             when=t.clock(move.at, _ZONE, year=True),
@@ -430,7 +443,7 @@ class _Page:
             found=found,
             because=_because(t, move.cause),
             letter=None if row is None else _letter(row),
-            silent="" if row is not None or move.muted is None else _silent(t, move.muted),
+            aside=silent,
             up=move.change in (Change.FIRED, Change.ESCALATED),
         )
 
@@ -444,7 +457,7 @@ class _Page:
             found="",
             because="",
             letter=_letter(row),
-            silent="",
+            aside="",
         )
 
     def row(self, found: Provenance) -> Row:
@@ -500,13 +513,26 @@ def _beginning(journal: Journal) -> int:
     return min(found, default=0)
 
 
-def _letters_of(name: str, letters: Sequence[OutboxRow]) -> dict[datetime, OutboxRow]:
-    """Return the messages about an alert by instant; of several receivers, the first's."""
-    found: dict[datetime, OutboxRow] = {}
+def _letters_of(name: str, letters: Sequence[OutboxRow]) -> list[OutboxRow]:
+    """Return the messages about an alert, in order; of several receivers, the first's."""
+    found: dict[tuple[datetime, str], OutboxRow] = {}
     for row in letters:
-        if any(alert["rule"] == name for alert in row.message.alerts):
-            found.setdefault(row.created_at, row)
-    return found
+        for alert in row.message.alerts:
+            if alert["rule"] == name:
+                found.setdefault((row.created_at, alert["period"]), row)
+    return list(found.values())
+
+
+def _move_of(name: str, row: OutboxRow, moves: Sequence[Transition]) -> int | None:
+    """Return which move a message tells; None for a reminder, a correction, a late word."""
+    if row.message.reason in (Reason.REMINDER, Reason.CORRECTION):
+        return None
+    periods = {alert["period"] for alert in row.message.alerts if alert["rule"] == name}
+    for number in range(len(moves) - 1, -1, -1):
+        move = moves[number]
+        if move.at <= row.created_at and move.period in periods:
+            return number
+    return None
 
 
 def _letter(row: OutboxRow) -> Letter:
@@ -550,10 +576,6 @@ def _reason(t: Translator, reason: Reason) -> str:
         Reason.CORRECTION: t.gettext("correction"),
     }
     return words.get(reason, t.gettext("told"))
-
-
-def _silent(t: Translator, muted: str) -> str:
-    return t.gettext("Told to nobody: {reason}").format(reason=muted)
 
 
 def _words(t: Translator) -> dict[str, str]:
