@@ -613,7 +613,6 @@ def _words(t: Translator) -> dict[str, str]:
         "without": t.gettext("No figures for"),
         "moves": t.gettext("What happened"),
         "nothing": t.gettext("Nothing happened in this range."),
-        "message": t.gettext("Message"),
         "no_chart": t.gettext("A condition, true or false: it has no number to draw."),
         "legend": t.gettext(
             "Readings as they were first known; dots are transitions, grey stretches the turns of "
