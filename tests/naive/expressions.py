@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -108,32 +108,61 @@ class Known:
             if mark[2] is not None
         }
 
-    def stale_from(self, series: str, at: int) -> int | None:
-        """Return since when a series has been stale at an instant, None where it is fresh."""
-        after = self.catalogue[series].stale_after
-        if after is None:
-            return None
+    def newest(self, series: str, at: int) -> tuple[int, int] | None:
+        """Return the newest period known at an instant, future ones included, and since when."""
         mine = [f for f in self.facts if f.series == series and f.value is not None]
         known = [f for f in mine if micros(f.known_at) <= at]
         if not known:
             return None
-        newest = max(f.period for f in known)
-        since = min(micros(f.known_at) for f in known if f.period == newest)
-        due = since + after // timedelta(microseconds=1)
-        return due if due <= at else None
+        period = max(f.period for f in known)
+        return period, min(micros(f.known_at) for f in known if f.period == period)
+
+    def edges(self, series: str, period: int, since: int) -> tuple[int | None, int | None]:
+        """Return when a series becomes late and stale if nothing follows a period."""
+        entry = self.catalogue[series]
+        late = stale = None
+        if entry.released is not None:
+            calendar = self.calendars[entry.released.calendar]
+            following = calendar.add(day_of(period), 1)
+            late = self._released(entry, following)
+            stale = self._released(entry, calendar.add(following, 1))
+        if entry.stale_after is not None:
+            lapsed = since + entry.stale_after // timedelta(microseconds=1)
+            stale = lapsed if stale is None else min(stale, lapsed)
+        return late, stale
+
+    def _released(self, series: Series, day: date) -> int:
+        """Return when a business day's figure comes out, and two hours of grace."""
+        rule = series.released
+        assert rule is not None
+        out = self.calendars[rule.calendar].add(day, rule.count)
+        return (
+            micros(datetime.combine(out, rule.at, tzinfo=ZoneInfo(rule.zone)).astimezone(UTC))
+            + 2 * 3_600_000_000
+        )
+
+    def is_late(self, series: str, at: int) -> bool:
+        """Return whether a series is late at an instant."""
+        held = self.newest(series, at)
+        late = None if held is None else self.edges(series, *held)[0]
+        return late is not None and late <= at
+
+    def is_stale(self, series: str, at: int) -> bool:
+        """Return whether a series is stale at an instant."""
+        held = self.newest(series, at)
+        stale = None if held is None else self.edges(series, *held)[1]
+        return stale is not None and stale <= at
 
     def instants(self, names: Iterable[str]) -> list[int]:
         """Return every instant at which any of some series can change what is read."""
         found = set()
         for name in names:
-            after = self.catalogue[name].stale_after
             for fact in self.facts:
                 if fact.series == name:
                     known = micros(fact.known_at)
                     found |= {self.effect(fact), known}
-                    if after is not None:
-                        found.add(known + after // timedelta(microseconds=1))
-        return sorted(found)
+                    found |= set(self.edges(name, fact.period, known))
+        return sorted(found - {None})  # type: ignore[type-var]
 
 
 @dataclass
@@ -230,7 +259,7 @@ class Naive:
                 return _fold(operator, parts)
             case Not(operand=operand):
                 return _negation(self.fresh(operand, self.elements(operand), period))
-        if any(self.known.stale_from(name, self.at) is not None for name in self.names(tree)):
+        if any(self.known.is_stale(name, self.at) for name in self.names(tree)):
             return Unknown(STALE)
         return elements[period]
 

@@ -15,3 +15,5 @@ settings.register_profile("deep", max_examples=3000, deadline=None, suppress_hea
 
 #: Put on every random test of the engine.
 searched = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+#: The same for whole pipelines, of which one example costs as much as many readings.
+driven = settings(searched, max_examples=max(15, searched.max_examples // 10))

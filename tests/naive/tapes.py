@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.model.calendars import BusinessCalendar, business_calendar
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import FREQUENCIES, Every, add_months, micros, period_of
-from ebbwatch.model.series import Series, SourceRef
+from ebbwatch.model.series import Released, Series, SourceRef
 from ebbwatch.model.units import UNITS
 
 CALENDARS: dict[str, BusinessCalendar] = {
@@ -31,6 +31,12 @@ _ROWS = [
     _series("target", "percent per year", "business day"),
     _series("old", "percent per year", "business day", history_from=date(2024, 1, 3)),
     _series("lapsing", "percent per year", "day", stale_after=timedelta(days=3)),
+    _series(
+        "timely",
+        "percent per year",
+        "business day",
+        released=Released(1, business=True, at=time(8), zone="America/New_York", calendar="sifma"),
+    ),
     _series("reserves", "USD millions", "week ending Wednesday"),
     _series("assets", "USD billions", "week ending Wednesday"),
     _series("mondays", "USD millions", "week ending Monday"),
@@ -40,7 +46,7 @@ _ROWS = [
 ]
 CATALOGUE = {series.name: series for series in _ROWS}
 
-_RATES = ("sofr", "effr", "target", "old", "lapsing")
+_RATES = ("sofr", "effr", "target", "old", "lapsing", "timely")
 _MONEY = ("reserves", "assets", "debt", "gdp", "mondays")
 
 
