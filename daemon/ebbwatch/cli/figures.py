@@ -346,7 +346,11 @@ def series_accept(
                         + (f"; these are: {others}" if others else ""))  # fmt: skip
     for one in released:
         found = one.observation.value
-        shown = "no value" if found is None else f"{found / series.unit.factor} {series.unit.name}"
+        shown = (
+            "no value"
+            if found is None
+            else f"{(found / series.unit.factor).normalize():f} {series.unit.name}"
+        )
         print(f"{name} {period}: {shown} accepted")
 
 

@@ -14,7 +14,7 @@ from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Watched
 from ebbwatch.core.lifecycle import AlertState, Ladder, Rung, walk
 from ebbwatch.expr.evaluate import Evaluation, Readings
-from ebbwatch.expr.numbers import Floats
+from ebbwatch.expr.numbers import KNOWN, Floats, Longs
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import micros
@@ -237,12 +237,20 @@ class _Sweep:
 
     @property
     def _begin(self) -> int:
-        first = int(self.readings.at[0]) if len(self.readings) else 0
+        known = self._known()
+        first = int(known[0]) if len(known) else 0
         return first if self.since is None else max(first, self.since)
 
     @property
     def _end(self) -> int:
-        return int(self.readings.at[-1]) if len(self.readings) else 0
+        known = self._known()
+        return int(known[-1]) if len(known) else 0
+
+    def _known(self) -> Longs:
+        """Return when the readings were made that are known; of a count, all are in part."""
+        if self.readings.low is not None:
+            return self.readings.at
+        return self.readings.at[self.readings.why == KNOWN]
 
     def _stays(self, setting: Setting) -> Iterator[tuple[int, int]]:
         """Yield begin and end of each alert; one that goes on ends with the readings."""

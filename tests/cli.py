@@ -1,0 +1,32 @@
+"""Commands run as they are typed, within the process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from typer.testing import CliRunner
+
+from ebbwatch.cli.commands import app
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Return what it printed, read as JSON."""
+        return json.loads(self.out)
+
+
+def run(*typed: object) -> Ran:
+    """Run a command; what it raises by mistake passes."""
+    words = [str(word) for word in typed]
+    result = CliRunner().invoke(app(words), words, catch_exceptions=False)
+    return Ran(result.exit_code, result.stdout, result.stderr)

@@ -1,0 +1,230 @@
+"""Commands about setting up and telling: init, settings, silence, ack, notify test."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ebbwatch import app
+from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.model.alert import Level
+from ebbwatch.model.message import Message, Receipt, Target
+from ebbwatch.ports import AlertRecord, Undeliverable
+from ebbwatch.runtime import hushing
+from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.open import open_store
+from tests.cli import run
+from tests.paths import ROOT
+
+AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a database that is not there yet."""
+    address = f"sqlite:///{tmp_path}/state/ebbwatch.db"
+    monkeypatch.setenv("EBBWATCH_DATABASE_URL", address)
+    return address
+
+
+# ---- init --------------------------------------------------------------------------------
+
+
+def test_init_writes_a_directory_that_is_fine_and_passes_its_tests(tmp_path: Path) -> None:
+    """The pack, its tests, an example of receivers, and the schema that the files name."""
+    mine = tmp_path / "new" / "mine"
+    assert run("init", mine).out.startswith(f"{mine}: 14 files written\n")
+    assert run("check", mine).out == run("check", ROOT / "rules").out
+    assert run("test", mine).code == 0
+    for path in mine.glob("*.yaml"):
+        schema = path.read_text("utf-8").splitlines()[0].partition("$schema=")[2]
+        assert json.loads((mine / schema).read_text("utf-8"))["title"] == "Ebbwatch rule file"
+
+
+def test_the_example_of_receivers_is_right_when_it_is_not_commented_out(tmp_path: Path) -> None:
+    """Whoever takes the marks away has receivers, routes and a digest."""
+    mine = tmp_path / "mine"
+    run("init", mine)
+    file = mine / "receivers.yaml"
+    head, *rest = file.read_text("utf-8").split("# receivers:", 1)
+    body = "\n".join(line.removeprefix("# ").removeprefix("#") for line in rest[0].splitlines())
+    file.write_text(head + "receivers:" + body)
+    found = app.load_rules(app.rule_files(mine), data_only=True)
+    assert found.problems == ()
+    assert found.ruleset is not None
+    assert (list(found.ruleset.receivers), len(found.ruleset.routes)) == (["desk", "oncall"], 2)
+
+
+@pytest.mark.parametrize(
+    ("there", "said"), [("dir/file", "is not empty, and nothing is overwritten"), ("dir", "a file")]
+)
+def test_init_overwrites_nothing(tmp_path: Path, there: str, said: str) -> None:
+    """A directory with anything in it, or a file of that name, is left alone."""
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).write_text("mine")
+    ran = run("init", tmp_path / "dir")
+    assert (ran.code, said in ran.err) == (2, True)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [tmp_path / there]
+
+
+# ---- settings ----------------------------------------------------------------------------
+
+
+def test_settings_show_where_each_came_from_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long value stands on a line of its own, so that the columns stay readable."""
+    monkeypatch.setenv("EBBWATCH_TELEGRAM__TOKEN", "123456:very-secret")
+    monkeypatch.setenv("EBBWATCH_TELEGRAM__CHAT", "-100")
+    monkeypatch.setenv("EBBWATCH_HEARTBEAT_URL", "https://example.org/" + "a" * 90)
+    out = run("settings").out
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    assert rows["EBBWATCH_TELEGRAM__TOKEN"] == ["***", "environment"]
+    assert rows["EBBWATCH_TELEGRAM__CHAT"] == ["-100", "environment"]
+    assert rows["EBBWATCH_LOG__LEVEL"] == ["INFO", "default"]
+    assert "secret" not in out
+
+
+def test_wrong_settings_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command that needs them ends with what is wrong."""
+    monkeypatch.setenv("EBBWATCH_LOG__LEVEL", "loud")
+    ran = run("settings")
+    assert (ran.code, "EBBWATCH_LOG__LEVEL" in ran.err) == (1, True)
+
+
+# ---- silence -----------------------------------------------------------------------------
+
+
+def test_a_silence_is_made_listed_and_ended() -> None:
+    """Its id is what ends it."""
+    assert run("silence").out == "nothing is silenced\n"
+    made = run("silence", "funding-spread", "level=watch", "--for", "2d", "--comment", "known")
+    id_ = made.out.split(":")[0]
+    assert " funding-spread level=watch is quiet until " in made.out
+    row = run("silence").out.splitlines()[1].split()
+    assert (row[0], row[1], row[2], row[-1]) == (id_, "funding-spread", "level=watch", "known")
+    assert run("silence", "--end", id_).out == f"{id_} ended: funding-spread level=watch\n"
+    assert run("silence").out == "nothing is silenced\n"
+    assert run("silence", "--end", id_).code == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("funding-spread",), "say for how long: --for 2d"),
+        (("--for", "2d"), "say what to silence"),
+        (("funding", "--for", "2d"), "there is no rule funding"),
+        (("level=", "--for", "2d"), "expected label=value, found level="),
+        (("funding-spread", "--for", "2 releases"), "expected a time such as"),
+        (("funding-spread", "--for", "soon"), "--for: "),
+    ],
+)
+def test_a_silence_that_means_nothing_is_refused(typed: tuple[str, ...], said: str) -> None:
+    """Nothing is written, and the exit code is 2."""
+    ran = run("silence", *typed)
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+    assert run("silence").out == "nothing is silenced\n"
+
+
+def test_silences_in_force_are_sorted_by_their_end() -> None:
+    """Ended ones are gone; equal words make one matcher, in any order."""
+    store = MemoryStore()
+    words = hushing.matcher_of(["level=watch", "a"])
+    assert words == hushing.matcher_of(["name=a", "level=watch"]) == (
+        ("level", "watch"), ("name", "a"),
+    )  # fmt: skip
+    later = hushing.silence(store, words, at=AT, until=AT + timedelta(days=2), by="me")
+    sooner = hushing.silence(store, words, at=AT, until=AT + timedelta(days=1), by="you")
+    assert hushing.in_force(store, AT) == [sooner, later]
+    assert hushing.in_force(store, sooner.until) == [later]
+
+
+# ---- ack ---------------------------------------------------------------------------------
+
+
+def _firing(level: Level = Level.WARNING) -> AlertRecord:
+    state = replace(AlertState(), level=level, begun_at=1_700_000_000_000_000)
+    return AlertRecord(name="funding-spread", definition="d", ladder="l", state=state.to_json())
+
+
+def test_an_alert_that_fires_is_acknowledged(database: str) -> None:
+    """It is listed until its episode is over."""
+    assert run("ack").out == "nothing that fires was acknowledged\n"
+    assert run("ack", "funding-spread").code == 1
+    store = open_store(database)
+    with store.transaction():
+        store.save_alerts([_firing()])
+    store.close()
+    assert run("ack", "funding-spread").out == "funding-spread is acknowledged until it is over\n"
+    assert run("ack").out.splitlines()[1].startswith("funding-spread  ")
+    assert run("ack", "repo-tail").code == 1
+
+
+def test_an_acknowledgement_is_of_one_episode() -> None:
+    """The next one is news again."""
+    store = MemoryStore()
+    with store.transaction():
+        store.save_alerts([_firing()])
+    made = hushing.acknowledge(store, "funding-spread", at=AT, by="me")
+    assert made.episode == "funding-spread@2023-11-14T22:13:20Z"
+    assert list(hushing.acks(store)) == [made]
+    assert hushing.acknowledged(store, made.episode)
+    assert not hushing.acknowledged(store, "funding-spread@2024-01-01T00:00:00Z")
+    with store.transaction():
+        store.save_alerts([replace(_firing(Level.NONE), version=1)])
+    assert list(hushing.acks(store)) == []
+    with pytest.raises(hushing.NothingToAck):
+        hushing.acknowledge(store, "funding-spread", at=AT, by="me")
+
+
+# ---- notify test -------------------------------------------------------------------------
+
+
+class Postman:
+    """A notifier that reaches every target but one."""
+
+    kind = "telegram"
+
+    async def send(self, message: Message, target: Target, *, key: str) -> Receipt:
+        if target.number:
+            raise Undeliverable("the chat is not there")
+        assert key.startswith("test/")
+        return Receipt()
+
+    async def aclose(self) -> None: ...
+
+
+def test_a_test_message_reaches_the_terminal() -> None:
+    """With no receiver anywhere, that is where everything goes."""
+    ran = run("notify", "test")
+    assert ran.code == 0
+    assert "default/0  terminal  delivered" in ran.out.splitlines()
+
+
+def test_the_outcome_of_a_test_message_is_told_by_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that failed makes the exit code 1; a missing secret is named."""
+    (tmp_path / "r.yaml").write_text(
+        "receivers:\n"
+        "  desk:\n    - telegram: {chat: 1}\n    - telegram: {chat: 2}\n"
+        "  oncall:\n    - webhook: {url: {secret: ONCALL_URL}}\n"
+        "rules: [{name: a, value: sofr, above: {watch: 1 %}}]\n"
+        "routes: [{to: [desk, oncall]}]\n"
+    )
+    monkeypatch.setattr(app, "notifiers", lambda *_: {"telegram": Postman()})
+    ran = run("notify", "test", "desk", "--rules", tmp_path)
+    assert (ran.code, ran.out.splitlines()) == (
+        1,
+        ["desk/0  telegram  delivered",
+         "desk/1  telegram  not delivered: the chat is not there"],
+    )  # fmt: skip
+    assert "receiver oncall names the secret ONCALL_URL" in ran.err
+    assert run("notify", "test", "oncall", "--rules", tmp_path).out == (
+        "oncall/0  webhook  nothing here can tell a webhook\n"
+    )
+    ran = run("notify", "test", "nobody", "--rules", tmp_path)
+    said = "ebbwatch: there is no receiver nobody; there is desk, oncall\n"
+    assert (ran.code, ran.err) == (2, said)
