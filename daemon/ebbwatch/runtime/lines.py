@@ -131,9 +131,9 @@ class Lines:
         """Return each reading's value as JSON: 12 significant digits."""
         numbers = judged.signals.numbers
         if numbers is None or bool((reading < 0).any()):
-            return (json.dumps(judged.value(int(r))) for r in reading)
-        values = numbers.take(reading).in_units(judged.rule.factor)
-        return iter(_rounded(values))
+            values = (judged.value(int(r)) for r in reading)
+            return ("null" if value is None else _one(value) for value in values)
+        return iter(_rounded(numbers.take(reading).in_units(judged.rule.factor)))
 
     def _causes(self, judged: Judged, wanted: Longs) -> Iterator[str]:
         """Return what caused each move."""
@@ -211,7 +211,7 @@ _SHORT = 13
 
 
 def _rounded(values: NDArray[np.float64]) -> list[str]:
-    """Return numbers as JSON, with 12 significant digits; null for never."""
+    """Return numbers as JSON, with 12 significant digits; never is null, and says so."""
     if not bool(np.isfinite(values).all()):
         return [_one(value) for value in values.tolist()]
     return [
@@ -220,6 +220,6 @@ def _rounded(values: NDArray[np.float64]) -> list[str]:
 
 
 def _one(value: float) -> str:
-    if value in (float("inf"), float("-inf")):
-        return "null"
+    if value == float("inf"):
+        return 'null, "never": true'
     return repr(float(f"{value:.12g}"))

@@ -131,13 +131,15 @@ def stamp(at: int) -> str:
 
 def as_json(transition: Transition) -> str:
     """Return a transition as the one line that programs read."""
+    never = transition.value == float("inf")
     return json.dumps(
         {
             "at": transition.at.astimezone(NEW_YORK).isoformat(),
             "rule": transition.rule,
             "change": transition.change.value,
             "level": transition.level.word,
-            "value": transition.value,
+            "value": None if never else transition.value,
+            **({"never": True} if never else {}),
             "unit": transition.unit,
             "threshold": transition.threshold,
             "period": transition.period,
