@@ -84,25 +84,39 @@ class TapeJudge(Judge):
 
     Attributes:
         walked: What the whole tape did to each alert, by name.
+        stops: µs at which something may be told of each.
+        watchful: Alerts of which somebody was kept from hearing; whenever one fires, each of its
+            readings may be news.
     """
 
     walked: Mapping[str, Judged] = field(default_factory=dict)
+    stops: Mapping[str, Longs] = field(default_factory=dict)
+    watchful: set[str] = field(default_factory=set)
     _steps: dict[int, Readings] = field(default_factory=dict)
     _resting: dict[str, Moves] = field(default_factory=dict)
 
     def judge(self, rule: Watched, state: AlertState, evaluation: Evaluation) -> Judged:
         """Return what (evaluation.after, evaluation.upto] did to an alert.
 
-        An alert that rests through the whole stretch is not walked before it moves.
+        An alert of which nothing can be told before it moves is not walked before that.
         """
         whole = self.walked[rule.name]
-        if state.begun_at is None and not _moves(whole, evaluation.upto, state.read_at):
+        if not self._is_looked_at(rule.name, state, evaluation.upto):
             signals = _between(whole.signals, evaluation.after, evaluation.upto)
             resting = self._at_rest(rule, whole)
             return Judged(rule, state, state, resting, signals, whole.evaluation)
         signals = _between(whole.signals, state.read_at, evaluation.upto)
         judged = self._walked(rule, state, signals, evaluation)
         return replace(judged, evaluation=whole.evaluation)
+
+    def _is_looked_at(self, name: str, state: AlertState, upto: int) -> bool:
+        """Return whether an alert's state after a stretch can make a difference."""
+        firing = state.level is not Level.NONE
+        if firing and (name in self.watchful or self.ruleset.digests):
+            return True
+        at = self.stops[name] if firing else self.walked[name].moves.at
+        low, high = (int(np.searchsorted(at, edge, "right")) for edge in (state.read_at, upto))
+        return high > low
 
     def _at_rest(self, rule: Watched, whole: Judged) -> Moves:
         """Return no moves."""
@@ -141,13 +155,6 @@ class TapeJudge(Judge):
         periods, numbers, _ = whole.evaluation.elements(rule.node, at=at)
         assert numbers is not None
         return periods, numbers.in_units(rule.factor)
-
-
-def _moves(whole: Judged, upto: int, after: int) -> bool:
-    """Return whether an alert moves in (after, upto]."""
-    at = whole.moves.at
-    low, high = (int(np.searchsorted(at, edge, "right")) for edge in (after, upto))
-    return high > low
 
 
 def _between(signals: Signals, after: int, upto: int) -> Signals:
@@ -264,17 +271,17 @@ def messages(
     walked = {judged.rule.name: judged for judged in journal.judged}
     if not walked:
         return
-    taped = TapeJudge(judge.ruleset, judge.history, walked=walked)
+    own = {judged.rule.name: _own_stops(judged) for judged in journal.judged}
+    taped = TapeJudge(judge.ruleset, judge.history, walked=walked, stops=own)
     taped.watched = {name: rule for name, rule in taped.watched.items() if name in walked}
     telling = Retelling(taped, store, translators, wanted)
     pipeline = Pipeline(taped, Ledger(store, telling, taped))
     ahead = stops(journal)
     # A digest tells what happened since the last one, the first since the tape began.
     ahead[:0] = judge.history.known_instants(after=BEGINNING, upto=ahead[0] - 1)[:1].tolist()
-    once_owed: set[str] = set()
-    while (at := _next_stop(pipeline, ahead, once_owed, telling.owed())) is not None:
+    while (at := _next_stop(pipeline, taped, ahead, telling.owed())) is not None:
         pipeline.handle(Event(at=at))
-        once_owed |= telling.owed()
+        taped.watchful |= telling.owed()
         if telling.spoke:
             telling.spoke = False
             yield from _sent(store, instant(at))
@@ -289,18 +296,16 @@ def _sent(store: Store, ts: datetime) -> Iterator[OutboxRow]:
 
 
 def _next_stop(
-    pipeline: Pipeline, ahead: list[int], once_owed: set[str], owed: set[str]
+    pipeline: Pipeline, judge: TapeJudge, ahead: list[int], owed: set[str]
 ) -> int | None:
     """Return the next µs at which something may be told, or None at the end of the tape."""
-    judge = pipeline.judge
-    assert isinstance(judge, TapeJudge)
     now = pipeline.handled
     found = ahead[bisect_right(ahead, now) :][:1]
     end = ahead[-1]
     due = pipeline.recorder.next_due()
     if due is not None:
         found.append(max(due, now + 1))
-    for name in once_owed:
+    for name in judge.watchful:
         # Whoever was kept from hearing hears with the next reading that nothing keeps back,
         # and from then on of corrections to periods at which the alert did not move.
         if name in owed or pipeline.states[name].level is not Level.NONE:
@@ -314,17 +319,21 @@ def stops(journal: Journal) -> list[int]:
     """Return the µs at which something of a tape may be told, in order; its end is the last."""
     found = {judged.evaluation.upto for judged in journal.judged}
     for judged in journal.judged:
-        signals = judged.signals
-        moves = list(judged.moves)
-        found.update(move.at for move in moves)
-        told = [signals.periods[move.reading] for move in moves if move.change not in _QUIETLY]
-        again = np.zeros(len(signals.at), np.bool_)
-        again[1:] = signals.periods[1:] <= signals.periods[:-1]
-        again &= np.isin(signals.periods, told)
-        if judged.rule.rule.repeat is not None:
-            again |= _firing(moves, signals)
-        found.update(signals.at[again].tolist())
+        found.update(_own_stops(judged).tolist())
     return sorted(found)
+
+
+def _own_stops(judged: Judged) -> Longs:
+    """Return the µs at which something may be told of an alert, in order."""
+    signals, moves = judged.signals, list(judged.moves)
+    told = [signals.periods[move.reading] for move in moves if move.change not in _QUIETLY]
+    again = np.zeros(len(signals.at), np.bool_)
+    again[1:] = signals.periods[1:] <= signals.periods[:-1]
+    again &= np.isin(signals.periods, told)
+    if judged.rule.rule.repeat is not None:
+        again |= _firing(moves, signals)
+    at = np.array([move.at for move in moves], np.int64)
+    return np.unique(np.concatenate((at, signals.at[again])))
 
 
 def _firing(moves: Sequence[Move], signals: Signals) -> NDArray[np.bool_]:
