@@ -514,6 +514,19 @@ def test_a_reminder_comes_with_the_first_reading_after_its_time() -> None:
     )
 
 
+def test_what_somebody_has_acknowledged_needs_no_reminder() -> None:
+    """The next level, and the next episode, are told as ever."""
+    story = Invented(PLAIN.replace("labels", "repeat: 7 d\n    labels"), ONE_TARGET)
+    story.reads(15)
+    episode = story.rows[0].episode
+    with story.store.transaction():
+        story.store.put(f"ack/{episode}", "{}")
+    story.reads(15, 15, 15, 15, 15, 15)
+    assert story.reasons == ["first watch"]
+    story.reads(60)
+    assert story.reasons == ["first watch", "escalated critical"]
+
+
 def test_a_reminder_that_counts_releases_counts_those_it_has_seen() -> None:
     """`repeat: 2 releases` reminds with every second reading."""
     story = Invented(PLAIN.replace("labels", "repeat: 2 releases\n    labels"), ONE_TARGET)

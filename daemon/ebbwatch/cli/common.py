@@ -129,6 +129,8 @@ def loaded(directory: Path, *, data_only: bool = False) -> Loaded:
         files = root.rule_files(directory)
     except root.NoSuchDirectory as error:
         stop(str(error), WRONG_USE)
+    except OSError as error:
+        stop(f"{error.filename or directory} cannot be read: {error.strerror}", WRONG_USE)
     return root.load_rules(files, data_only=data_only)
 
 

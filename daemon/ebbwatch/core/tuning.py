@@ -250,7 +250,8 @@ class _Sweep:
         """Return when the readings were made that are known; of a count, all are in part."""
         if self.readings.low is not None:
             return self.readings.at
-        return self.readings.at[self.readings.why == KNOWN]
+        known: Longs = self.readings.at[self.readings.why == KNOWN]
+        return known
 
     def _stays(self, setting: Setting) -> Iterator[tuple[int, int]]:
         """Yield begin and end of each alert; one that goes on ends with the readings."""
