@@ -1,0 +1,160 @@
+"""The daemon among other things that go wrong: sources down, rules half written, a power cut."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tests.e2e.daemon import EFFR, SOFR, World, business_days
+from tests.standins.providers import Seen, StandIn
+from tests.standins.serving import Fault
+
+NEW_YORK = ZoneInfo("America/New_York")
+NINE = datetime(2026, 11, 24, 9, 0, 1, tzinfo=NEW_YORK)
+DAYS = business_days(9, before=NINE.date())
+
+RULES = """
+rules:
+  - name: funding-spread
+    title: Repo trades above fed funds
+    value: sofr - effr
+    above: {warning: 20 bp, critical: 50 bp}
+    clear: 3 bp
+"""
+
+FIRED = """\
+🟠 WARNING · Repo trades above fed funds
+SOFR − EFFR 25 bp for Mon 23 Nov 2026, up 23 bp on the day; threshold 20 bp
+Higher than 99 % of the last 5 years
+SOFR 3.93 %, EFFR 3.68 %. Next figure Wed 25 Nov, 09:00 New York"""
+
+
+def stressed(world: World) -> None:
+    """Publish two quiet weeks that end with 25 bp."""
+    world.sofr = dict.fromkeys(DAYS[:-1], "3.70") | {DAYS[-1]: "3.93"}
+    world.effr = dict.fromkeys(DAYS, "3.68")
+
+
+async def test_it_runs_by_the_real_clock(world: World) -> None:
+    """The installed command, today: the newest business day's print is told at once."""
+    world.rules(RULES)
+    days = business_days(9, before=datetime.now(NEW_YORK).date())
+    world.sofr = dict.fromkeys(days[:-1], "3.70") | {days[-1]: "3.93"}
+    world.effr = dict.fromkeys(days, "3.68")
+    async with world.running() as daemon:
+        await daemon.until(lambda: len(world.in_telegram) == 2, "Telegram was told")
+        await daemon.until(lambda: len(world.in_slack) == 2, "Slack was told")
+        assert await daemon.stop() == 0
+    assert (
+        "🟠 WARNING · Repo trades above fed funds\nSOFR − EFFR 25 bp" in world.in_telegram[1].text
+    )
+    assert world.in_slack[1].text == world.in_telegram[1].text
+
+
+async def test_one_visit_shows_how_every_rule_stands(world: World) -> None:
+    """`run --once` polls, tells what is due, prints the table and ends well."""
+    world.rules(RULES)
+    stressed(world)
+    async with world.running(at=NINE, arguments=("run", "--once")) as daemon:
+        assert await daemon.process.wait() == 0
+    assert daemon.shown.read_text("utf-8").splitlines() == [
+        "   RULE            LEVEL    VALUE  PERIOD        AGE  NEXT FIGURE (NEW YORK)",
+        "●  funding-spread  warning  25 bp  2026-11-23  0 min  Wed 25 Nov 09:00",
+        "1 rules, 1 firing",
+    ]
+    assert [len(world.in_telegram), len(world.in_slack), world.settled()] == [2, 2, True]
+
+
+async def test_one_visit_ends_well_where_nothing_can_be_reached(world: World) -> None:
+    """A source that is down is said on stderr, and is no failure of ours."""
+    world.rules(RULES)
+    world.nyfed.refuse("/", 503)
+    world.nyfed.refuse(SOFR, 503)
+    world.nyfed.refuse(EFFR, 503)
+    async with world.running(at=NINE, arguments=("run", "--once")) as daemon:
+        assert await daemon.process.wait() == 0
+    assert "ebbwatch: nyfed: " in daemon.log.read_text("utf-8")
+    assert daemon.shown.read_text("utf-8").endswith("1 rules, 0 firing\n")
+
+
+async def test_a_fallback_that_stood_in_is_named(world: World) -> None:
+    """With the New York Fed down and FRED opted in, the message says where SOFR came from."""
+    world.rules(RULES)
+    stressed(world)
+    world.nyfed.refuse(SOFR, 500)
+    world.nyfed.refuse(EFFR, 500)
+
+    def observed(seen: Seen) -> bytes:
+        by_day = world.sofr if seen.query["series_id"] == "SOFR" else world.effr
+        rows = [
+            {"realtime_start": "2026-11-24", "realtime_end": "9999-12-31", "date": str(day),
+             "value": value}
+            for day, value in sorted(by_day.items(), reverse=True)
+        ]  # fmt: skip
+        return json.dumps({"units": "lin", "count": len(rows), "observations": rows}).encode()
+
+    described = {
+        "id": "X", "realtime_start": "2026-11-24", "realtime_end": "9999-12-31",
+        "units": "Percent", "last_updated": "2026-11-24 07:02:16-06",
+    }  # fmt: skip
+    async with StandIn() as fred:
+        fred.serve("/series", json.dumps({"seriess": [described]}))
+        fred.serve("/series/observations", observed)
+        async with world.running(
+            at=NINE,
+            EBBWATCH_FRED__API_KEY="abcdefghijklmnopqrstuvwxyz012345",
+            EBBWATCH_SOURCES__FRED__BASE_URL=fred.url,
+        ) as daemon:
+            await daemon.until(
+                lambda: any("WARNING" in shown.text for shown in world.in_telegram),
+                "Telegram was told",
+            )
+            assert await daemon.stop() == 0
+    (told,) = [shown.text for shown in world.in_telegram if "WARNING" in shown.text]
+    assert "SOFR taken from fred: nyfed did not answer" in told
+
+
+async def test_a_broken_rule_file_is_told_and_the_old_rules_stay(world: World) -> None:
+    """While a file is wrong the rules in force go on; once it is right, they are others."""
+    world.rules(RULES)
+    stressed(world)
+    world.effr.pop(DAYS[-1])
+    async with world.running(at=NINE) as daemon:
+        await daemon.polled(news=17)
+        world.rules(RULES.replace("sofr - effr", "sofrr - effr"))
+        await daemon.until(lambda: len(world.in_telegram) == 2, "the problem was told")
+        world.effr[DAYS[-1]] = "3.68"
+        await daemon.until(lambda: len(world.in_telegram) == 3, "the old rule fired")
+        world.rules(RULES.replace("{warning: 20 bp, critical: 50 bp}", "{warning: 30 bp}"))
+        await daemon.until(lambda: len(world.in_telegram) >= 5, "the new rules were told")
+        await daemon.until(world.settled, "all was told")
+        assert await daemon.stop() == 0
+    problem, fired, withdrawn, reloaded = [shown.text for shown in world.in_telegram[1:]]
+    assert problem.startswith("⚠️ Data health · the new rules have problems\n")
+    assert "desk.yaml:5:12: there is no series or define sofrr (did you mean sofr?)" in problem
+    assert fired == FIRED
+    assert withdrawn.startswith("⚪ WITHDRAWN · Repo trades above fed funds\n")
+    assert reloaded.endswith("\nChanged: funding-spread")
+
+
+async def test_a_power_cut_between_sending_and_settling_repeats_it_once_and_says_so(
+    world: World,
+) -> None:
+    """The one duplicate there can be is marked, and comes after the lease, not at once."""
+    world.rules(RULES)
+    stressed(world)
+    async with world.running(at=NINE) as daemon:
+        await daemon.until(lambda: len(world.in_telegram) == 1, "the summary was told")
+        world.telegram.faults.append(Fault("stall", "sendMessage"))
+        await daemon.until(lambda: len(world.in_telegram) == 2, "Telegram has it")
+        await daemon.until(lambda: len(world.in_slack) == 2, "Slack has it")
+        await daemon.kill()
+    async with world.running(at=NINE.replace(minute=2)) as daemon:
+        await daemon.until(lambda: len(world.in_telegram) == 3, "it was sent again")
+        await daemon.until(world.settled, "all was settled")
+        assert await daemon.stop() == 0
+    headline, rest = FIRED.split("\n", 1)
+    marked = f"{headline}\nPossibly a repeat: an earlier copy may have reached you\n{rest}"
+    assert [shown.text for shown in world.in_telegram[1:]] == [FIRED, marked]
+    assert [posted.text for posted in world.in_slack[1:]] == [FIRED]
