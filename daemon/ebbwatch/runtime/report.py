@@ -187,30 +187,32 @@ class _Pictures(Context):
         if rule.unit is None or signals.values is None:
             return None
         inside = np.flatnonzero((signals.at >= begin) & (signals.at < end))
-        periods, first = np.unique(signals.periods[inside], return_index=True)
-        if len(periods) == 0:
+        if len(inside) == 0:
             return None
-        values = signals.values[inside][first]
-        known = signals.known[inside][first]
         every = rule.every
-        scaled = [rule.in_unit(float(v)) if k else None for v, k in zip(values, known, strict=True)]
-        drawn = {every.text(int(period)) for period in periods}
+        drawn: dict[int, float | None] = {}
+        for i in inside.tolist():
+            value = rule.in_unit(float(signals.values[i])) if signals.known[i] else None
+            finite = value is not None and math.isfinite(value)
+            # A count is read many times a day; of anything else the first reading is drawn.
+            if rule.node.momentary or int(signals.periods[i]) not in drawn:
+                drawn[int(signals.periods[i])] = value if finite else None
+        # Where an alert moved, the reading that moved it.
+        drawn |= {every.parse(move.period): move.value for move in moves if move.value is not None}
+        periods = sorted(drawn)
         return ChartSpec(
             title=rule.rule.title.in_language(t.language) or rule.name,
             unit=rule.unit,
-            points=tuple(
-                (every.text(int(p)), v if v is not None and math.isfinite(v) else None)
-                for p, v in zip(periods, scaled, strict=True)
-            ),
+            points=tuple((every.text(period), drawn[period]) for period in periods),
             thresholds=tuple(
                 (level_word(t, rung.level), bound)
                 for rung in rule.ladder.rungs
                 if (bound := rule.in_unit(rung.threshold)) is not None
             ),
-            marks=tuple((move.period, _mark(t, move)) for move in moves if move.period in drawn),
+            marks=tuple((move.period, _mark(t, move)) for move in moves),
             shaded=tuple(
                 turn
-                for turn in self._shaded(rule, int(periods[0]), int(periods[-1]), t)
+                for turn in self._shaded(rule, periods[0], periods[-1], t)
                 if end - begin < _FINE or turn[0][5:7] == "12"
             ),
         )
