@@ -109,7 +109,7 @@ class _Builder(Transformer[Token, Tree]):
     def call(self, items: list[Any]) -> Tree:
         function = items[0]
         arguments = tuple(item for item in items[1:] if item is not None)
-        end = arguments[-1].place.end if arguments else function.end_pos
+        end = arguments[-1].place.end if arguments else function.end_pos + 1
         return Call(
             Place(function.start_pos, end + 1),
             Name(Place(function.start_pos, function.end_pos), str(function)),
