@@ -456,5 +456,5 @@ def test_ctrl_c_keeps_the_lines_that_were_written(directory, monkeypatch, capsys
 def test_progress_is_shown_to_people_only() -> None:
     """Where stderr is a file, nothing is written and rich is not asked."""
     assert not sys.stderr.isatty()
-    with commands.progress() as doing:
+    with commands.progress(printing=False) as doing:
         doing("anything")

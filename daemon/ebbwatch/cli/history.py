@@ -63,9 +63,13 @@ def ctrl_c_ends_it() -> Iterator[None]:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Show what is being done, where a person looks on and nothing else is written there."""
-    if not sys.stderr.isatty():
+def progress(*, printing: bool) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, where a person looks on.
+
+    Args:
+        printing: Whether lines are printed meanwhile, which on one terminal would mix with it.
+    """
+    if not sys.stderr.isatty() or (printing and sys.stdout.isatty()):
         yield lambda _text: None
         return
     from rich.console import Console
@@ -106,7 +110,7 @@ def replay(
     if hindsight and format == "text":
         print(f"ebbwatch: {HINDSIGHT}", file=sys.stderr)
     with common.faults_end_it(), ctrl_c_ends_it():
-        with progress() as doing:
+        with progress(printing=format == "jsonl") as doing:
             ruleset = common.valid(common.rules_directory(rules), data_only=data is not None)
             unknown = sorted(span.rules - {r.name for r in ruleset.rules})  # type: ignore[operator]
             if unknown:
