@@ -19,6 +19,7 @@ from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed, printed_unit
 from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.runtime.additions import note_added
 from ebbwatch.runtime.replay import amount
 
 if TYPE_CHECKING:
@@ -339,6 +340,7 @@ def series_accept(
         with store.transaction():
             released = store.release(name, wanted)
             store.record([held.observation for held in released])
+            note_added(store, {held.observation.series for held in released})
         if not released:
             waiting = [h for h in store.held() if h.observation.series == name]
             others = ", ".join(series.every.text(h.observation.period) for h in waiting)
@@ -380,6 +382,7 @@ def import_(
         store = common.opened_store()
         with store.transaction():
             new = store.record(found)
+            note_added(store, {o.series for o in found})
     print(f"{name}: {plural(len(found), 'row')}, {new} new")
 
 

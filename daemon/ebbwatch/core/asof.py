@@ -258,6 +258,14 @@ class History:
                     found.append(int(edges[place]))
         return min(found, default=None)
 
+    def known(self, series: str) -> set[tuple[int, datetime]]:
+        """Return (period, instant it became known) of every fact held of a series."""
+        facts = self._facts.get(series)
+        if facts is None:
+            return set()
+        pairs = zip(facts.periods.tolist(), facts.known.tolist(), strict=True)
+        return {(period, instant(known)) for period, known in pairs}
+
     def observations(self, series: str) -> Iterator[Figure]:
         """Return the facts of a series in the order they took effect."""
         column = self.column(series)

@@ -17,6 +17,7 @@ from ebbwatch.model.observation import Observation, Published
 from ebbwatch.model.periods import day_of, instant
 from ebbwatch.model.series import Series
 from ebbwatch.ports import Clock, Held, Poll, Source, SourceError, Store, Wanted
+from ebbwatch.runtime.additions import note_added
 
 #: From when on figures are asked for where the catalogue names no first period.
 _FIRST_DAY = date(2000, 1, 1)
@@ -109,6 +110,7 @@ def _kept(
     with store.transaction():
         new = store.record(observations)
         store.hold(held)
+        note_added(store, {o.series for o in observations})
     return Brought(
         source=name, read=len(poll.published), new=new, held=len(held),
         notices=tuple(f"{n.series}: {n.found} where {n.expected} was expected" for n in notices),

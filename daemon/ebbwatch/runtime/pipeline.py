@@ -36,10 +36,12 @@ class Event:
         texts: Texts that are news.
         held: What goes into quarantine.
         cursors: Key and text to be stored in the same transaction.
+        added: Series whose past was added to beside us, and is in the history already.
     """
 
     at: int
     observations: tuple[Observation, ...] = ()
+    added: tuple[str, ...] = ()
     texts: tuple[TextItem, ...] = ()
     held: tuple[Held, ...] = ()
     cursors: tuple[tuple[str, str | None], ...] = ()
@@ -158,6 +160,7 @@ class Pipeline:
         """
         known = self.judge.history
         past = {o.series for o in event.observations if micros(o.known_at) <= self.handled}
+        past |= set(event.added)
         known.observe(event.observations)
         handled = Handled(event, history=history)
         changed = known.changed(after=self.handled, upto=event.at)

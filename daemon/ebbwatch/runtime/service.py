@@ -30,6 +30,7 @@ from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import Clock, Store, StoreError
+from ebbwatch.runtime.additions import added, learn, settled
 from ebbwatch.runtime.delivery import Delivery, Settled
 from ebbwatch.runtime.delivery import Outcome as Told
 from ebbwatch.runtime.feeds import LiveFeed, as_event, drive
@@ -100,9 +101,22 @@ class Service:
         self.pipeline.handled = micros(datetime.fromisoformat(handled))
         self.pipeline.states = refreshed(judge, states, self.pipeline.handled)
         self._adopt_edits()
-        self.pipeline.handle(Event(at=max(at, self.pipeline.handled)))
+        self.pipeline.handle(self._catching_up(max(at, self.pipeline.handled)))
         self._look(at)
         return False
+
+    def _catching_up(self, at: int) -> Event:
+        """Return the event that brings us to an instant, with what was added beside us."""
+        names = added(self.store)
+        return Event(at=at, added=names, cursors=(settled(),) if names else ())
+
+    def _take_additions(self) -> None:
+        """Judge alerts once more whose series a command added figures to."""
+        names = added(self.store)
+        if names:
+            learn(self.pipeline.judge.history, self.store, names)
+            at = max(micros(self.clock.now()), self.pipeline.handled)
+            self._after(self.pipeline.handle(self._catching_up(at)))
 
     def _adopt_edits(self) -> None:
         """Adopt what was edited in the rules since the store was written."""
@@ -178,6 +192,7 @@ class Service:
             if not self.store.lead():
                 # Another replica decides now; starting again is standing by.
                 raise StoreError("the lead was lost: the database connection ended")
+            self._take_additions()
             self._look(micros(self.clock.now()))
 
     def _look(self, at: int) -> None:
