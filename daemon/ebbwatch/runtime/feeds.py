@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -37,6 +37,29 @@ async def drive(
         handled = pipeline.handle(event)
         if after is not None:
             after(handled)
+
+
+@dataclass(slots=True)
+class TapeFeed:
+    """Replays what arrived once, and the ticks between; never waits.
+
+    Attributes:
+        events: In order of their instants.
+        until: µs after which no tick is handed out.
+    """
+
+    events: Sequence[Event]
+    until: int
+    _place: int = 0
+
+    async def next(self, *, due: int | None) -> Event | None:
+        """Return the next arrival, or the tick that comes before it; None after the last."""
+        first = self.events[self._place] if self._place < len(self.events) else None
+        if due is not None and due <= self.until and (first is None or due < first.at):
+            return Event(at=due)
+        if first is not None:
+            self._place += 1
+        return first
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""Whole-daemon stories: what happened, and all that people heard of it."""

@@ -1,0 +1,206 @@
+"""The daemon without a process: the parts that `app` puts together, around a clock one moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from ebbwatch.core.asof import History
+from ebbwatch.core.edge import Present
+from ebbwatch.core.judging import Judge
+from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.locale import translator
+from ebbwatch.model.message import Message, Receipt, Target
+from ebbwatch.model.observation import Published
+from ebbwatch.model.text import LANGUAGES
+from ebbwatch.ports import Notifier, Poll, Source, SourceError, Store, Wanted
+from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.runtime.delivery import Delivery
+from ebbwatch.runtime.feeds import LiveFeed
+from ebbwatch.runtime.ledger import Ledger
+from ebbwatch.runtime.pipeline import Event, Pipeline
+from ebbwatch.runtime.polling import Polling
+from ebbwatch.runtime.selfwatch import SelfWatch
+from ebbwatch.runtime.service import Service
+from ebbwatch.runtime.telling import Telling
+from tests.fakes import ManualClock
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message as a receiver got it.
+
+    Attributes:
+        at: Wall time of the clock.
+        receiver: Whose.
+        headline: First line.
+        lines: The others that matter, footer last.
+        edit: Whether it replaced an earlier one.
+        repeat: Whether it was marked as a possible repeat.
+    """
+
+    at: datetime
+    receiver: str
+    headline: str
+    lines: tuple[str, ...]
+    edit: bool
+    repeat: bool
+
+
+class RecordingNotifier:
+    """Takes every message and remembers it, or passes it on to who is given."""
+
+    kind: ClassVar[str] = "recording"
+
+    def __init__(
+        self, clock: ManualClock, heard: Callable[[Heard], None], fault: BaseException | None = None
+    ) -> None:
+        self._clock, self._heard, self._count = clock, heard, 0
+        self.fault = fault
+
+    async def send(
+        self,
+        message: Message,
+        target: Target,
+        *,
+        key: str,
+        edit: Receipt | None = None,
+        thread: Receipt | None = None,
+        possible_repeat: bool = False,
+    ) -> Receipt:
+        """Remember a message, or go wrong as was asked for."""
+        if self.fault is not None:
+            raise self.fault
+        lines = (*message.lines, *filter(None, [message.note]), *message.footer)
+        self._heard(
+            Heard(
+                self._clock.now(), target.receiver, message.headline, lines, edit is not None,
+                possible_repeat,
+            )
+        )  # fmt: skip
+        self._count += 1
+        return Receipt(message_id=str(self._count) if edit is None else edit.message_id)
+
+    async def attach(self, chart: bytes, message: Message, target: Target, *, to: Receipt) -> None:
+        """Do nothing: nobody draws here."""
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class PublishingSource:
+    """A provider that publishes figures at given instants, and all of them for ever.
+
+    Attributes:
+        clock: By which it publishes.
+        figures: Figures with the instant from which each is out.
+        fault: Raised instead of answering; None to answer.
+        visits: How often it was asked.
+    """
+
+    name: ClassVar[str] = "nyfed"
+
+    clock: ManualClock
+    figures: list[tuple[datetime, Published]] = field(default_factory=list)
+    fault: SourceError | None = None
+    visits: int = 0
+
+    @classmethod
+    def fault_of(cls, _: Any) -> None:
+        """Take every argument."""
+
+    async def poll(
+        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
+    ) -> Poll:
+        """Return everything that is out by now."""
+        self.visits += 1
+        if self.fault is not None:
+            raise self.fault
+        names = {each.series.name for each in wanted}
+        out = [p for at, p in self.figures if at <= self.clock.now() and p.series in names]
+        return Poll(tuple(sorted(out, key=lambda p: p.period)))
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+class Stage:
+    """One run of a daemon over a store that may have seen others.
+
+    Attributes:
+        clock: Moved by the test.
+        service: The daemon.
+    """
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        store: Store,
+        clock: ManualClock,
+        *,
+        notifiers: Mapping[str, Notifier],
+        sources: Mapping[str, Source] | None = None,
+        history: History | None = None,
+        owner: str = "stage",
+    ) -> None:
+        self.clock, self.store = clock, store
+        if history is None:
+            history = History(ruleset.series, ruleset.business, ReleaseClock(ruleset.business))
+        history.observe(store.observations())
+        judge = Judge(ruleset, history)
+        telling = Telling(judge, store, {name: translator(name) for name in LANGUAGES})
+        ledger = Ledger(store, telling, judge)
+        pipeline = Pipeline(judge, ledger)
+        inbox: asyncio.Queue[Any] = asyncio.Queue()
+        watch = SelfWatch(
+            store, lambda health, key: telling.notice(health, at=clock.now(), key=key)
+        )
+        polling = Polling(
+            clock=clock, sources=sources or {}, release=history.clock, history=Present(history),
+            kept=store, inbox=inbox, watch=watch, jitter=lambda: 0.0,
+        )  # fmt: skip
+        self.delivery = Delivery(
+            store, notifiers, clock, owner=owner,
+            on_event=lambda event: self.service.settled(event),
+        )  # fmt: skip
+        self.stop = asyncio.Event()
+        self.service = Service(
+            clock=clock, store=store, pipeline=pipeline, ledger=ledger, telling=telling,
+            feed=LiveFeed(clock, inbox, self.stop), delivery=self.delivery, polling=polling,
+            watch=watch, stop=self.stop,
+        )  # fmt: skip
+        names = {name for rule in judge.watched.values() for name in rule.series}
+        polling.follow([ruleset.series[name] for name in sorted(names)], ())
+
+    async def once(self) -> None:
+        """Visit every source, handle what came, deliver what is due, as `run --once` does."""
+        await self.service.once(5.0)
+
+
+@dataclass
+class DeliveringFeed:
+    """Delivers what is due before each event, and moves the clock to it.
+
+    Attributes:
+        stage: Whose clock and outbox.
+        inner: Gives the events.
+        lag: From an event's logical instant to its delivery.
+    """
+
+    stage: Stage
+    inner: Any
+    lag: timedelta = timedelta(0)
+
+    async def next(self, *, due: int | None) -> Event | None:
+        """Return the inner feed's next event, everything before it delivered."""
+        await self.stage.delivery.once()
+        event: Event | None = await self.inner.next(due=due)
+        if event is not None:
+            from ebbwatch.model.periods import instant
+
+            self.stage.clock.advance_to(max(self.stage.clock.now(), instant(event.at)))
+        return event
