@@ -122,8 +122,9 @@ def _columns(series: Series, text: str) -> list[list[str]]:
     if '"' in body or "\r" in body or " " in body:
         rows = [row for row in csv.reader(io.StringIO(body)) if row]
     else:
-        cells = body.rstrip("\n").replace("\n", ",").split(",") if body.strip() else []
-        if len(cells) == width * (body.rstrip("\n").count("\n") + 1) or not cells:
+        body = body.rstrip("\n")
+        cells = body.replace("\n", ",").split(",") if body else []
+        if not cells or _is_even(body, width):
             return [cells[i::width] for i in range(width)]
         rows = [line.split(",") for line in body.split("\n") if line]
     for number, row in enumerate(rows, 2):
@@ -131,6 +132,14 @@ def _columns(series: Series, text: str) -> list[list[str]]:
             message = f"{series.name}, line {number}: expected {width} columns, found {len(row)}"
             raise TableFault(message)
     return [[row[i].strip() for row in rows] for i in range(width)]
+
+
+def _is_even(body: str, width: int) -> bool:
+    """Return whether every line has as many cells."""
+    marks = np.frombuffer(body.encode() + b"\n", np.uint8)
+    ends = marks[(marks == ord(",")) | (marks == ord("\n"))] == ord("\n")
+    lines, rest = divmod(len(ends), width)
+    return rest == 0 and int(ends.sum()) == lines and bool(ends[width - 1 :: width].all())
 
 
 def _parsed_periods(series: Series, texts: list[str]) -> Longs:
@@ -167,6 +176,8 @@ def _suspects(unique: Longs, weekday: int) -> list[int]:
 def _quanta(series: Series, texts: list[str]) -> tuple[Floats, Fraction]:
     """Return values as whole quanta of the series' unit, exactly."""
     try:
+        if "_" in "".join(texts):
+            raise ValueError  # noqa: TRY301  the slow way below names the line
         values = np.array(texts, np.float64) if texts else np.empty(0)
     except ValueError:
         values = np.array(
@@ -193,8 +204,11 @@ def _number(series: Series, line: int, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
+        value = np.nan
+    # Python reads 1_000, nan and inf; no publisher means them.
+    if not np.isfinite(value) or "_" in text:
         message = f"{series.name}, line {line}: {text} is no number"
-        raise TableFault(message) from None
+        raise TableFault(message)
     return value
 
 
