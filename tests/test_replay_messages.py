@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
@@ -26,6 +28,7 @@ from ebbwatch.locale import translator
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Change
 from ebbwatch.model.message import OutboxRow, Receipt
+from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros, period_of
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ruleset.rules import Ruleset
@@ -35,6 +38,7 @@ from ebbwatch.runtime.replay import Journal, replay
 from ebbwatch.runtime.tape import messages, stops, to_one_reader
 from ebbwatch.runtime.telling import Telling
 from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.open import open_store
 from tests.ruleset.loading import valid
 from tests.test_telling import SPREAD, archived, ny
 
@@ -458,3 +462,53 @@ def test_progress_is_shown_to_people_only() -> None:
     assert not sys.stderr.isatty()
     with commands.progress(printing=False) as doing:
         doing("anything")
+
+
+# ---- texts ----------------------------------------------------------------------------------
+
+QT_ENDS = "rules: [{name: qt-ends, text: fed_press, matches: '(?i)conclude the reduction'}]\n"
+STATEMENT = TextItem(
+    source="fed_press", key="https://example.org/a", title="FOMC statement",
+    body="Growth is moderate. The Committee decided to conclude the reduction of its holdings on "
+    "December 1. More follows.",
+    published_at=ny(2025, 10, 29, 14), known_at=ny(2025, 10, 29, 14, 1),
+)  # fmt: skip
+OTHER = replace(STATEMENT, key="b", body="Nothing.", known_at=ny(2025, 10, 30))
+
+
+def test_texts_are_replayed_with_the_figures() -> None:
+    """At the instant at which each was known, in the words that matched."""
+    judge = between("2025-09-10", "2025-11-20", SPREAD, QT_ENDS)
+    journal = replay(judge, texts=[STATEMENT, OTHER])
+    assert [(t.rule, t.at) for t in journal.texts] == [("qt-ends", STATEMENT.known_at)]
+    assert replay(judge, upto=micros(STATEMENT.published_at), texts=[STATEMENT]).texts == []
+    rows = told(
+        messages(judge, journal, MemoryStore(), TRANSLATORS, lambda _at: True, [STATEMENT, OTHER])
+    )
+    (message,) = [text for at, _, text in rows if at == STATEMENT.known_at]
+    assert "The Committee decided to conclude the reduction" in message
+    without = told(messages(judge, replay(judge), MemoryStore(), TRANSLATORS, lambda _at: True))
+    assert [row for row in rows if row[0] != STATEMENT.known_at] == without
+
+
+def test_the_store_has_the_texts(tmp_path, monkeypatch) -> None:
+    """They are part of the tape as its figures are; 'none' leaves them out."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    store = open_store(url)
+    with store.transaction():
+        store.record_texts([STATEMENT, OTHER])
+    store.close()
+    monkeypatch.setenv("EBBWATCH_DATABASE_URL", url)
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "a.yaml").write_text(QT_ENDS, "utf-8")
+    command = typer.Typer()
+    command.command()(commands.replay)
+    found = CliRunner().invoke(command, ["--rules", str(rules)])
+    assert found.stdout == "Wed 2025-10-29 14:01 EDT  qt-ends  fired warning      for 2025-10-29\n"
+    lines = CliRunner().invoke(command, ["--rules", str(rules), "--format", "jsonl"]).stdout
+    assert json.loads(lines)["rule"] == "qt-ends"
+    page = CliRunner().invoke(command, ["--rules", str(rules), "--format", "html"]).stdout
+    assert "The Committee decided to conclude the reduction" in page
+    none = CliRunner().invoke(command, ["--rules", str(rules), "--store", "none"])
+    assert none.stdout == ""

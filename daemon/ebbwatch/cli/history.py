@@ -14,7 +14,9 @@ import typer
 from ebbwatch.cli import common
 from ebbwatch.core.hindsight import final
 from ebbwatch.core.judging import Judge
+from ebbwatch.model.observation import TextItem
 from ebbwatch.model.text import LANGUAGES
+from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime import replay as replaying
 
 From = Annotated[
@@ -118,26 +120,28 @@ def replay(
             history = common.history(ruleset, data, store)
             if hindsight:
                 history = final(history)
+            texts = [] if data is not None or store == "none" else _texts(ruleset)
             doing("Walking the tape")
             if format == "jsonl":
                 judge = Judge(ruleset, history)
-                _say_failures(replaying.write_jsonl(judge, span, sys.stdout.write).failures)
+                written = replaying.write_jsonl(judge, span, sys.stdout.write, texts)
+                _say_failures(written.failures)
                 return
             # Words and what knows them are not needed before.
             from ebbwatch.cli import replaying as aside
 
             judge = aside.judge_for_one_reader(ruleset, history, language)
-            journal = replaying.replay(judge)
+            journal = replaying.replay(judge, texts=texts)
             _say_failures(journal.failures)
             if format == "html":
                 doing("Writing the page")
-                text = aside.page(judge, journal, span, language, hindsight=hindsight)
+                text = aside.page(judge, journal, span, language, texts, hindsight=hindsight)
         if format == "html":
             aside.write_page(text, out)
             return
         aside.say_origin(judge, journal, span)
         if messages:
-            rows, _ = aside.letters(judge, journal, span, language)
+            rows, _ = aside.letters(judge, journal, span, language, texts)
             aside.write_messages(rows, sys.stdout.write)
         else:
             replaying.write_text(judge, journal, span, sys.stdout.write, readings=readings)
@@ -158,6 +162,17 @@ def _misuse(
     if language not in LANGUAGES:
         return f"expected --language {' or '.join(LANGUAGES)}, found {language}"
     return None
+
+
+def _texts(ruleset: Ruleset) -> list[TextItem]:
+    """Return the texts that the store holds for text rules, oldest first."""
+    wanted = {rule.text_source for rule in ruleset.rules if rule.pattern}
+    kept = common.existing_store() if wanted else None
+    if kept is None:
+        return []
+    found = [item for source in sorted(wanted) for item in kept.texts(source)]
+    kept.close()
+    return sorted(found, key=lambda item: item.known_at)
 
 
 def _say_failures(failures: list[tuple[str, Exception]]) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,7 @@ from ebbwatch.locale import translator
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.message import OutboxRow
+from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime import tape
@@ -39,7 +40,7 @@ def judge_for_one_reader(ruleset: Ruleset, history: History, language: str) -> J
 
 
 def letters(
-    judge: Judge, journal: Journal, span: Span, language: str
+    judge: Judge, journal: Journal, span: Span, language: str, texts: Sequence[TextItem] = ()
 ) -> tuple[Iterator[OutboxRow], Callable[[], list[Transition]]]:
     """Return the wanted messages as they come, and what returns every transition after them."""
     # What the ledger logs of a running daemon is what is printed here.
@@ -53,7 +54,7 @@ def letters(
 
     def of_rules() -> Iterator[OutboxRow]:
         words = {language: translator(language)}
-        for row in tape.messages(judge, journal, store, words, wanted):
+        for row in tape.messages(judge, journal, store, words, wanted, texts):
             if not span.rules or any(one["rule"] in span.rules for one in row.message.alerts):
                 yield row
 
@@ -74,9 +75,17 @@ def write_messages(rows: Iterable[OutboxRow], write: Callable[[str], object]) ->
 # ---- the page ---------------------------------------------------------------------------
 
 
-def page(judge: Judge, journal: Journal, span: Span, language: str, *, hindsight: bool) -> str:
+def page(
+    judge: Judge,
+    journal: Journal,
+    span: Span,
+    language: str,
+    texts: Sequence[TextItem] = (),
+    *,
+    hindsight: bool,
+) -> str:
     """Return the replay as one HTML page."""
-    rows, told = letters(judge, journal, span, language)
+    rows, told = letters(judge, journal, span, language, texts)
     return report(
         judge, journal, span, letters=list(rows), told=told(), t=translator(language),
         draw=svg_chart, hindsight=hindsight,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,9 +13,10 @@ from ebbwatch.core.judging import Judge, Judged
 from ebbwatch.core.lifecycle import CHANGES, AlertState, Move, previous_values
 from ebbwatch.expr.numbers import REASONS, Longs
 from ebbwatch.model.alert import Cause, Change, Transition
+from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.runtime.lines import CHUNK, Lines
-from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, tape_end
+from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, tape_end, text_moves
 
 _QUIET = (Change.ARMED, Change.DISARMED)
 
@@ -89,17 +90,35 @@ class Span:
         return np.flatnonzero(wanted)
 
 
-def replay(judge: Judge, upto: int | None = None) -> Journal:
+def replay(judge: Judge, upto: int | None = None, texts: Sequence[TextItem] = ()) -> Journal:
     """Drive everything the history holds through a pipeline; return what it did.
 
     Args:
         judge: The rules over the history.
         upto: µs at which to stop; None for the newest fact, after which no timer runs.
+        texts: Published texts, oldest first.
     """
     journal = Journal()
-    pipeline = Pipeline(judge, journal)
-    pipeline.handle(Event(at=tape_end(pipeline) if upto is None else upto))
+    _drive(Pipeline(judge, journal), upto, texts)
     return journal
+
+
+def _drive(pipeline: Pipeline, upto: int | None, texts: Sequence[TextItem]) -> None:
+    """Hand over the figures in one stride, and what the texts move.
+
+    Text rules read no figures and nothing reads them: neither has to wait for the other.
+    """
+    pipeline.handle(Event(at=tape_end(pipeline) if upto is None else upto))
+    for item in texts:
+        event = Event(at=micros(item.known_at), texts=(item,))
+        if upto is None or event.at <= upto:
+            moved = [
+                move
+                for rule in pipeline.judge.ruleset.rules
+                if rule.pattern
+                for move in text_moves(rule, event.texts, event.at)
+            ]
+            pipeline.recorder.record(Handled(event, others=moved), pipeline.states)
 
 
 def chosen(journal: Journal, span: Span) -> list[tuple[int, str, Judged, Move, float | None]]:
@@ -215,11 +234,12 @@ class Transcript:
             write("".join([self._texts[i] for i in order[start : start + CHUNK]]))
 
 
-def write_jsonl(judge: Judge, span: Span, write: Callable[[str], object]) -> Transcript:
+def write_jsonl(
+    judge: Judge, span: Span, write: Callable[[str], object], texts: Sequence[TextItem] = ()
+) -> Transcript:
     """Replay everything the history holds, and write the wanted transitions, one a line."""
     transcript = Transcript(Lines(judge), span)
-    pipeline = Pipeline(judge, transcript)
-    pipeline.handle(Event(at=tape_end(pipeline)))
+    _drive(Pipeline(judge, transcript), None, texts)
     transcript.write(write)
     return transcript
 
@@ -232,9 +252,14 @@ def write_text(
         (at, name, _told(judge.transition(judged, move, before, None)))
         for at, name, judged, move, before in chosen(journal, span)
     ]
+    rows += [
+        (micros(t.at), t.rule, _told(t))
+        for t in journal.texts
+        if span.wants(micros(t.at), t.rule, t.change)
+    ]
     if readings:
         rows += _reading_rows(journal, span)
-        rows.sort(key=lambda row: (row[0], row[1], row[2].startswith("·")))
+    rows.sort(key=lambda row: (row[0], row[1], row[2].startswith("·")))
     width = max((len(name) for _, name, _ in rows), default=0)
     for at, name, text in rows:
         write(f"{_clock(at)}  {name:<{width}}  {text}\n")

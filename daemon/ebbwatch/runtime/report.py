@@ -242,6 +242,7 @@ def report(
         hindsight: Whether revised figures were used from the first: the page warns of it.
     """
     ends = [judged.evaluation.upto for judged in journal.judged]
+    ends += [micros(move.at) for move in journal.texts]
     tape_end = max(ends, default=0)
     begin = span.start if span.start is not None else _beginning(journal)
     end = min(span.end if span.end is not None else tape_end + 1, tape_end + 1)

@@ -29,7 +29,8 @@ from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import OutboxRow, Receipt, Target
-from ebbwatch.model.periods import instant
+from ebbwatch.model.observation import TextItem
+from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import Store
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.ledger import Ledger
@@ -255,6 +256,7 @@ def messages(
     store: Store,
     translators: Mapping[str, Translator],
     wanted: Callable[[datetime], bool],
+    texts: Sequence[TextItem] = (),
 ) -> Iterator[OutboxRow]:
     """Drive a tape from its beginning to its end; yield each message when it would be sent.
 
@@ -267,20 +269,24 @@ def messages(
         store: Empty, and nobody else's.
         translators: By language, the fallback first.
         wanted: Whether messages of an instant are read; others are not put into words.
+        texts: Published texts, oldest first.
     """
     walked = {judged.rule.name: judged for judged in journal.judged}
-    if not walked:
+    published: dict[int, list[TextItem]] = {}
+    for item in texts:
+        published.setdefault(micros(item.known_at), []).append(item)
+    ahead = sorted({*stops(journal), *published})
+    if not ahead:
         return
     own = {judged.rule.name: _own_stops(judged) for judged in journal.judged}
     taped = TapeJudge(judge.ruleset, judge.history, walked=walked, stops=own)
     taped.watched = {name: rule for name, rule in taped.watched.items() if name in walked}
     telling = Retelling(taped, store, translators, wanted)
     pipeline = Pipeline(taped, Ledger(store, telling, taped))
-    ahead = stops(journal)
     # A digest tells what happened since the last one, the first since the tape began.
     ahead[:0] = judge.history.known_instants(after=BEGINNING, upto=ahead[0] - 1)[:1].tolist()
     while (at := _next_stop(pipeline, taped, ahead, telling.owed())) is not None:
-        pipeline.handle(Event(at=at))
+        pipeline.handle(Event(at=at, texts=tuple(published.get(at, ()))))
         taped.watchful |= telling.owed()
         if telling.spoke:
             telling.spoke = False
