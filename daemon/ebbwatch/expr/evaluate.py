@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -555,8 +556,9 @@ class Evaluation:
     def current(self, node: Node) -> Readings:
         """Return the one reading that stands at `upto`; none where there is no element yet."""
         if node.momentary:
-            steps = self._whole().readings(node)
-            return steps.chosen(np.arange(len(steps))[-1:])
+            return self._together(
+                node, [a.value if a.is_constant else self.current(a) for a in node.args]
+            )
         block = self.blocks(node)[-1]
         count = block.until(self.upto + 1) if self.upto < FOREVER else len(block.periods)
         index = np.arange(count)[-1:]
@@ -586,7 +588,13 @@ class Evaluation:
 
     def _steps(self, node: Node) -> Readings:
         """Return the readings of a node whose parts each have their own latest period."""
-        parts = [self._part(arg) for arg in node.args]
+        result = self._together(node, [self._part(arg) for arg in node.args])
+        at = result.at
+        fresh = (at > self.after) & (at <= self.upto)
+        return result if bool(fresh.all()) else result.chosen(np.flatnonzero(fresh))
+
+    def _together(self, node: Node, parts: list[Readings | Fraction]) -> Readings:
+        """Return what a node says whenever one of its parts does."""
         moving = [part for part in parts if isinstance(part, Readings)]
         at = np.unique(np.concatenate([part.at for part in moving])) if moving else _EMPTY
         held = [_held(part, at) if isinstance(part, Readings) else part for part in parts]
@@ -596,28 +604,25 @@ class Evaluation:
                 periods = np.maximum(periods, part.periods)
         if node.op in ("and", "or", "not", "latest", "count"):
             conditions = [part for part in held if isinstance(part, Readings)]
-            result = _momentary_condition(node.op, conditions, at, periods)
-        else:
-            result = _momentary_numbers(node.op, held, at, periods)
-        fresh = (at > self.after) & (at <= self.upto)
-        return result if bool(fresh.all()) else result.chosen(np.flatnonzero(fresh))
+            return _momentary_condition(node.op, conditions, at, periods)
+        return _momentary_numbers(node.op, held, at, periods)
 
     def _part(self, arg: Node) -> Readings | Fraction:
         if arg.is_constant:
             return arg.value
-        # A step function needs what stood before `after`, too.
-        whole = self._whole()
-        return whole.readings(arg)
-
-    def _whole(self) -> Evaluation:
         if self.after == BEGINNING:
-            return self
+            return self.readings(arg)
+        # A step function needs what stood at `after`, too.
+        return _followed(self._before().current(arg), self.readings(arg))
+
+    def _before(self) -> Evaluation:
+        """Return the evaluation of the one instant at which this one begins."""
         for kept in self._kept:
             if isinstance(kept, Evaluation):
                 return kept
-        whole = Evaluation(self.view, BEGINNING, self.upto)
-        self._kept.append(whole)
-        return whole
+        before = Evaluation(self.view, self.after, self.after)
+        self._kept.append(before)
+        return before
 
     # ---- working ---------------------------------------------------------------------
 
@@ -967,6 +972,24 @@ def _joined(columns: list[Numbers]) -> Numbers:
     return Numbers.rough(
         np.concatenate([c.values for c in columns]),
         np.concatenate([c.error for c in columns]), exact, why,
+    )  # fmt: skip
+
+
+def _followed(first: Readings, then: Readings) -> Readings:
+    """Return readings one after the other."""
+    if len(first) == 0 or len(then) == 0:
+        return then if len(first) == 0 else first
+
+    def both(a: NDArray[Any] | None, b: NDArray[Any] | None) -> Any:
+        return None if a is None or b is None else np.concatenate((a, b))
+
+    numbers = None
+    if first.numbers is not None and then.numbers is not None:
+        numbers = _joined([first.numbers, then.numbers])
+    return Readings(
+        both(first.at, then.at), both(first.periods, then.periods), both(first.why, then.why),
+        numbers, both(first.truth, then.truth), both(first.low, then.low),
+        both(first.high, then.high),
     )  # fmt: skip
 
 
