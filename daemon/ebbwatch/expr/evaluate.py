@@ -694,16 +694,16 @@ class Evaluation:
         if node.is_constant or (node.number, period) in seen:
             return
         seen.add((node.number, period))
-        if node.momentary and node.op in ("count", "latest"):
+        if node.momentary:
             for arg in node.args:
+                if arg.momentary or arg.is_constant:
+                    self._collect(arg, period, at, found, seen)
+                    continue
+                # Each part at its own latest period, whatever comes later.
                 block = self._block_at(arg, at)
                 count = block.until(at + 1)
                 if count:
                     self._collect(arg, int(block.periods[count - 1]), at, found, seen)
-            return
-        if node.momentary:
-            for arg in node.args:
-                self._collect(arg, period, at, found, seen)
             return
         block = self._block_at(node, at)
         index = int(np.searchsorted(block.periods, period, "right")) - 1
