@@ -376,3 +376,11 @@ def test_of_missed_digests_the_newest_is_due() -> None:
     last, now = ny(2026, 3, 1), ny(2026, 4, 2, 8, 45)
     assert due_digest(digest, last, now, SIFMA) == now
     assert due_digest(digest, ny(2026, 4, 1, 8, 45), ny(2026, 4, 2, 8, 44), SIFMA) is None
+
+
+def test_defines_that_double_end_in_a_name_instead_of_a_book():
+    """Sixty steps of doubling are refused a reader, and cost nothing."""
+    from ebbwatch.core.working import filled_in
+
+    doubling = {f"d{i}": f"d{i - 1} + d{i - 1}" for i in range(1, 60)} | {"d0": "sofr"}
+    assert len(filled_in("d59 > 3 %", doubling)) < 1000
