@@ -36,7 +36,7 @@ from ebbwatch.ports import (
 )
 from ebbwatch.runtime.heartbeat import Heartbeat, pinging
 from ebbwatch.runtime.polling import Arrived, Outcome, Polling, _next_texts
-from ebbwatch.runtime.selfwatch import SelfWatch
+from ebbwatch.runtime.selfwatch import SelfWatch, Standing
 from ebbwatch.runtime.trigger import REST, ReleaseTrigger
 from tests.fakes import ManualClock
 
@@ -80,6 +80,7 @@ class Provider:
     answer: Callable[[tuple[str, ...]], Answer] = field(default=lambda _: Poll())
     asked: list[tuple[tuple[str, Any], ...]] = field(default_factory=list)
     cursors: list[str | None] = field(default_factory=list)
+    since: list[datetime | None] = field(default_factory=list)
     name: ClassVar[str] = "provider"
 
     @classmethod
@@ -91,6 +92,7 @@ class Provider:
     ) -> Poll:
         self.asked.append(tuple((each.series.name, each.argument) for each in wanted))
         self.cursors.append(cursor)
+        self.since.append(since)
         answer = self.answer(tuple(each.series.name for each in wanted))
         if isinstance(answer, Exception):
             raise answer
@@ -564,22 +566,83 @@ def stand(state: State) -> Freshness:
     return Freshness(state, FRIDAY, micros(DUE), TUESDAY, micros(DUE + timedelta(days=1)))
 
 
-async def test_late_then_stale_then_current_is_three_notices() -> None:
-    """Each state is told once, with the period missing; current again with how long it took."""
+FRESH, LATE, STALE = State.FRESH, State.LATE, State.STALE
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        pytest.param(
+            [(FRESH, FRESH), (State.DUE, FRESH), (LATE, LATE), (LATE, LATE), (FRESH, FRESH)],
+            [("series late", 2, "sofr tgcr"), ("series current", 4, "")],
+            id="two series that are late together are one notice, and one when both came",
+        ),
+        pytest.param(
+            [(LATE, FRESH), (STALE, FRESH), (STALE, FRESH), (FRESH, FRESH), (FRESH, FRESH)],
+            [("series late", 0, "sofr"), ("series stale", 1, "sofr"), ("series current", 3, "")],
+            id="a second release missed is told too",
+        ),
+        pytest.param(
+            [(LATE, LATE), (FRESH, LATE), (FRESH, FRESH), (LATE, FRESH)],
+            [
+                ("series late", 0, "sofr tgcr"),
+                ("series current", 2, ""),
+                ("series late", 3, "sofr"),
+            ],
+            id="current is told only when all are, and what is late again is told again",
+        ),
+        pytest.param(
+            [(LATE, FRESH), (LATE, LATE), (LATE, LATE)],
+            [("series late", 0, "sofr"), ("series late", 1, "sofr tgcr")],
+            id="a further series is news",
+        ),
+        pytest.param(
+            [(STALE, LATE), (None, LATE), (None, FRESH), (STALE, FRESH), (FRESH, FRESH)],
+            [("series stale", 0, "sofr tgcr"), ("series current", 4, "")],
+            id="what is not heard of changes nothing",
+        ),
+    ],
+)
+async def test_late_figures_are_told_once_per_source(
+    hours: list[tuple[State | None, State | None]], told: list[tuple[str, int, str]]
+) -> None:
+    """Hour by hour, how SOFR and TGCR stand, and what people are told; also by one that restarts."""
     desk = Desk()
-    hours = [timedelta(hours=h) for h in range(8)]
-    states = [State.FRESH, State.DUE, State.LATE, State.LATE, State.STALE, State.FRESH, State.FRESH]
-    for hour, state in zip(hours, states, strict=False):
-        desk.watch.freshness(
-            SOFR, stand(state), newest=THURSDAY, at=DUE + hour, affected=["funding-spread"]
-        )
-    assert [(h.kind, h.since, h.period, h.held, h.lasted) for h in desk.told] == [
-        (Trouble.SERIES_LATE, DUE, "2026-09-04", "2026-09-03", None),
-        (Trouble.SERIES_STALE, DUE, "2026-09-04", "2026-09-03", None),
-        (Trouble.SERIES_CURRENT, None, "", "2026-09-03", timedelta(hours=3)),
+    found: list[tuple[str, int, str]] = []
+    for hour, states in enumerate(hours):
+        watch = desk.another_watch()
+        heard = [
+            Standing(each, stand(state), THURSDAY)
+            for each, state in zip((SOFR, TGCR), states, strict=True)
+            if state is not None
+        ]
+        unheard = {"sofr", "tgcr"} - {one.series.name for one in heard}
+        watch.freshness("nyfed", heard, at=DUE + timedelta(hours=hour), unheard=unheard)
+        found += [(str(h.kind), hour, " ".join(h.affected)) for h in desk.told]
+        desk.told.clear()
+    assert found == told
+    assert len(set(desk.keys)) == len(told)
+
+
+async def test_a_late_notice_says_what_is_missing_and_what_is_frozen() -> None:
+    """The period held, the one that was due and when, and the alerts without a new reading."""
+    desk = Desk()
+    desk.watch.frozen_by = lambda names: [f"rule of {name}" for name in names]
+    desk.watch.freshness("nyfed", [Standing(SOFR, stand(LATE), THURSDAY)], at=DUE + 7200 * SECOND)
+    desk.watch.freshness("nyfed", [Standing(SOFR, stand(FRESH), FRIDAY)], at=DUE + 9000 * SECOND)
+    assert desk.told == [
+        Health(
+            kind=Trouble.SERIES_LATE,
+            name="nyfed",
+            since=DUE,
+            affected=("sofr",),
+            frozen=("rule of sofr",),
+            every=BUSINESS,
+            held="2026-09-03",
+            period="2026-09-04",
+        ),
+        Health(kind=Trouble.SERIES_CURRENT, name="nyfed", lasted=timedelta(minutes=30)),
     ]
-    assert desk.told[0].affected == ("funding-spread",)
-    assert len(set(desk.keys)) == 3
 
 
 async def test_a_restart_tells_nothing_again() -> None:

@@ -449,6 +449,7 @@ MESSAGES = {
     "health-source-failing": health(
         kind=Trouble.SOURCE_FAILING, name="nyfed", since=ny(2025, 11, 4, 9, 5),
         reason="expected an answer within 20 s, found none", affected=("sofr", "effr"),
+        frozen=("funding-spread", "repo-spike"),
     ),
     "health-source-refused": health(
         kind=Trouble.SOURCE_REFUSED, name="fred", since=ny(2025, 11, 4, 9, 5),
@@ -462,16 +463,20 @@ MESSAGES = {
         kind=Trouble.SOURCE_RECOVERED, name="nyfed", lasted=timedelta(hours=3, minutes=2)
     ),
     "health-series-late": health(
-        kind=Trouble.SERIES_LATE, name="gdp", since=ny(2025, 10, 30, 8, 30), every=QUARTER,
-        held="2025-04-01", period="2025-07-01",
+        kind=Trouble.SERIES_LATE, name="bea", since=ny(2025, 10, 30, 8, 30), every=QUARTER,
+        held="2025-04-01", period="2025-07-01", affected=("gdp",),
     ),
     "health-series-stale": health(
-        kind=Trouble.SERIES_STALE, name="sofr", since=ny(2025, 11, 4, 8), every=DAILY,
-        held="2025-10-31", period="2025-11-03", affected=("funding-spread", "repo-spike"),
+        kind=Trouble.SERIES_STALE, name="nyfed", since=ny(2025, 11, 4, 8), every=DAILY,
+        held="2025-10-31", period="2025-11-03", affected=("sofr", "sofr_p99", "effr"),
+        frozen=("funding-spread", "repo-spike"),
+    ),
+    "health-series-lapsed": health(
+        kind=Trouble.SERIES_STALE, name="fed_policy", every=DAILY, held="2025-10-29",
+        affected=("iorb",), frozen=("repo-over-iorb",),
     ),
     "health-series-current": health(
-        kind=Trouble.SERIES_CURRENT, name="gdp", lasted=timedelta(days=54), every=QUARTER,
-        held="2025-07-01",
+        kind=Trouble.SERIES_CURRENT, name="bea", lasted=timedelta(days=54)
     ),
     "health-quarantined": health(
         kind=Trouble.QUARANTINED, name="reserves", period="2025-11-05", every=WEEKLY,
@@ -748,11 +753,11 @@ def test_long_lists_are_cut_and_say_so() -> None:
 def test_a_series_that_never_came_is_late_all_the_same() -> None:
     """There is no newest figure to name."""
     health = Health(
-        kind=Trouble.SERIES_LATE, name="gdp", since=ny(2025, 10, 30, 8, 30), every=QUARTER,
-        period="2025-07-01",
+        kind=Trouble.SERIES_LATE, name="bea", since=ny(2025, 10, 30, 8, 30), every=QUARTER,
+        period="2025-07-01", affected=("gdp",),
     )  # fmt: skip
     assert health_message(health, t=translator("en")).lines == (
-        "The figure for Q3 2025 was due Thu 30 Oct, 08:30 New York",
+        "gdp: the figure for Q3 2025 was due Thu 30 Oct, 08:30 New York",
     )
 
 

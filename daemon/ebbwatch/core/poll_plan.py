@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from ebbwatch.model.periods import Every, Rank, instant, micros
+from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros, period_of
 from ebbwatch.model.series import Series
 
 _SECOND = 1_000_000
@@ -36,6 +36,18 @@ _WEEKEND = 5  # weekday() of Saturday
 #:
 #: Source: the publishers' pages, as recorded 2026-11-22.
 _REVISIONS = {"nyfed": time(14, 35), "bea": time(8, 30), "fed_policy": time(14, 0)}
+
+
+#: How far before the period due a plain visit reaches for certain, in days; sources give at
+#: least ten days, five weeks, a quarter, three quarters.
+_REACH_DAYS = {Rank.DAILY: 7, Rank.WEEK: 35, Rank.MONTH: 92, Rank.QUARTER: 275, Rank.YEAR: 731}
+
+#: Sources whose plain visit reaches back to what is held however old that is: candles resume,
+#: tables are read whole.
+_WHOLE = frozenset({"coinbase", "kraken", "csv", "http_json"})
+
+#: How far back a source is asked by itself; further is for ``ebbwatch backfill``.
+LONGEST_CATCH_UP_DAYS = 731
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,30 @@ def next_poll(
     if revision_at is not None and revision_at > last_poll_at:
         candidates.append(revision_at + _spread(first, jitter))
     return max(at, min(candidates))
+
+
+def catch_up_from(
+    series: Series, source: str, *, newest: int | None, due: int | None, at: int
+) -> int | None:
+    """Return the period from which history is to be read to leave no hole; None for no need.
+
+    Args:
+        series: To be asked for.
+        source: Whom it is to be asked of.
+        newest: The newest period held; None for none.
+        due: The newest period that should be out; None where nothing says.
+        at: Now, in microseconds.
+    """
+    if source in _WHOLE or not series.every.dated:
+        return None
+    today = at // (60 * _SECOND) // DAY_MINUTES * DAY_MINUTES
+    reach = _REACH_DAYS[series.every.rank] * DAY_MINUTES
+    if newest is not None and (today if due is None else due) - newest <= reach:
+        return None
+    start = today - LONGEST_CATCH_UP_DAYS * DAY_MINUTES
+    if series.history_from is not None:
+        start = max(start, period_of(series.history_from))
+    return start if newest is None else max(start, newest)
 
 
 def _spread(gap: int, jitter: float) -> int:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
 from ebbwatch.core.edge import STOPPING, Notice, NoticeKind
-from ebbwatch.core.release_clock import Freshness, State
+from ebbwatch.core.release_clock import NEVER, Freshness, State
 from ebbwatch.core.render import Health, Trouble
 from ebbwatch.model.periods import instant
 from ebbwatch.model.problem import Problem
@@ -56,6 +56,30 @@ class Memory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a series stands.
+
+    Attributes:
+        series: Its catalogue entry.
+        found: How fresh it is.
+        newest: The newest period held; None for none.
+    """
+
+    series: Series
+    found: Freshness
+    newest: int | None
+
+    @property
+    def state(self) -> State:
+        """Return how fresh it is, in a word."""
+        return self.found.state
+
+
+#: What is told of a series' figures, as it stands in keys.
+_WORSE = {State.LATE: "late", State.STALE: "stale"}
+
+
 class SelfWatch:
     """Collects reports and tells the news in them."""
 
@@ -63,6 +87,9 @@ class SelfWatch:
         """Remember what an earlier run told."""
         self._store = store
         self._tell = tell
+        #: Names the alerts that have no new reading without some series; set by whoever knows
+        #: the rules.
+        self.frozen_by: Callable[[Collection[str]], Sequence[str]] = lambda _series: ()
         self._open: dict[str, str] = json.loads(store.get(STORE_KEY) or "{}")
 
     @property
@@ -74,9 +101,18 @@ class SelfWatch:
         self, source: str, kind: Trouble, reason: str, *, since: datetime, affected: Sequence[str]
     ) -> None:
         """Report that a source fails; one notice per source, however many series wait for it."""
+        if f"source/{source}" in self._open:
+            return
         self._ill(
             f"source/{source}",
-            Health(kind=kind, name=source, reason=reason, since=since, affected=tuple(affected)),
+            Health(
+                kind=kind,
+                name=source,
+                reason=reason,
+                since=since,
+                affected=tuple(affected),
+                frozen=tuple(self.frozen_by(affected)),
+            ),
             since,
         )
 
@@ -127,50 +163,63 @@ class SelfWatch:
         )
 
     def freshness(
-        self,
-        series: Series,
-        found: Freshness,
-        *,
-        newest: int | None,
-        at: datetime,
-        affected: Sequence[str] = (),
+        self, source: str, found: Sequence[Standing], *, at: datetime, unheard: Collection[str] = ()
     ) -> None:
-        """Report how a series stands; late and stale are told, and when it is current again.
+        """Report how the series of a source stand; told once for all of them together.
+
+        Told again only where a further series is late, or one is stale that was merely late;
+        and once more when every one of them is current again.
 
         Args:
-            series: Its catalogue entry.
-            found: How it stands.
-            newest: The newest period held; None for none.
+            source: Their first choice.
+            found: How each stands that the source was heard of.
             at: The instant judged at.
-            affected: Alerts that are frozen by it.
+            unheard: Those of which nothing is known, because the source does not answer:
+                what was told of them stays as it is.
         """
-        held = "" if newest is None else series.every.text(newest)
-        late, stale = f"late/{series.name}", f"stale/{series.name}"
-        if found.state in (State.FRESH, State.DUE):
-            current = Health(
-                kind=Trouble.SERIES_CURRENT, name=series.name, every=series.every, held=held
-            )
-            self._well((late, stale), current, at)
+        told = {key.split("/")[2]: key for key in self._open if _is_late(key, source)}
+        overdue = sorted((one for one in found if one.state in _WORSE), key=_urgency)
+        left = {name: key for name, key in told.items() if name in unheard}
+        news = False
+        for one in overdue:
+            name, key = one.series.name, f"{_WORSE[one.state]}/{source}/{one.series.name}"
+            before = told.get(name)
+            if before is None or (before != key and one.state is State.STALE):
+                news = True
+                left[name] = key
+            else:
+                left[name] = before
+        if set(left.values()) == set(told.values()):
             return
-        kinds = {
-            State.LATE: (late, Trouble.SERIES_LATE),
-            State.STALE: (stale, Trouble.SERIES_STALE),
-        }
-        if found.state in kinds:
-            key, kind = kinds[found.state]
-            self._ill(
-                key,
-                Health(
-                    kind=kind,
-                    name=series.name,
-                    since=None if found.due_at is None else instant(found.due_at),
-                    affected=tuple(affected),
-                    every=series.every,
-                    held=held,
-                    period="" if found.due_period is None else series.every.text(found.due_period),
-                ),
-                at,
-            )
+        others = {key: since for key, since in self._open.items() if key not in told.values()}
+        opened = others | {key: self._open.get(key, at.isoformat()) for key in left.values()}
+        if news:
+            health = self._overdue(source, overdue)
+            self._change(opened, health, f"late/{source}/{at.isoformat()}")
+            log.warning("trouble.found", key=f"late/{source}", series=list(health.affected),
+                        at=at.isoformat())  # fmt: skip
+        elif left:
+            self._change(opened, None, "")
+        else:
+            current = Health(kind=Trouble.SERIES_CURRENT, name=source)
+            self._well(tuple(told.values()), current, at)
+
+    def _overdue(self, source: str, overdue: Sequence[Standing]) -> Health:
+        """Return the notice of late figures, in detail for the one that was due first."""
+        first, every = overdue[0], overdue[0].series.every
+        due = first.found
+        stale = any(one.state is State.STALE for one in overdue)
+        names = tuple(one.series.name for one in overdue)
+        return Health(
+            kind=Trouble.SERIES_STALE if stale else Trouble.SERIES_LATE,
+            name=source,
+            since=None if due.due_at is None else instant(due.due_at),
+            affected=names,
+            frozen=tuple(self.frozen_by(names)),
+            every=every,
+            held="" if first.newest is None else every.text(first.newest),
+            period="" if due.due_period is None else every.text(due.due_period),
+        )
 
     def outbox(self, *, oldest: datetime | None, count: int, at: datetime) -> None:
         """Report the outbox: since when its oldest row could have left, and how many wait."""
@@ -222,7 +271,10 @@ class SelfWatch:
         if key in self._open:
             return
         self._change({**self._open, key: at.isoformat()}, health, f"{key}/{at.isoformat()}")
-        log.warning("trouble.found", key=key, reason=health.reason, at=at.isoformat())
+        # Whoever polls has already warned of a source's first failure.
+        (log.info if key.startswith("source/") else log.warning)(
+            "trouble.found", key=key, reason=health.reason, at=at.isoformat()
+        )
 
     def _well(self, keys: tuple[str, ...], health: Health, at: datetime) -> None:
         """Tell that troubles are over, if they were told; the first of them says for how long."""
@@ -246,6 +298,17 @@ class SelfWatch:
             if health is not None:
                 self._tell(health, key)
         self._open = left
+
+
+def _is_late(key: str, source: str) -> bool:
+    """Return whether a trouble is that of late figures of a source."""
+    return key.startswith(tuple(f"{word}/{source}/" for word in _WORSE.values()))
+
+
+def _urgency(standing: Standing) -> tuple[int, str]:
+    """Order series by when their figure was due."""
+    due_at = standing.found.due_at
+    return (NEVER if due_at is None else due_at, standing.series.name)
 
 
 def _stops(key: str, series: str) -> bool:

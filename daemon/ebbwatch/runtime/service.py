@@ -14,21 +14,23 @@ back, what was not is polled again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
+from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.lifecycle import AlertState
-from ebbwatch.core.release_clock import State
+from ebbwatch.core.release_clock import NEVER
 from ebbwatch.core.render import Reload
 from ebbwatch.core.status import Standing, standings
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
+from ebbwatch.model.series import Series
 from ebbwatch.ports import Clock, Store, StoreError
 from ebbwatch.runtime.additions import added, learn, settled
 from ebbwatch.runtime.delivery import Delivery, Settled
@@ -38,6 +40,7 @@ from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
 from ebbwatch.runtime.polling import Outcome, Polling
 from ebbwatch.runtime.selfwatch import SelfWatch
+from ebbwatch.runtime.selfwatch import Standing as Stands
 from ebbwatch.runtime.telling import Telling
 
 #: How often the outbox and the freshness of series are looked at for the self-watch.
@@ -77,7 +80,13 @@ class Service:
     watch: SelfWatch
     others: list[Callable[[], object]] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _seen: dict[str, State] = field(default_factory=dict)
+    _looked_at: Judge | None = None
+    _wanted: list[str] = field(default_factory=list)
+    _seen: dict[str, tuple[Stands, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let the self-watch name the alerts that a trouble freezes."""
+        self.watch.frozen_by = self._frozen_by
 
     # ---- start -----------------------------------------------------------------------
 
@@ -183,7 +192,7 @@ class Service:
                 self.watch.rule_broken(name, REASONS.get(state.why, "unknown"), at=at)
             elif state.known:
                 self.watch.rule_recovered(name, at=at)
-        self._look(handled.event.at)
+        self._look(handled.event.at, {o.series for o in handled.event.observations})
         self.delivery.wake()
 
     async def _self_watch(self) -> None:
@@ -193,26 +202,54 @@ class Service:
                 # Another replica decides now; starting again is standing by.
                 raise StoreError("the lead was lost: the database connection ended")
             self._take_additions()
-            self._look(micros(self.clock.now()))
+            at = micros(self.clock.now())
+            self._look(at)
+            self._look_at_outbox(at)
 
-    def _look(self, at: int) -> None:
-        """Report how fresh every followed series is, and how long the outbox has waited."""
+    def _look(self, at: int, moved: Collection[str] = ()) -> None:
+        """Report how fresh the figures of each source are that can be heard.
+
+        A series is judged anew where something came of it, or at the instant at which time
+        alone changes how it stands.
+
+        Args:
+            at: µs.
+            moved: Series of which something came.
+        """
         judge = self.pipeline.judge
-        history = judge.history
-        wanted = {name for rule in judge.watched.values() for name in rule.series}
-        for name in sorted(wanted):
-            series = history.catalogue[name]
-            newest = history.newest(name, as_of=at)
-            # Before the first visit, what we lack says nothing about the publisher.
-            if newest is None or not self.polling.tried(series):
+        if self._looked_at is not judge:
+            self._looked_at, self._seen = judge, {}
+            self._wanted = sorted({name for r in judge.watched.values() for name in r.series})
+        for name in moved:
+            self._seen.pop(name, None)
+        heard: dict[str, list[Stands]] = {}
+        unheard: dict[str, list[str]] = {}
+        for name in self._wanted:
+            series = judge.history.catalogue[name]
+            source = series.source.name
+            heard.setdefault(source, [])
+            # What we lack says nothing about the publisher while he cannot be reached.
+            if not self.polling.hears(series):
+                unheard.setdefault(source, []).append(name)
                 continue
-            found = history.clock.freshness(series, newest.period, micros(newest.known_at), at)
-            if self._seen.get(name) is found.state:
-                continue
-            self._seen[name] = found.state
-            affected = [r.name for r in judge.watched.values() if name in r.node.setters]
-            self.watch.freshness(series, found, newest=newest.period, at=instant(at),
-                                 affected=affected)  # fmt: skip
+            seen = self._seen.get(name)
+            if seen is None or seen[1] <= at:
+                seen = self._seen[name] = _standing(judge.history, series, at)
+            heard[source].append(seen[0])
+        for source, found in heard.items():
+            self.watch.freshness(source, found, at=instant(at), unheard=unheard.get(source, ()))
+
+    def _frozen_by(self, series: Collection[str]) -> list[str]:
+        """Return the alerts that have no new reading without some series."""
+        return [
+            rule.name
+            for rule in self.pipeline.judge.watched.values()
+            # A count moves as long as any of its conditions does.
+            if not rule.node.momentary and rule.node.setters & set(series)
+        ]
+
+    def _look_at_outbox(self, at: int) -> None:
+        """Report how long the outbox has waited."""
         waiting = self.store.outbox(states=("waiting", "claimed"), limit=1000)
         now = instant(at)
         due = [row.not_before for row in waiting if row.not_before <= now]
@@ -289,6 +326,21 @@ class Service:
             self.delivery.wake()
         elif event.outcome is Told.DELIVERED:
             self.watch.receiver_recovered(receiver, at=at)
+
+
+def _standing(history: History, series: Series, at: int) -> tuple[Stands, int]:
+    """Return how a series stands, and until which µs, if nothing comes of it."""
+    clock, newest = history.clock, history.newest(series.name, as_of=at)
+    if newest is None:
+        found = clock.freshness(series, None, None, at)
+        edges = [found.next_due_at]
+    else:
+        known_at = micros(newest.known_at)
+        found = clock.freshness(series, newest.period, known_at, at)
+        ends = clock.lateness(series, newest.period, known_at)
+        edges = [found.next_due_at, ends.due_at, ends.late_at, ends.stale_at]
+    until = min((edge for edge in edges if edge is not None and edge > at), default=NEVER)
+    return Stands(series, found, None if newest is None else newest.period), until
 
 
 async def _running(other: Callable[[], object]) -> None:

@@ -251,12 +251,14 @@ class Health:
         kind: What it is about.
         name: Of the source, series, receiver or rule; empty for the rule files.
         reason: What was found, in the words of whoever found it, without secrets.
-        since: UTC instant from which it is so; of a series, when its figure was due.
+        since: UTC instant from which it is so; of late figures, when the first was due.
         lasted: How long it was so, of things that are well again.
-        affected: Series that wait for a source, or alerts that are frozen by a series.
-        every: Of a series.
-        held: Of a series, the newest period held; empty for none.
-        period: Of a series, the period missing; of a value, its own.
+        affected: Series that wait for a source, or whose figures did not come; the one that
+            was due first, first.
+        frozen: Alerts that have no new reading until it is over.
+        every: Of a value, or of the first series affected; likewise the next two.
+        held: The newest period held; empty for none.
+        period: The period missing; of a value, its own. Empty where nothing says.
         value: Held back, in `unit`.
         unit: Printed unit of `value`.
         count: Of messages parked or stuck.
@@ -270,6 +272,7 @@ class Health:
     since: datetime | None = None
     lasted: timedelta | None = None
     affected: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     every: Every | None = None
     held: str = ""
     period: str = ""

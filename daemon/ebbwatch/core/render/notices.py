@@ -58,8 +58,8 @@ _HEALTH_TITLES = {
     Trouble.SOURCE_REFUSED: marked("{name} refuses to answer"),
     Trouble.SOURCE_CHANGED: marked("{name} answers in a shape we do not know"),
     Trouble.SOURCE_RECOVERED: marked("{name} answers again"),
-    Trouble.SERIES_LATE: marked("{name} is late"),
-    Trouble.SERIES_STALE: marked("{name} is stale"),
+    Trouble.SERIES_LATE: marked("figures of {name} are late"),
+    Trouble.SERIES_STALE: marked("figures of {name} are stale"),
     Trouble.SERIES_CURRENT: marked("{name} is up to date again"),
     Trouble.QUARANTINED: marked("a value of {name} is held back"),
     Trouble.SCALE_CHANGED: marked("{name} is published in another unit"),
@@ -76,6 +76,7 @@ _WELL = (
     Trouble.RECEIVER_RECOVERED,
     Trouble.RULE_RECOVERED,
 )
+_OVERDUE = (Trouble.SERIES_LATE, Trouble.SERIES_STALE)
 #: What only informs; the rest wants a person.
 _MILD = (Trouble.SERIES_LATE, Trouble.SCALE_CHANGED)
 
@@ -112,20 +113,13 @@ def _well_lines(t: Translator, health: Health) -> list[str]:
 def _ill_lines(t: Translator, health: Health) -> list[str]:
     kind = health.kind
     since = t.clock(health.since, health.zone) if health.since is not None else ""
-    names = listed(t, health.affected)
     lines = []
     if kind is Trouble.QUARANTINED and health.value is not None:
         value = t.number(health.value, health.unit)
         period = t.period(health.period, health.every)
         lines.append(t.gettext("{reading} for {period}").format(reading=value, period=period))
-    elif kind in (Trouble.SERIES_LATE, Trouble.SERIES_STALE) and health.period:
-        period = t.period(health.period, health.every)
-        lines.append(
-            t.gettext("The figure for {period} was due {since}").format(period=period, since=since)
-        )
-        if health.held:
-            held = t.period(health.held, health.every)
-            lines.append(t.gettext("Newest figure: {period}").format(period=held))
+    elif kind in _OVERDUE:
+        lines += _overdue_lines(t, health, since)
     elif kind is Trouble.OUTBOX_STUCK:
         lines.append(
             t.ngettext(
@@ -142,17 +136,39 @@ def _ill_lines(t: Translator, health: Health) -> list[str]:
         lines.append(f"{where}: {problem.message}{hint}")
     if len(health.problems) > LIST_LIMIT:
         lines.append(and_more(t, len(health.problems) - LIST_LIMIT))
-    if health.affected:
-        if kind in (Trouble.SERIES_LATE, Trouble.SERIES_STALE):
-            lines.append(t.gettext("Frozen until it comes: {names}").format(names=names))
-        else:
-            lines.append(t.gettext("Waiting for it: {names}").format(names=names))
+    if health.affected and kind not in _OVERDUE:
+        names = listed(t, health.affected)
+        lines.append(t.gettext("Waiting for it: {names}").format(names=names))
+    if health.frozen:
+        names = listed(t, health.frozen)
+        lines.append(t.gettext("No new reading until then: {names}").format(names=names))
     if kind is Trouble.RECEIVER_BROKEN and health.count:
         lines.append(
             t.ngettext("{n} message is parked", "{n} messages are parked", health.count).format(
                 n=t.count(health.count)
             )
         )
+    return lines
+
+
+def _overdue_lines(t: Translator, health: Health, since: str) -> list[str]:
+    """Return what is missing: in full for the figure due first, the others by name."""
+    lines = []
+    first, *others = health.affected
+    if health.period:
+        period = t.period(health.period, health.every)
+        lines.append(
+            t.gettext("{series}: the figure for {period} was due {since}").format(
+                series=first, period=period, since=since
+            )
+        )
+    else:
+        lines.append(t.gettext("{series}: no new figure for too long").format(series=first))
+    if health.held:
+        held = t.period(health.held, health.every)
+        lines.append(t.gettext("Newest figure: {period}").format(period=held))
+    if others:
+        lines.append(t.gettext("Missing too: {names}").format(names=listed(t, others)))
     return lines
 
 
@@ -165,7 +181,7 @@ def _remedy(t: Translator, health: Health) -> str:
         case Trouble.SOURCE_CHANGED:
             return t.gettext("Its series stand still until this program is taught the new shape.")
         case Trouble.SERIES_LATE:
-            return t.gettext("Late is not resolved: its alerts move again when it comes.")
+            return t.gettext("Late is not resolved: alerts move again when the figures come.")
         case Trouble.SERIES_STALE:
             return t.gettext("A second release was missed: look at the publisher's page.")
         case Trouble.QUARANTINED:
