@@ -1,0 +1,562 @@
+"""Write what the documents say of the program from the program itself.
+
+A passage between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` is written here; everything
+around it is written by hand. What stands under a command in a ``console`` block is what the
+command printed. With ``--check``, nothing is written, and what is not true any more is named.
+
+How blocks of code are read:
+
+- ``console``: every line that begins with ``$`` is run, in an empty directory of the document's
+  own that holds ``rules``, the default pack; the lines below it are its output. ``...`` stands for
+  any number of lines. Blocks marked ``console norun`` are shown only.
+- ``yaml file=PATH``: is put there first, so that commands can work on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import typer.main
+import yaml
+from pydantic import BaseModel
+
+from ebbwatch import app, archive
+from ebbwatch.cli.commands import COMMANDS
+from ebbwatch.cli.commands import app as command_line
+from ebbwatch.expr.functions import FUNCTIONS
+from ebbwatch.model.units import UNITS, printed_unit
+from ebbwatch.ruleset import shape as s
+from ebbwatch.ruleset.kinds import Kind, Shape
+from ebbwatch.ruleset.load import load
+from ebbwatch.settings import PREFIX, SECRETS_DIR, KeySettings, Settings, SourceSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "daemon" / "ebbwatch"
+#: Documents that hold passages or commands; others write docs/evidence.md.
+DOCUMENTS = (
+    Path("README.md"),
+    Path("CHANGELOG.md"),
+    *(
+        path.relative_to(ROOT)
+        for path in sorted((ROOT / "docs").glob("*.md"))
+        if path.name != "evidence.md"
+    ),
+)
+WIDTH = 100
+
+_PASSAGE = re.compile(r"(<!-- begin ([\w -]+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
+_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ([cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def code(text: str) -> str:
+    """Return a text as code; nothing for nothing."""
+    return f"`{text}`" if text else ""
+
+
+def doc_of(path: Path) -> str:
+    """Return a module's docstring."""
+    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+
+
+def attributes(cls: type) -> dict[str, str]:
+    """Return what a class's docstring says of its attributes, by name."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in (cls.__doc__ or "").partition("Attributes:")[2].splitlines():
+        if (start := re.match(r" {8}(\w+): (.*)", line)) is not None:
+            name = start[1]
+            found[name] = start[2].strip()
+        elif name and line.strip():
+            found[name] += f" {line.strip()}"
+    return found
+
+
+def plain(text: str) -> str:
+    """Return a docstring's text as Markdown."""
+    return text.replace("``", "`")
+
+
+# ---- the language ------------------------------------------------------------------------
+
+
+def functions() -> str:
+    """Return the table of functions."""
+    return table(
+        ("call", "gives", "looks back", "value at period *p*", "for example"),
+        (
+            (code(f.signature), f.result, f.history, f.doc, code(f.example))
+            for f in FUNCTIONS.values()
+        ),
+    )
+
+
+def units() -> str:
+    """Return the table of units that a series may be published in."""
+    return table(
+        ("`unit:`", "measures", "one of it is", "printed in"),
+        (
+            (
+                code(unit.name),
+                str(unit.dimension),
+                f"{unit.factor.normalize():,f}" if unit.factor < 1 else f"{unit.factor:,f}",
+                code(printed_unit(unit.dimension)) or "a bare number",
+            )
+            for unit in UNITS.values()
+        ),
+    )
+
+
+# ---- rule files --------------------------------------------------------------------------
+
+
+def keys(shape: Shape) -> str:
+    """Return the table of a shape's keys."""
+
+    def stands(kind: Kind) -> str:
+        return f"a map: {kind.name}" if isinstance(kind, Shape) else kind.what
+
+    return table(
+        ("key", "what stands there", "what it does", "for example"),
+        (
+            (
+                code(key.name) + (" (required)" if key.required else ""),
+                stands(key.kind),
+                key.doc,
+                code(key.example),
+            )
+            for key in shape.keys
+        ),
+    )
+
+
+def shapes() -> dict[str, Callable[[], str]]:
+    """Return the passages about keys, by name: ``keys of a rule``."""
+    every = (
+        s.FILE, s.SERIES, s.RELEASED, s.CALENDAR, s.RULE, s.INHIBITION, s.SECRET,
+        *s.TARGETS.values(), s.ROUTE, s.QUIET, s.DIGEST,
+    )  # fmt: skip
+    return {f"keys of a {one.name}": partial(keys, one) for one in every}
+
+
+# ---- the default pack --------------------------------------------------------------------
+
+
+def pack() -> str:
+    """Return the default rules, one section each, from their files."""
+    parts = []
+    for path in sorted((ROOT / "rules").glob("*.yaml")):
+        text = path.read_text("utf-8")
+        parts.append(f"## `rules/{path.name}`")
+        parts.append(" ".join(_comment(text.split("\n\n")[0].splitlines()[2:])))
+        content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  it makes texts only
+        if defines := content.get("define"):
+            parts.append(table(("define", "is"), ((code(n), code(e)) for n, e in defines.items())))
+        parts += [_rule(rule, text) for rule in content["rules"]]
+    return "\n\n".join(parts)
+
+
+def _comment(lines: Iterable[str]) -> list[str]:
+    return [text for line in lines if (text := line.strip().removeprefix("#").strip())]
+
+
+def _rule(rule: dict[str, Any], text: str) -> str:
+    """Return what is to be said of one rule."""
+    above = text[: text.index(f"\n  - name: {rule['name']}\n")].splitlines()
+    said: list[str] = []
+    while above and above[-1].startswith("  #"):
+        said.insert(0, above.pop())
+    rows = []
+    for key in ("value", "when", "clear_when", "text", "matches", "above", "below", "level",
+                "clear", "for", "turns", "repeat"):  # fmt: skip
+        if (value := rule.get(key)) is None:
+            continue
+        if isinstance(value, dict):
+            shown = ", ".join(f"{name} `{one}`" for name, one in value.items())
+        else:
+            shown = code(re.sub(r"\s+", " ", value).strip())
+        rows.append((code(key), shown))
+    return "\n\n".join(
+        (
+            f"### {rule['name']}",
+            f"**{rule['title']['en']}** ({rule['title']['zh-Hant']}).\n{rule['note']['en']}",
+            table(("key", "is"), rows),
+            f"Over the archive: {' '.join(_comment(said))}",
+        )
+    )
+
+
+# ---- series and sources ------------------------------------------------------------------
+
+
+def plugins(group: str) -> dict[str, str]:
+    """Return the adapters of a group: ``module:class`` by name, in the order they are listed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    found: dict[str, str] = project["entry-points"][f"ebbwatch.{group}"]
+    return found
+
+
+def series() -> str:
+    """Return the catalogue, by source."""
+    ruleset = load({}, builtin=app.builtin_files(), faults=app.AnySource()).ruleset
+    assert ruleset is not None
+    held = {name: _held(file.read_text("utf-8")) for name, file in archive.files().items()}
+    parts = []
+    for source in plugins("sources"):
+        own = [one for one in ruleset.series.values() if one.source.name == source]
+        if not own:
+            continue
+        rows = (
+            (
+                code(one.name),
+                one.title.in_language("en"),
+                one.unit.name,
+                one.every.name,
+                _released(one),
+                one.fallback.name if one.fallback else "",
+                held.get(one.name, "not bundled"),
+            )
+            for one in own
+        )
+        head = ("series", "what", "published in", "every", "comes out", "fallback", "archive")
+        parts.append(f"### Series of `{source}`\n\n{table(head, rows)}")
+    return "\n\n".join(parts)
+
+
+def _held(text: str) -> str:
+    periods = sorted(line.split(",")[0] for line in text.splitlines()[1:] if line)
+    return f"{periods[0]} to {periods[-1]}"
+
+
+def _released(one: Any) -> str:
+    """Return when a series comes out, in words."""
+    rule = one.released
+    if rule is None:
+        return "when it is seen"
+    noun = ("business day" if rule.business else "day") + "s" * (rule.count != 1)
+    after = f"{rule.count} {noun} after" if rule.count else "the same day"
+    return f"{after}, {rule.at:%H:%M}"
+
+
+def sources() -> str:
+    """Return what each adapter says of its provider."""
+    parts = []
+    for name, point in plugins("sources").items():
+        module = point.partition(":")[0].rpartition(".")[2]
+        text = re.split(r"\n\n(?= )|::\n", doc_of(SOURCES / "sources" / f"{module}.py"))[0]
+        paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+        parts.append("\n\n".join((f"### `{name}`", *map(plain, paragraphs))))
+    return "\n\n".join(parts)
+
+
+# ---- settings ----------------------------------------------------------------------------
+
+
+def settings() -> str:
+    """Return every setting, from its model."""
+    top, rows = attributes(Settings), []
+    for name, field in Settings.model_fields.items():
+        full = PREFIX + name.upper()
+        if isinstance(field.default, BaseModel):
+            section = type(field.default)
+            said = attributes(section)
+            title = (section.__doc__ or "").partition(".")[0]
+            title = name.upper() if section is KeySettings else title
+            rows += [
+                (
+                    f"{full}__{leaf.upper()}",
+                    _default(below.default),
+                    f"{title}: {said[leaf][0].lower()}{said[leaf][1:]}",
+                )
+                for leaf, below in section.model_fields.items()
+            ]
+        elif name == "secret":
+            rows.append((f"{full}__<NAME>", "", "A secret that rule files name, in capitals."))
+        elif name == "sources":
+            said = attributes(SourceSettings)
+            rows += [(f"{full}__<NAME>__{leaf.upper()}", "", f"A source, by name: {said[leaf]}")
+                     for leaf in SourceSettings.model_fields]  # fmt: skip
+        elif name == "database_url":
+            rows.append((full, "SQLite under the state directory", top[name]))
+        else:
+            rows.append((full, _default(field.default), top[name]))
+    rows.append((SECRETS_DIR, "", "A directory of secret files, one per setting."))
+    return table(
+        ("setting", "default", "what it is"),
+        ((code(name), default, plain(said)) for name, default, said in rows),
+    )
+
+
+def _default(value: object) -> str:
+    return "" if value is None or value == () else code(str(value))
+
+
+# ---- commands ----------------------------------------------------------------------------
+
+
+def commands() -> str:
+    """Return the help of every command."""
+    whole = typer.main.get_command(command_line([]))
+    parts = []
+    for name in COMMANDS:
+        command: Any = whole
+        context = click.Context(command, info_name="ebbwatch", **command.context_settings)
+        for word in name.split():
+            command = command.commands[word]
+            context = click.Context(command, info_name=word, parent=context)
+        context.terminal_width = 80
+        parts.append(f"## `ebbwatch {name}`\n\n```text\n{command.get_help(context)}\n```")
+    return "\n\n".join(parts)
+
+
+# ---- architecture ------------------------------------------------------------------------
+
+
+def modules() -> str:
+    """Return every module with the first line of its docstring, by package."""
+    parts = []
+    folders = [SOURCES, *sorted(p for p in SOURCES.rglob("*") if (p / "__init__.py").is_file())]
+    for folder in folders:
+        name = ".".join(folder.relative_to(SOURCES.parent).parts)
+        rows = [
+            (code(path.stem), _summary(path))
+            for path in sorted(folder.glob("*.py"))
+            if path.name not in ("__init__.py", "__main__.py")
+        ]
+        if rows:
+            said = _summary(folder / "__init__.py")
+            parts.append(f"#### `{name}`\n\n{said}\n\n{table(('module', 'what it does'), rows)}")
+    return "\n\n".join(parts)
+
+
+def _summary(path: Path) -> str:
+    return plain(" ".join(doc_of(path).split("\n\n")[0].split()))
+
+
+def contracts() -> str:
+    """Return the import contracts that are checked."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    rows = []
+    for contract in project["tool"]["importlinter"]["contracts"]:
+        if contract["type"] == "layers":
+            layers = " > ".join(code(layer) for layer in contract["layers"])
+            said = f"each imports only what stands right of it: {layers}"
+        else:
+            said = (
+                f"{', '.join(map(code, contract['source_modules']))} import none of "
+                f"{', '.join(map(code, contract['forbidden_modules']))}"
+            )
+        rows.append((contract["name"], said.replace("ebbwatch.", "")))
+    return table(("contract", "says"), rows)
+
+
+# ---- counts ------------------------------------------------------------------------------
+
+
+def counts() -> str:
+    """Return how often each default rule speaks up over the archive, by a replay."""
+    ruleset = app.load_rules(app.rule_files(ROOT / "rules"), data_only=True).ruleset
+    assert ruleset is not None
+    first, bundled = 2018, set(archive.files())
+    command = f"ebbwatch replay --store none --from {first}-01-01 --format jsonl"
+    with _place() as place:
+        moves = [json.loads(line) for line in _run(command, place).stdout.splitlines()]
+    seen = Counter((move["rule"], move["change"]) for move in moves)
+    rows = []
+    for rule in ruleset.rules:
+        asked = [e for e in (rule.value, rule.when, rule.clear_when) if e is not None]
+        if not asked or not set().union(*(e.series for e in asked)) <= bundled:
+            rows.append((code(rule.name), "no figures bundled", ""))
+            continue
+        rows.append(
+            (code(rule.name), str(seen[rule.name, "fired"]), str(seen[rule.name, "escalated"]))
+        )
+    total = Counter(move["change"] for move in moves)
+    rows.append(("all", str(total["fired"]), str(total["escalated"])))
+    return table(("rule", f"fired since {first}", "escalated"), rows)
+
+
+PASSAGES: dict[str, Callable[[], str]] = {
+    "functions": functions,
+    "units": units,
+    **shapes(),
+    "default pack": pack,
+    "series": series,
+    "sources": sources,
+    "settings": settings,
+    "commands": commands,
+    "modules": modules,
+    "contracts": contracts,
+    "counts": counts,
+}
+
+
+def with_passages(text: str) -> str:
+    """Return a document with its passages as they should be."""
+    return _PASSAGE.sub(lambda m: f"{m[1]}\n{PASSAGES[m[2]]()}\n\n{m[3]}", text)
+
+
+# ---- console -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of code in a document.
+
+    Attributes:
+        language: ``console``, ``yaml``.
+        marks: What stands behind it: ``norun``, ``file=PATH``.
+        text: What it holds.
+    """
+
+    language: str
+    marks: tuple[str, ...]
+    text: str
+
+    @property
+    def path(self) -> str:
+        """Return where it is put; empty for nowhere."""
+        return next((m.removeprefix("file=") for m in self.marks if m.startswith("file=")), "")
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """Yield a document's blocks of code."""
+    for found in _BLOCK.finditer(text):
+        yield _block(found)
+
+
+def _block(found: re.Match[str]) -> Block:
+    return Block(found[1], tuple(found[2].split()), found[3])
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a command printed, all together and on standard output alone."""
+
+    whole: str
+    stdout: str
+
+
+class _place:  # noqa: N801  used as a function
+    """A directory to run commands in: it holds the default pack, and nothing is left of it."""
+
+    def __enter__(self) -> Path:
+        """Make it."""
+        self._held = tempfile.TemporaryDirectory()
+        place = Path(self._held.name)
+        shutil.copytree(ROOT / "rules", place / "rules")
+        return place
+
+    def __exit__(self, *_: object) -> None:
+        """Remove it."""
+        self._held.cleanup()
+
+
+def _run(command: str, place: Path) -> Printed:
+    """Run a command as a reader would, without a reader's settings."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("EBBWATCH_")}
+    environment |= {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}",
+        "XDG_STATE_HOME": str(place / ".state"),
+        "COLUMNS": "80",
+    }
+    environment.pop("STATE_DIRECTORY", None)
+    done = subprocess.run(  # noqa: S602  the documents are ours
+        command, shell=True, cwd=place, env=environment, check=False, timeout=120,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    return Printed((done.stderr + done.stdout).replace(str(place), "."), done.stdout)
+
+
+def with_output(text: str) -> str:
+    """Return a document with the output of its commands as they print it now."""
+    with _place() as place:
+
+        def renewed(found: re.Match[str]) -> str:
+            block = _block(found)
+            if block.path:
+                target = place / block.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(block.text, "utf-8")
+            if block.language != "console" or "norun" in block.marks:
+                return found[0]
+            return f"```console{found[2]}\n{_renewed(block.text, place)}```"
+
+        return _BLOCK.sub(renewed, text)
+
+
+def _renewed(text: str, place: Path) -> str:
+    parts = []
+    for part in re.split(r"^(?=\$ )", text, flags=re.MULTILINE):
+        if not part.startswith("$ "):
+            parts.append(part)
+            continue
+        command, _, shown = part.partition("\n")
+        printed = _run(command.removeprefix("$ "), place).whole.rstrip() + "\n"
+        parts.append(part if fits(shown, printed) else f"{command}\n{printed}")
+    return "".join(parts)
+
+
+def fits(shown: str, printed: str) -> bool:
+    """Return whether what is shown is what was printed, ``...`` standing for any lines."""
+    pattern = "".join(
+        r"(?:[^\n]*\n)*?" if line.strip() == "..." else re.escape(line) + r"\n"
+        for line in shown.rstrip().splitlines()
+    )
+    lines = "".join(f"{line}\n" for line in printed.lstrip("\n").rstrip().splitlines())
+    return re.fullmatch(pattern, lines) is not None
+
+
+# ---- all ---------------------------------------------------------------------------------
+
+
+def main() -> int:
+    """Write the documents, or name what is stale in them; return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args().check
+    stale = 0
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text("utf-8")
+        true = with_output(with_passages(text))
+        if true == text:
+            continue
+        stale += 1
+        if check:
+            sys.stdout.writelines(
+                difflib.unified_diff(
+                    text.splitlines(keepends=True), true.splitlines(keepends=True),
+                    str(document), "as it should be",
+                )
+            )  # fmt: skip
+        else:
+            (ROOT / document).write_text(true, "utf-8")
+            print(f"{document} written")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
