@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
 
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.render import Reload
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Transition
@@ -33,6 +35,23 @@ _EVENTS = {change: f"alert.{change.value}" for change in Change}
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A change of the rule files, to be told in the transaction that adopts it.
+
+    Attributes:
+        at: UTC instant at which it was seen.
+        added: Names of rules.
+        changed: Of those that evaluate something else, or cross it elsewhere.
+        removed: Of those that are gone.
+    """
+
+    at: datetime
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Ledger:
     """Records what the pipeline decides.
@@ -42,12 +61,14 @@ class Ledger:
         telling: Makes outbox rows of transitions.
         judge: The rules, for transitions' working and for what identifies a definition.
         records: What the store holds of each alert.
+        edit: What the next outcome adopts; None where it adopts nothing.
     """
 
     store: Store
     telling: Telling
     judge: Judge
     records: dict[str, AlertRecord] = field(default_factory=dict)
+    edit: Edit | None = None
     _saved: dict[str, AlertState] = field(default_factory=dict)
 
     def load(self) -> dict[str, AlertState]:
@@ -76,7 +97,8 @@ class Ledger:
         2. The transitions, each with outbox rows or a named reason for having none.
         3. The states that changed, if nobody else changed them meanwhile.
         4. What was waiting to be told and is due now.
-        5. The cursors, and how far the tape was handled.
+        5. On a first start, what fires; with an edit of the rules, what it changed.
+        6. The cursors, and how far the tape was handled.
         """
         event = handled.event
         at = instant(event.at)
@@ -95,15 +117,34 @@ class Ledger:
             if not handled.history:
                 self.telling.remind(read, at=at, states=states)
             self.telling.tick(at=at, states=states)
+            if handled.history:
+                self._sum_up(handled, states)
             for key, text in event.cursors:
                 self.store.put(key, text)
             self.store.put(HANDLED, at.isoformat())
+        if handled.history:
+            self.edit = None
         self.records.update({record.name: record for record in saved})
         for name in handled.removed:
             self.records.pop(name, None)
             self._saved.pop(name, None)
         self._saved.update(handled.states)
         self._say(handled, [*told, *edits])
+
+    def _sum_up(self, handled: Handled, states: dict[str, AlertState]) -> None:
+        """Say what fires of that which was walked and told nobody."""
+        if self.store.get(HANDLED) is None:
+            self.telling.summary(at=instant(handled.event.at), states=states)
+        elif (edit := self.edit) is not None:
+            firing = self.telling.firing(states, micros(edit.at))
+            self.telling.reload(
+                Reload(
+                    at=edit.at, added=edit.added, changed=edit.changed, removed=edit.removed,
+                    firing=tuple(one for one in firing if one.name in handled.states),
+                ),
+                at=edit.at,
+                states=states,
+            )  # fmt: skip
 
     def _transitions(self, handled: Handled) -> list[Transition]:
         found = [

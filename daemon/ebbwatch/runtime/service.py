@@ -25,7 +25,6 @@ from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.lifecycle import AlertState
 from ebbwatch.core.release_clock import NEVER
-from ebbwatch.core.render import Reload
 from ebbwatch.core.status import Standing, standings
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import instant, micros
@@ -36,7 +35,7 @@ from ebbwatch.runtime.additions import added, learn, settled
 from ebbwatch.runtime.delivery import Delivery, Settled
 from ebbwatch.runtime.delivery import Outcome as Told
 from ebbwatch.runtime.feeds import LiveFeed, as_event, drive
-from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
+from ebbwatch.runtime.ledger import HANDLED, Edit, Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
 from ebbwatch.runtime.polling import Outcome, Polling
 from ebbwatch.runtime.selfwatch import SelfWatch
@@ -103,13 +102,11 @@ class Service:
         judge = self.pipeline.judge
         if handled is None:
             self.pipeline.handle(Event(at=at), history=True)
-            with self.store.transaction():
-                self.telling.summary(at=instant(at), states=self.pipeline.states)
             self._look(at)
             return True
         self.pipeline.handled = micros(datetime.fromisoformat(handled))
         self.pipeline.states = refreshed(judge, states, self.pipeline.handled)
-        self._adopt_edits()
+        self._adopt_edits(max(at, self.pipeline.handled))
         self.pipeline.handle(self._catching_up(max(at, self.pipeline.handled)))
         self._look(at)
         return False
@@ -127,8 +124,8 @@ class Service:
             at = max(micros(self.clock.now()), self.pipeline.handled)
             self._after(self.pipeline.handle(self._catching_up(at)))
 
-    def _adopt_edits(self) -> None:
-        """Adopt what was edited in the rules since the store was written."""
+    def _adopt_edits(self, at: int) -> None:
+        """Adopt what was edited in the rules since the store was written, and tell it now."""
         records = self.ledger.records
         watched = self.pipeline.judge.watched
         edited = [
@@ -139,6 +136,12 @@ class Service:
         ]
         gone = [name for name in records if name not in watched]
         if edited or gone:
+            self.ledger.edit = Edit(
+                at=instant(at),
+                added=tuple(name for name in edited if name not in records),
+                changed=tuple(name for name in edited if name in records),
+                removed=tuple(gone),
+            )
             self.pipeline.states |= {
                 name: AlertState.from_json(records[name].state) for name in gone
             }
@@ -279,28 +282,18 @@ class Service:
         self.ledger.judge = judge
         self.telling.use(judge)
         old = {rule.name: rule for rule in self.pipeline.judge.ruleset.rules}
-        handled = self.pipeline.adopt(judge, at)
         new = {rule.name: rule for rule in judge.ruleset.rules}
-        with self.store.transaction():
-            self.telling.reload(
-                Reload(
-                    at=instant(at),
-                    added=tuple(name for name in new if name not in old),
-                    changed=tuple(
-                        name for name, rule in new.items()
-                        if name in old and (old[name].definition, old[name].ladder)
-                        != (rule.definition, rule.ladder)
-                    ),
-                    removed=tuple(name for name in old if name not in new),
-                    firing=tuple(
-                        one
-                        for one in self.telling.firing(self.pipeline.states, at)
-                        if one.name in handled.states
-                    ),
-                ),
-                at=instant(at),
-                states=self.pipeline.states,
-            )  # fmt: skip
+        self.ledger.edit = Edit(
+            at=instant(at),
+            added=tuple(name for name in new if name not in old),
+            changed=tuple(
+                name for name, rule in new.items()
+                if name in old and (old[name].definition, old[name].ladder)
+                != (rule.definition, rule.ladder)
+            ),
+            removed=tuple(name for name in old if name not in new),
+        )  # fmt: skip
+        self.pipeline.adopt(judge, at)
         self.watch.reload_valid()
         log.info("rules.reloaded", at=instant(at).isoformat(), changes=list(difference))
         self.feed.poke()
