@@ -204,7 +204,7 @@ def _rule(rule: dict[str, Any], text: str) -> str:
             f"### {rule['name']}",
             f"**{rule['title']['en']}** ({rule['title']['zh-Hant']}).\n{rule['note']['en']}",
             table(("key", "is"), rows),
-            f"Over the archive: {' '.join(_comment(said))}",
+            f"Over history: {' '.join(_comment(said))}",
         )
     )
 
@@ -289,7 +289,7 @@ def settings() -> str:
                 (
                     f"{full}__{leaf.upper()}",
                     _default(below.default),
-                    f"{title}: {said[leaf][0].lower()}{said[leaf][1:]}",
+                    f"{title}: {_lower(said[leaf])}",
                 )
                 for leaf, below in section.model_fields.items()
             ]
@@ -297,17 +297,24 @@ def settings() -> str:
             rows.append((f"{full}__<NAME>", "", "A secret that rule files name, in capitals."))
         elif name == "sources":
             said = attributes(SourceSettings)
-            rows += [(f"{full}__<NAME>__{leaf.upper()}", "", f"A source, by name: {said[leaf]}")
+            rows += [(f"{full}__<NAME>__{leaf.upper()}", "", f"A source, by name: {_lower(said[leaf])}")
                      for leaf in SourceSettings.model_fields]  # fmt: skip
         elif name == "database_url":
-            rows.append((full, "SQLite under the state directory", top[name]))
+            rows.append(
+                (full, "SQLite under the state directory", f"Database: {_lower(top[name])}")
+            )
         else:
-            rows.append((full, _default(field.default), top[name]))
+            title = name.replace("_", " ").capitalize()
+            rows.append((full, _default(field.default), f"{title}: {_lower(top[name])}"))
     rows.append((SECRETS_DIR, "", "A directory of secret files, one per setting."))
     return table(
         ("setting", "default", "what it is"),
         ((code(name), default, plain(said)) for name, default, said in rows),
     )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _default(value: object) -> str:
