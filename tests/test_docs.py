@@ -15,6 +15,7 @@ import typer.main
 from ebbwatch import app, settings
 from ebbwatch.cli.commands import COMMANDS
 from ebbwatch.cli.commands import app as command_line
+from ebbwatch.core.render.context import Trouble
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.model.units import UNITS
 from ebbwatch.ruleset import shape
@@ -135,6 +136,16 @@ def test_every_default_rule_is_documented() -> None:
     assert [rule.name for rule in ruleset.rules if f"\n### {rule.name}\n" not in said] == []
     counted = f"{len(ruleset.rules)} rules"
     assert [name for name in ("README.md", "docs/rules.md") if counted not in text(name)] == []
+
+
+def test_every_notice_about_data_is_documented() -> None:
+    """Each trouble has a row that says what it means and what to do; that it is over needs none."""
+    over = {Trouble.SOURCE_RECOVERED, Trouble.SERIES_CURRENT, Trouble.RECEIVER_RECOVERED,
+            Trouble.RULE_RECOVERED}  # fmt: skip
+    said = text("docs/operating.md")
+    assert [
+        one.value for one in Trouble if one not in over and f"| {one.value} |" not in said
+    ] == []
 
 
 # ---- what is said is so ----------------------------------------------------------------------
