@@ -506,6 +506,148 @@ async def test_run_once_asks_everybody_once_and_waits_for_nobody() -> None:
     assert [len(p.asked) for p in desk.sources.values()] == [1, 1, 1, 0, 0]
 
 
+async def test_a_source_asked_twice_is_one_outcome() -> None:
+    """A fallback of two sources that fail is reported once, and hides neither of them."""
+    down = SourceUnavailable("no answer")
+    desk = Desk(
+        series("a", source="one", fallback="spare"),
+        series("b", source="two", fallback="spare"),
+        one=Provider(lambda _: down),
+        spare=Provider(lambda names: down if "b" in names else Poll((figure("a", FRIDAY, "4.3"),))),
+        two=Provider(lambda _: down),
+    )
+    desk.clock.advance_to(DUE + SECOND)
+    assert await desk.polling.poll_once(1.0) == [
+        Outcome("one", ("a",), fault="no answer"),
+        Outcome("spare", ("a", "b"), news=1, fault="no answer"),
+        Outcome("two", ("b",), fault="no answer"),
+    ]
+
+
+async def test_the_fallback_that_hangs_does_not_hide_the_failure() -> None:
+    """What the first choice said is reported, and that the other said nothing."""
+    desk = Desk(
+        series("a", source="one", fallback="spare"),
+        one=Provider(lambda _: SourceUnavailable("one is down")),
+        spare=Hung(),
+    )
+    desk.clock.advance_to(DUE + SECOND)
+    assert await desk.polling.poll_once(0.05) == [
+        Outcome("one", ("a",), fault="one is down"),
+        Outcome("spare", ("a",), fault="no answer within 0.05 s"),
+    ]
+
+
+def hosted(name: str, host: str) -> Series:
+    """Return a series that a host of the user's own gives."""
+    ref = SourceRef("http_json", {"url": f"https://{host}/{name}?key=secret", "rows": "@"})
+    return replace(series(name, fallback=None), source=ref)
+
+
+async def test_hosts_of_one_source_fail_by_themselves() -> None:
+    """One host that is down is asked less often, and is told about; the others go on as ever."""
+
+    def answer(names: tuple[str, ...]) -> Answer:
+        if "a" in names:
+            return SourceUnavailable("http_json a: the connection failed")
+        return Poll(tuple(figure(name, FRIDAY, "4.3") for name in names), cursor="c")
+
+    http = Provider(answer)
+    desk = Desk(hosted("a", "down.example"), hosted("b", "up.example"), hosted("c", "up.example"),
+                http_json=http)  # fmt: skip
+    assert await desk.visit("http_json") == Outcome(
+        "http_json", ("a", "b", "c"), news=2, fault="http_json a: the connection failed"
+    )
+    assert [[name for name, _ in asked] for asked in http.asked] == [["a"], ["b", "c"]]
+    assert desk.polling.failing() == {"http_json down.example": EARLY}
+    assert desk.book.small == {"cursor/http_json up.example": "c"}
+    for _ in range(2):
+        await desk.at(desk.next("http_json"), "http_json")
+    assert [(h.name, h.affected) for h in desk.told] == [("http_json down.example", ("a",))]
+    assert [[name for name, _ in asked] for asked in http.asked[2:]] == [["a"], ["a"]]
+
+
+async def test_a_source_that_another_stands_in_for_leaves_nothing_waiting() -> None:
+    """The notice of a failing source names only what nobody serves."""
+    first = Provider(lambda _: SourceRefused("no"))
+    desk = Desk(SOFR, TGCR, nyfed=first, fred=Provider(answers(figure("sofr", FRIDAY, "4.3"))))
+    await desk.visit("nyfed")
+    assert [h.affected for h in desk.told] == [("tgcr",)]
+
+
+async def test_a_hole_is_asked_for_until_the_source_has_nothing_newer() -> None:
+    """From the newest period held; in vain once is enough, until something comes again."""
+    march, june = (BUSINESS.parse(day) for day in ("2026-03-02", "2026-06-01"))
+    nyfed = Provider(answers(figure("sofr", march, "4.2")))
+    desk = Desk(SOFR, nyfed=nyfed)
+    desk.book.values["sofr", march] = (Decimal("0.042"), "nyfed")
+    since: list[str | None] = []
+
+    async def visit(*figures: Published) -> None:
+        nyfed.answer = answers(*figures)
+        await desk.at(desk.clock.now() + timedelta(hours=2), "nyfed")
+        asked = nyfed.since[-1]
+        since.append(None if asked is None else str(asked.date()))
+
+    await visit()
+    await visit()
+    await visit(figure("sofr", june, "4.3"))
+    await visit()
+    await visit()
+    await visit(figure("sofr", FRIDAY, "4.3"))
+    await visit()
+    await visit()
+    assert since == ["2026-03-02", None, None, "2026-03-02", None, None, "2026-03-02", None]
+
+
+async def test_a_failed_catch_up_is_tried_again() -> None:
+    """Only an answer counts."""
+    nyfed = Provider(lambda _: SourceUnavailable("no"))
+    desk = Desk(SOFR, nyfed=nyfed)
+    for _ in range(2):
+        await desk.at(desk.next("nyfed"), "nyfed")
+    assert [str(since.date()) for since in nyfed.since if since] == ["2024-09-07"] * 2
+
+
+async def test_who_is_being_visited_is_not_planned_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A first choice that fails while its fallback is being visited starts no second visit."""
+    going = asyncio.Event()
+
+    class Slow(Provider):
+        async def poll(self, *args: Any, **kwargs: Any) -> Poll:
+            going.set()
+            return await asyncio.get_running_loop().create_future()
+
+    desk = Desk(
+        SOFR, series("rate", source="fred", fallback=None),
+        fred=Slow(), nyfed=Provider(lambda _: SourceUnavailable("no")),
+    )  # fmt: skip
+    desk.clock = ManualClock(datetime.now(UTC))
+    desk.polling._clock = desk.clock
+    running = asyncio.create_task(desk.polling.run())
+    await asyncio.wait_for(going.wait(), 5)
+    for _ in range(20):
+        desk.polling.follow(desk.polling._series, ())
+        await asyncio.sleep(0.001)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert "skipped" not in caplog.text
+
+
+async def test_nothing_is_heard_of_a_series_before_its_visit_and_while_its_source_fails() -> None:
+    """What is late is the publisher's doing only where he was reached."""
+    nyfed = Provider(lambda _: SourceUnavailable("no"))
+    desk = Desk(SOFR, nyfed=nyfed)
+    heard = [desk.polling.hears(SOFR)]
+    await desk.visit("nyfed")
+    heard.append(desk.polling.hears(SOFR))
+    nyfed.answer = lambda _: Poll()
+    await desk.at(desk.next("nyfed"), "nyfed")
+    heard += [desk.polling.hears(SOFR), desk.polling.hears(series("x", "gone", None))]
+    assert heard == [False, False, True, True]
+
+
 async def test_apscheduler_runs_the_visits() -> None:
     """Started, every source is visited at once; cancelled, polling ends."""
     desk = Desk(SOFR, nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"))))
