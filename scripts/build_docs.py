@@ -171,7 +171,8 @@ def pack() -> str:
     for path in sorted((ROOT / "rules").glob("*.yaml")):
         text = path.read_text("utf-8")
         parts.append(f"## `rules/{path.name}`")
-        parts.append(" ".join(_comment(text.split("\n\n")[0].splitlines()[2:])))
+        said = " ".join(_comment(text.split("\n\n")[0].splitlines()[2:]))
+        parts.append(said.partition(" Each comment says")[0])
         content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  it makes texts only
         if defines := content.get("define"):
             parts.append(table(("define", "is"), ((code(n), code(e)) for n, e in defines.items())))

@@ -163,6 +163,20 @@ def test_commands_print_what_is_shown(name: str) -> None:
     assert build_docs.with_output(text(name)) == text(name)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_that_are_only_shown_exist(name: str) -> None:
+    """Every `ebbwatch ...`, in a block or in a sentence, is a command with those options."""
+    said = re.sub(r"```text.*?```", "", text(name), flags=re.DOTALL)
+    unknown = []
+    for typed in re.findall(r"(?:^\$ |`)ebbwatch ([a-z][^`\n#]*)", said, re.MULTILINE):
+        words = typed.split()
+        command = next((c for c in (" ".join(words[:2]), words[0]) if c in COMMANDS), None)
+        options = [word for word in words if word.startswith("--")]
+        if command is None or not set(options) <= {o for c, o in _options() if c == command}:
+            unknown.append(typed)
+    assert unknown == []
+
+
 @pytest.mark.parametrize(
     ("shown", "printed", "fits"),
     [
