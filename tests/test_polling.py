@@ -616,7 +616,8 @@ async def test_who_is_being_visited_is_not_planned_again(caplog: pytest.LogCaptu
     class Slow(Provider):
         async def poll(self, *args: Any, **kwargs: Any) -> Poll:
             going.set()
-            return await asyncio.get_running_loop().create_future()
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError
 
     desk = Desk(
         SOFR, series("rate", source="fred", fallback=None),
