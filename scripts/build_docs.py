@@ -27,6 +27,7 @@ import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -468,19 +469,12 @@ class Printed:
     stdout: str
 
 
-class _place:  # noqa: N801  used as a function
-    """A directory to run commands in: it holds the default pack, and nothing is left of it."""
-
-    def __enter__(self) -> Path:
-        """Make it."""
-        self._held = tempfile.TemporaryDirectory()
-        place = Path(self._held.name)
-        shutil.copytree(ROOT / "rules", place / "rules")
-        return place
-
-    def __exit__(self, *_: object) -> None:
-        """Remove it."""
-        self._held.cleanup()
+@contextmanager
+def _place() -> Iterator[Path]:
+    """Make a directory to run commands in, with the default pack; nothing is left of it."""
+    with tempfile.TemporaryDirectory() as held:
+        shutil.copytree(ROOT / "rules", Path(held) / "rules")
+        yield Path(held)
 
 
 def _run(command: str, place: Path) -> Printed:
@@ -490,11 +484,12 @@ def _run(command: str, place: Path) -> Printed:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}",
         "XDG_STATE_HOME": str(place / ".state"),
         "COLUMNS": "80",
+        "PYTHONUTF8": "1",
     }
     environment.pop("STATE_DIRECTORY", None)
     done = subprocess.run(  # noqa: S602  the documents are ours
         command, shell=True, cwd=place, env=environment, check=False, timeout=120,
-        capture_output=True, text=True,
+        capture_output=True, encoding="utf-8",
     )  # fmt: skip
     return Printed((done.stderr + done.stdout).replace(str(place), "."), done.stdout)
 
