@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 from ebbwatch.core.asof import History
@@ -15,10 +15,11 @@ from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.locale import translator
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.model.observation import Published
+from ebbwatch.model.periods import instant
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import Notifier, Poll, Source, SourceError, Store, Wanted
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.runtime.delivery import Delivery
+from ebbwatch.runtime.delivery import Delivery, Settled
 from ebbwatch.runtime.feeds import LiveFeed
 from ebbwatch.runtime.ledger import Ledger
 from ebbwatch.runtime.pipeline import Event, Pipeline
@@ -98,7 +99,7 @@ class PublishingSource:
     Attributes:
         clock: By which it publishes.
         figures: Figures with the instant from which each is out.
-        fault: Raised instead of answering; None to answer.
+        down: Raised instead of answering; None to answer.
         visits: How often it was asked.
     """
 
@@ -106,20 +107,21 @@ class PublishingSource:
 
     clock: ManualClock
     figures: list[tuple[datetime, Published]] = field(default_factory=list)
-    fault: SourceError | None = None
+    down: SourceError | None = None
     visits: int = 0
 
     @classmethod
-    def fault_of(cls, _: Any) -> None:
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
         """Take every argument."""
+        return None
 
     async def poll(
         self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
     ) -> Poll:
         """Return everything that is out by now."""
         self.visits += 1
-        if self.fault is not None:
-            raise self.fault
+        if self.down is not None:
+            raise self.down
         names = {each.series.name for each in wanted}
         out = [p for at, p in self.figures if at <= self.clock.now() and p.series in names]
         return Poll(tuple(sorted(out, key=lambda p: p.period)))
@@ -163,10 +165,7 @@ class Stage:
             clock=clock, sources=sources or {}, release=history.clock, history=Present(history),
             kept=store, inbox=inbox, watch=watch, jitter=lambda: 0.0,
         )  # fmt: skip
-        self.delivery = Delivery(
-            store, notifiers, clock, owner=owner,
-            on_event=lambda event: self.service.settled(event),
-        )  # fmt: skip
+        self.delivery = Delivery(store, notifiers, clock, owner=owner, on_event=self._settled)
         self.stop = asyncio.Event()
         self.service = Service(
             clock=clock, store=store, pipeline=pipeline, ledger=ledger, telling=telling,
@@ -175,6 +174,9 @@ class Stage:
         )  # fmt: skip
         names = {name for rule in judge.watched.values() for name in rule.series}
         polling.follow([ruleset.series[name] for name in sorted(names)], ())
+
+    def _settled(self, event: Settled) -> None:
+        self.service.settled(event)
 
     async def once(self) -> None:
         """Visit every source, handle what came, deliver what is due, as `run --once` does."""
@@ -188,19 +190,15 @@ class DeliveringFeed:
     Attributes:
         stage: Whose clock and outbox.
         inner: Gives the events.
-        lag: From an event's logical instant to its delivery.
     """
 
     stage: Stage
     inner: Any
-    lag: timedelta = timedelta(0)
 
     async def next(self, *, due: int | None) -> Event | None:
         """Return the inner feed's next event, everything before it delivered."""
         await self.stage.delivery.once()
         event: Event | None = await self.inner.next(due=due)
         if event is not None:
-            from ebbwatch.model.periods import instant
-
             self.stage.clock.advance_to(max(self.stage.clock.now(), instant(event.at)))
         return event

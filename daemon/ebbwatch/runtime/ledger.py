@@ -110,15 +110,20 @@ class Ledger:
             told = self.telling.tell(moved, at=at, states=states, history=handled.history)
             edits = self.telling.tell(handled.others, at=at, states=states, history=False)
             self.store.append([*told, *edits])
-            saved = self._save(handled.states)
+            first = handled.history and self.store.get(HANDLED) is None
+            # A rule that has no figure yet is known all the same: it is no new one tomorrow.
+            blank = {name: AlertState() for name in self.judge.watched} if first else {}
+            saved = self._save(blank | handled.states)
             if handled.removed:
                 self.store.forget_alerts(handled.removed)
             read = [o.judged.rule.name for o in handled.outcomes if len(o.judged.signals.at)]
             if not handled.history:
                 self.telling.remind(read, at=at, states=states)
             self.telling.tick(at=at, states=states)
-            if handled.history:
-                self._sum_up(handled, states)
+            if first:
+                self.telling.summary(at=at, states=states)
+            elif handled.history and self.edit is not None:
+                self._tell_edit(self.edit, handled, states)
             for key, text in event.cursors:
                 self.store.put(key, text)
             self.store.put(HANDLED, at.isoformat())
@@ -131,20 +136,17 @@ class Ledger:
         self._saved.update(handled.states)
         self._say(handled, [*told, *edits])
 
-    def _sum_up(self, handled: Handled, states: dict[str, AlertState]) -> None:
-        """Say what fires of that which was walked and told nobody."""
-        if self.store.get(HANDLED) is None:
-            self.telling.summary(at=instant(handled.event.at), states=states)
-        elif (edit := self.edit) is not None:
-            firing = self.telling.firing(states, micros(edit.at))
-            self.telling.reload(
-                Reload(
-                    at=edit.at, added=edit.added, changed=edit.changed, removed=edit.removed,
-                    firing=tuple(one for one in firing if one.name in handled.states),
-                ),
-                at=edit.at,
-                states=states,
-            )  # fmt: skip
+    def _tell_edit(self, edit: Edit, handled: Handled, states: dict[str, AlertState]) -> None:
+        """Say what an edit changed, and what fires of that which was walked and told nobody."""
+        firing = self.telling.firing(states, micros(edit.at))
+        self.telling.reload(
+            Reload(
+                at=edit.at, added=edit.added, changed=edit.changed, removed=edit.removed,
+                firing=tuple(one for one in firing if one.name in handled.states),
+            ),
+            at=edit.at,
+            states=states,
+        )  # fmt: skip
 
     def _transitions(self, handled: Handled) -> list[Transition]:
         found = [
@@ -220,7 +222,8 @@ def _essence(state: AlertState, *, waits: bool) -> AlertState:
 
 def refreshed(judge: Judge, states: dict[str, AlertState], at: int) -> dict[str, AlertState]:
     """Return stored states with the readings that stand at an instant, nothing stepped."""
-    evaluation = Evaluation(judge.history, BEGINNING, at)
+    # What stands at an instant needs no more than the last moment before it.
+    evaluation = Evaluation(judge.history, at - 1, at)
     found = {}
     for name, state in states.items():
         rule = judge.watched[name]
