@@ -18,6 +18,7 @@ COMMANDS = {
     "schema": "rules:schema",
     "replay": "history:replay",
     "tune": "tuning:tune",
+    "evidence": "evidence:evidence",
     "value": "figures:value",
     "why": "figures:why",
     "chart": "figures:chart",

@@ -13,13 +13,14 @@ import typer
 
 from ebbwatch.cli import common
 from ebbwatch.cli.layout import aligned
+from ebbwatch.core.evidence import BANKS, Listed, asked_of
 from ebbwatch.core.judging import Judge
 from ebbwatch.model import alert as model
 from ebbwatch.model.units import printed
 from ebbwatch.runtime import replay as replaying
 
 if TYPE_CHECKING:
-    from ebbwatch.core.tuning import Episode, Score, Setting, Tuned
+    from ebbwatch.core.tuning import Score, Setting, Tuned
 
 Since = Annotated[
     str | None,
@@ -44,7 +45,8 @@ def tune(
     """Show what other thresholds, waits and clears of a rule would have said over history."""
     from ebbwatch.core import tuning
 
-    episodes = _episodes()
+    every = listed()
+    episodes = [one.episode for one in every if one.kind != BANKS]
     # Of what came before the first of them, nobody here says whether it was stress.
     start = start or f"{min(one.onset for one in episodes).year}-01-01"
     since = common.instant_of(start)
@@ -56,7 +58,8 @@ def tune(
         judge = Judge(ruleset, common.history(ruleset, data, store))
         watched = judge.watched[rule]
         chosen = _level(rule, [rung.level for rung in watched.ladder.rungs], level)
-        found = tuning.tune(judge, watched, chosen, episodes, since)
+        asked = [one.episode for one in asked_of(watched.rule, every)]
+        found = tuning.tune(judge, watched, chosen, asked, since)
     print("\n".join(_tuned(rule, found, start, rising=watched.ladder.rising)))
 
 
@@ -71,13 +74,17 @@ def _level(rule: str, levels: list[model.Level], wanted: str | None) -> model.Le
     return found
 
 
-def _episodes() -> list[Episode]:
+def listed() -> list[Listed]:
     """Return the listed episodes of stress, which the archive brings along."""
     from ebbwatch.core.tuning import Episode
 
     text = (package_files("ebbwatch.archive") / "episodes.csv").read_text("utf-8")
     return [
-        Episode(row["name"], date.fromisoformat(row["onset"]), date.fromisoformat(row["end"]))
+        Listed(
+            Episode(row["name"], date.fromisoformat(row["onset"]), date.fromisoformat(row["end"])),
+            row["kind"],
+            row["source"],
+        )
         for row in csv.DictReader(text.splitlines())
     ]
 
