@@ -72,7 +72,7 @@ async def _run(settings: Settings, ruleset: Ruleset, directory: Path, *, once: b
             return
         for outcome in await service.once(ONCE_S):
             if outcome.fault:
-                print(f"ebbwatch: {outcome.source}: {outcome.fault}", file=sys.stderr)
+                print(f"ebbwatch: {outcome.fault}", file=sys.stderr)
         print(table(service.status()))
     finally:
         await built.aclose()
