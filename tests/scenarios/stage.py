@@ -111,7 +111,7 @@ class PublishingSource:
     visits: int = 0
 
     @classmethod
-    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:  # noqa: ARG003
         """Take every argument."""
         return None
 

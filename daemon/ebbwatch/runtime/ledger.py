@@ -17,7 +17,6 @@ from ebbwatch.core.judging import Judge
 from ebbwatch.core.lifecycle import AlertState
 from ebbwatch.core.render import Reload
 from ebbwatch.expr.evaluate import Evaluation
-from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import AlertRecord, Store
