@@ -37,7 +37,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_init_writes_a_directory_that_is_fine_and_passes_its_tests(tmp_path: Path) -> None:
     """The pack, its tests, an example of receivers, and the schema that the files name."""
     mine = tmp_path / "new" / "mine"
-    assert run("init", mine).out.startswith(f"{mine}: 14 files written\n")
+    assert run("init", mine).out.startswith(f"{mine}: 15 files written\n")
     assert run("check", mine).out == run("check", ROOT / "rules").out
     assert run("test", mine).code == 0
     for path in mine.glob("*.yaml"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -12,7 +13,7 @@ import yaml
 
 from ebbwatch.ruleset import shape as s
 from ebbwatch.ruleset.kinds import Key, Kind, Shape
-from ebbwatch.ruleset.schema import json_schema
+from ebbwatch.ruleset.schema import json_schema, schema_of_tests
 from tests.paths import ROOT
 from tests.ruleset import golden
 from tests.ruleset.loading import PACK, valid
@@ -177,6 +178,22 @@ def test_the_shipped_schema_is_the_generated_one() -> None:
     assert json.loads(written) == SCHEMA, "write it again: python -m tests.ruleset.test_shape"
 
 
+def test_the_shipped_schema_of_tests_is_the_generated_one() -> None:
+    """``docs/tests.schema.json`` is written from the table as well."""
+    written = (ROOT / "docs/tests.schema.json").read_text("utf-8")
+    assert json.loads(written) == schema_of_tests(), "python -m tests.ruleset.test_shape writes it"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "rules/tests").glob("*.yaml")), ids=lambda p: p.name
+)
+def test_the_packs_tests_hold_to_their_schema_and_name_it(path: Path) -> None:
+    """An editor completes keys in rule tests, too."""
+    text = path.read_text("utf-8")
+    assert text.startswith("# yaml-language-server: $schema=../../docs/tests.schema.json\n")
+    jsonschema.Draft202012Validator(schema_of_tests()).validate(as_editors_see(text))
+
+
 @pytest.mark.parametrize("name", list(PACK))
 def test_the_default_pack_holds_to_the_schema(name: str) -> None:
     """An editor underlines nothing in what we ship."""
@@ -193,6 +210,7 @@ def test_editors_find_misspelt_keys_too(table: str) -> None:
 
 
 if __name__ == "__main__":
-    (ROOT / "docs/rules.schema.json").write_text(
-        json.dumps(SCHEMA, ensure_ascii=False, indent=2) + "\n", "utf-8"
-    )
+    for name, schema in (("rules", SCHEMA), ("tests", schema_of_tests())):
+        (ROOT / f"docs/{name}.schema.json").write_text(
+            json.dumps(schema, ensure_ascii=False, indent=2) + "\n", "utf-8"
+        )

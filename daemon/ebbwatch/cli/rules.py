@@ -70,9 +70,11 @@ def schema(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; by default, here.")
     ] = None,
+    *,
+    tests: Annotated[bool, typer.Option("--tests", help="Of rule tests instead.")] = False,
 ) -> None:
     """Print the JSON Schema of rule files, for editors."""
-    text = schema_text()
+    text = schema_text(tests=tests)
     if out is None:
         print(text, end="")
         return
@@ -82,11 +84,12 @@ def schema(
         common.stop(f"{out} cannot be written: {error.strerror}")
 
 
-def schema_text() -> str:
-    """Return the JSON Schema of rule files as a file holds it."""
-    from ebbwatch.ruleset.schema import json_schema
+def schema_text(*, tests: bool = False) -> str:
+    """Return the JSON Schema of rule files, or of rule tests, as a file holds it."""
+    from ebbwatch.ruleset.schema import json_schema, schema_of_tests
 
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    found = schema_of_tests() if tests else json_schema()
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
 # ---- test --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from ebbwatch.cli.layout import WIDTH, aligned, plural
 from ebbwatch.cli.rules import schema_text, test_files
 
 SCHEMA = "rules.schema.json"
+TESTS_SCHEMA = "tests.schema.json"
 _MODELINE = re.compile(rb"\A# yaml-language-server: \$schema=\S+")
 
 _RECEIVERS = f"""\
@@ -68,15 +69,17 @@ def _files() -> dict[str, bytes]:
     """Return what is written: contents by path within the directory."""
     pack = root.default_rules()
     found = {**root.rule_files(pack), **test_files(pack)}
-    modeline = f"# yaml-language-server: $schema={SCHEMA}".encode()
-    written = {
-        str(Path(path).relative_to(pack)): _MODELINE.sub(modeline, content)
-        for path, content in found.items()
-    }
+    written = {}
+    for path, content in found.items():
+        place = Path(path).relative_to(pack)
+        schema = SCHEMA if len(place.parts) == 1 else f"../{TESTS_SCHEMA}"
+        modeline = f"# yaml-language-server: $schema={schema}".encode()
+        written[str(place)] = _MODELINE.sub(modeline, content)
     return {
         **written,
         "receivers.yaml": _RECEIVERS.encode(),
         SCHEMA: schema_text().encode(),
+        TESTS_SCHEMA: schema_text(tests=True).encode(),
     }
 
 

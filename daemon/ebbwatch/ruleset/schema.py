@@ -1,4 +1,4 @@
-"""The JSON Schema of rule files, for editors; generated from `shape`."""
+"""The JSON Schemas of rule files and rule tests, for editors; generated from their shapes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ from collections.abc import Iterator
 
 from ebbwatch.ruleset.kinds import Kind, Schema, Shape
 from ebbwatch.ruleset.shape import FILE
+from ebbwatch.ruleset.tapes import TESTS
 
 
 def json_schema() -> Schema:
     """Return the schema of a rule file, as plain data in a fixed order."""
-    shapes = {shape.schema()["$ref"].rpartition("/")[2]: shape for shape in _shapes(FILE)}
+    return _schema(FILE, "Ebbwatch rule file")
+
+
+def schema_of_tests() -> Schema:
+    """Return the schema of a file of rule tests, the same way."""
+    return _schema(TESTS, "Ebbwatch rule tests")
+
+
+def _schema(file: Shape, title: str) -> Schema:
+    shapes = {shape.schema()["$ref"].rpartition("/")[2]: shape for shape in _shapes(file)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Ebbwatch rule file",
-        **FILE.definition(),
+        "title": title,
+        **file.definition(),
         "$defs": {name: shape.definition() for name, shape in sorted(shapes.items())},
     }
 

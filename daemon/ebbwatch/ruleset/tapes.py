@@ -129,7 +129,8 @@ _TEST = Shape(
     ),
 )  # fmt: skip
 
-_FILE = Shape(
+#: A file of rule tests.
+TESTS = Shape(
     "file of rule tests",
     "Tests of rules.",
     (Key("tests", ListOf(_TEST, "a list of tests"), "The tests.", "[]", required=True),),
@@ -154,7 +155,7 @@ def load_tests(
     tests: list[RuleTest] = []
     for name in sorted(files):
         root = read_yaml(name, files[name], findings)
-        read: Any = INVALID if root is None else _FILE.read(root, findings)
+        read: Any = INVALID if root is None else TESTS.read(root, findings)
         if read is not INVALID:
             found = [reader.test(fields) for _, fields in read.get("tests", ())]
             tests += [test for test in found if test is not None]
