@@ -34,10 +34,11 @@ Format = Annotated[str, typer.Option("--format", help="text or json.")]
 
 def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     """Watch: poll the sources, evaluate the rules, tell people, until stopped."""
-    from ebbwatch.runtime.logs import configure
+    from ebbwatch.runtime.logs import configure, crashed
 
     settings = common.settings()
     configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
+    sys.excepthook = crashed
     directory = common.rules_directory(rules)
     ruleset = _told(common.valid(directory), settings)
     with common.faults_end_it():

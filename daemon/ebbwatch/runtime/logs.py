@@ -12,6 +12,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from types import TracebackType
 from typing import Any, TextIO
 from urllib.parse import quote
 
@@ -152,6 +153,14 @@ def configure(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what ends the process; to be `sys.excepthook`, whose own would print it unmasked."""
+    structlog.get_logger().error(
+        "daemon.crashed", exc_info=(kind, error, trace),
+        remedy="this is a fault of Ebbwatch: report it; the supervisor starts it again",
+    )  # fmt: skip
 
 
 def _written(text: str) -> Iterator[str]:
