@@ -491,6 +491,8 @@ def _run(command: str, place: Path) -> Printed:
         command, shell=True, cwd=place, env=environment, check=False, timeout=120,
         capture_output=True, encoding="utf-8",
     )  # fmt: skip
+    if "Traceback (most recent call last)" in done.stderr:
+        raise RuntimeError(f"expected {command} to end in an orderly way, found\n{done.stderr}")
     return Printed((done.stderr + done.stdout).replace(str(place), "."), done.stdout)
 
 
