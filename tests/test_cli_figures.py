@@ -156,6 +156,8 @@ def test_a_wrong_expression_is_underlined() -> None:
     [
         (("value", "sofr", "--at", "yesterday"), "expected a date (2019-09-01)"),
         (("value", "sofr", "--at", "2025-10-16T09:00"), "2025-10-16T09:00 has no offset"),
+        (("value", "sofr", "--at", "2019-W36-1"), "found 2019-W36-1"),
+        (("value", "sofr", "--at", "9999-12-31"), "found 9999-12-31"),
         (("value", "sofr", "--format", "xml"), "expected --format text or json, found xml"),
         (("value", "sofr", "--store", "some"), "expected --store none, found some"),
         (("why", "funding"), "there is no rule funding"),

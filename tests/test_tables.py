@@ -49,6 +49,21 @@ def test_without_known_at_the_release_rule_gives_it() -> None:
     ]
 
 
+def test_a_cell_without_known_at_has_it_by_the_release_rule() -> None:
+    """A revision whose instant is known stands beside first figures whose instants are not."""
+    table = (
+        '"period","value","known_at"\n'
+        "2024-01-12,5.31,\n"
+        "2024-01-12,5.32,2024-01-16T14:30:00-05:00\n"
+        "2024-01-11,5.30,\n"
+    )
+    assert read("timely", table) == [
+        (day("2024-01-11"), Fraction(530, 10_000), at("2024-01-12T08:00:00-05:00"), True),
+        (day("2024-01-12"), Fraction(531, 10_000), at("2024-01-16T08:00:00-05:00"), True),
+        (day("2024-01-12"), Fraction(532, 10_000), at("2024-01-16T14:30:00-05:00"), False),
+    ]
+
+
 def test_a_point_and_nothing_are_no_value() -> None:
     """What the publisher withdrew is a fact without a value."""
     found = read("sofr", "period,value,known_at\n2024-01-02,.,2024-01-03T08:00:00-05:00\n")
@@ -66,7 +81,7 @@ FAULTS = [
     (
         "sofr",
         "period,value\n2024-01-02,5\n",
-        "sofr: the table has no known_at column and the series no release rule: give one of the two",
+        "sofr: the table does not say when each figure became known (known_at), and the series has no release rule: give one of the two",
     ),
     ("sofr", f"period,value,known_at\n2024-01-02,x,{_K}\n", "sofr, line 2: x is no number"),
     ("sofr", f"period,value,known_at\n2024-01-02,nan,{_K}\n", "sofr, line 2: nan is no number"),
@@ -109,7 +124,7 @@ FAULTS = [
     (
         "sofr",
         "period,value,known_at\n2024-01-02,5,\n",
-        "sofr, line 2: nothing is no instant: known_at carries an offset, 2019-09-18T09:00:00-04:00",
+        "sofr: the table does not say when each figure became known (known_at), and the series has no release rule: give one of the two",
     ),
     ("sofr", "period,value,known_at\n2024-01-02,5\n", "sofr, line 2: expected 3 columns, found 2"),
     (

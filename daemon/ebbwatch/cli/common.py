@@ -92,10 +92,14 @@ def instant_of(text: str, *, end: bool = False) -> int:
     """
     try:
         if len(text) == 10:
-            day = date.fromisoformat(text) + timedelta(days=1 if end else 0)
+            day = date.fromisoformat(text)
+            # Weeks are read too, and nobody means them: 2019-W36-1.
+            if day.isoformat() != text:
+                raise ValueError  # noqa: TRY301  said once, below
+            day += timedelta(days=1 if end else 0)
             return micros(datetime(day.year, day.month, day.day, tzinfo=NEW_YORK))
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         stop(f"expected a date (2019-09-01) or an instant (2019-09-18T09:00-04:00), found {text}",
              WRONG_USE)  # fmt: skip
     if moment.tzinfo is None:
@@ -165,7 +169,10 @@ def _no_such(noun: str, name: str, names: Collection[str]) -> str:
 def history(ruleset: Ruleset, data: Path | None, store: str | None) -> History:
     """Return the figures to work on: a folder's, or the archive's and the store's."""
     if data is not None:
-        return root.history_from_data(ruleset, data)
+        try:
+            return root.history_from_data(ruleset, data)
+        except OSError as error:
+            stop(f"{error.filename or data} cannot be read: {error.strerror}")
     if store not in (None, "none"):
         stop(f"expected --store none, found {store}", WRONG_USE)
     return root.history_from_archive(ruleset, None if store == "none" else existing_store())

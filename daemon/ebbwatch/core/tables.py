@@ -1,6 +1,7 @@
 """Tables of figures as text: ``period,value`` or ``period,value,known_at``.
 
-The archive, ``--data`` folders and imports all have this form. Rows come in any order.
+The archive, ``--data`` folders and imports all have this form. Rows come in any order. Where
+``known_at`` is left out, the column or a single cell, the series' release rule gives it.
 """
 
 from __future__ import annotations
@@ -67,21 +68,27 @@ class Tables:
         periods = self._periods(series, columns[0])
         quanta, quantum = _quanta(series, columns[1])
         size = len(periods)
-        assumed = len(columns) == 2
-        if assumed:
+        if len(columns) == 2:
+            assumed = np.ones(size, np.bool_)
             known = self._assumed(series, periods)
+        elif "" in columns[2]:
+            assumed = np.array([not text for text in columns[2]])
+            known = np.empty(size, np.int64)
+            known[assumed] = self._assumed(series, periods[assumed])
+            known[~assumed] = self._known(series, columns[2])
         else:
+            assumed = np.zeros(size, np.bool_)
             known = self._known(series, columns[2])
         return Facts(
             periods, known, quanta, quantum * Fraction(series.unit.factor),
-            np.full(size, assumed), np.zeros(size, np.int16), (self.source or series.source.name,),
+            assumed, np.zeros(size, np.int16), (self.source or series.source.name,),
         )  # fmt: skip
 
     def _assumed(self, series: Series, periods: Longs) -> Longs:
         if series.released is None:
             message = (
-                f"{series.name}: the table has no known_at column and the series no release rule: "
-                "give one of the two"
+                f"{series.name}: the table does not say when each figure became known (known_at), "
+                "and the series has no release rule: give one of the two"
             )
             raise TableFault(message)
         if len(periods) == 0:
@@ -96,14 +103,15 @@ class Tables:
         return found
 
     def _known(self, series: Series, texts: list[str]) -> Longs:
+        """Return the instants that are written; empty cells are left out."""
         key = "\n".join(texts)
         found = self._instants.get(key)
         if found is None:
             memo: dict[str, int] = {}
             for line, text in enumerate(texts, 2):
-                if text not in memo:
+                if text and text not in memo:
                     memo[text] = _instant(series, line, text)
-            found = np.array([memo[text] for text in texts], np.int64)
+            found = np.array([memo[text] for text in texts if text], np.int64)
             found = self._instants[key] = self.history.intern(found)
         return found
 
@@ -111,7 +119,7 @@ class Tables:
 def _columns(series: Series, text: str) -> list[list[str]]:
     """Return the columns as lists of text, header left out."""
     head, _, body = text.lstrip("\ufeff").partition("\n")
-    header = [name.strip() for name in head.strip().split(",")]
+    header = [name.strip().strip('"') for name in head.strip().split(",")]
     if header not in _HEADERS:
         message = (
             f"{series.name}: expected the header period,value or period,value,known_at, "
@@ -219,7 +227,7 @@ def _instant(series: Series, line: int, text: str) -> int:
         moment = None
     if moment is None or moment.tzinfo is None:
         message = (
-            f"{series.name}, line {line}: {text or 'nothing'} is no instant: "
+            f"{series.name}, line {line}: {text} is no instant: "
             "known_at carries an offset, 2019-09-18T09:00:00-04:00"
         )
         raise TableFault(message)
