@@ -98,9 +98,10 @@ def clean(world: World, *more: str) -> None:
     assert found == {}
 
 
-async def said(*arguments: str, world: World, **more: str) -> str:
+async def said(*arguments: str, world: World, more: dict[str, str]) -> str:
     """Return what a command prints and complains of."""
-    async with world.running(arguments=arguments, **more) as daemon:
+    world.environment |= more
+    async with world.running(arguments=arguments) as daemon:
         await daemon.process.wait()
     return daemon.shown.read_text("utf-8") + daemon.log.read_text("utf-8")
 
@@ -224,14 +225,15 @@ async def test_no_command_prints_a_secret(
     plant(world)
     address = {"EBBWATCH_DATABASE_URL": "postgresql://desk:plantedPassword10@127.0.0.1:9/figures"}
     nobody = "http://127.0.0.1:9"
+    more = {
+        "EBBWATCH_SECRET__ONCALL_URL": f"{nobody}/planted-hook-path-8",
+        "EBBWATCH_HEARTBEAT_URL": f"{nobody}/planted-heartbeat-9",
+        "EBBWATCH_SOURCES__FRED__BASE_URL": nobody,
+        "EBBWATCH_SOURCES__BEA__BASE_URL": nobody,
+    }
     printed = await said(
-        *arguments, world=world,
-        EBBWATCH_SECRET__ONCALL_URL=f"{nobody}/planted-hook-path-8",
-        EBBWATCH_HEARTBEAT_URL=f"{nobody}/planted-heartbeat-9",
-        EBBWATCH_SOURCES__FRED__BASE_URL=nobody,
-        EBBWATCH_SOURCES__BEA__BASE_URL=nobody,
-        **(address if database == "postgresql" else {}),
-    )  # fmt: skip
+        *arguments, world=world, more=more | (address if database == "postgresql" else {})
+    )
     assert printed
     clean(world, printed)
 
@@ -239,13 +241,13 @@ async def test_no_command_prints_a_secret(
 async def test_a_setting_that_is_wrong_is_named_and_not_shown(world: World) -> None:
     """A value that cannot be right may still be a secret."""
     plant(world)
-    printed = await said(
-        "settings", world=world,
-        EBBWATCH_HEARTBEAT_URL="planted-heartbeat-9",
-        EBBWATCH_WEB__BIND="planted-page-token-7",
-        EBBWATCH_DATABASE_URL="postgresql//desk:plantedPassword10@",
-        EBBWATCH_SECRET__ONCALL_URL="planted-hook-path-8",
-    )  # fmt: skip
+    more = {
+        "EBBWATCH_HEARTBEAT_URL": "planted-heartbeat-9",
+        "EBBWATCH_WEB__BIND": "planted-page-token-7",
+        "EBBWATCH_DATABASE_URL": "postgresql//desk:plantedPassword10@",
+        "EBBWATCH_SECRET__ONCALL_URL": "planted-hook-path-8",
+    }
+    printed = await said("settings", world=world, more=more)
     assert "EBBWATCH_HEARTBEAT_URL" in printed
     clean(world, printed)
 

@@ -28,7 +28,8 @@ CHANNEL = "C0DESK00001"
 #: Longest time that anything here may take before its test fails.
 PATIENCE_S = 30.0
 
-SOFR, EFFR = "/rates/secured/sofr/last/10.json", "/rates/unsecured/effr/last/10.json"
+#: Addresses of the rates: of the last days, and of a longer time, which a start may ask for.
+SOFR, EFFR = "/rates/secured/sofr/", "/rates/unsecured/effr/"
 
 
 def business_days(count: int, *, before: date) -> list[date]:
