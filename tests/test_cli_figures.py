@@ -419,15 +419,15 @@ def test_tune_marks_the_current_setting_and_counts_what_the_pack_says() -> None:
     """The spread's warnings since 2018, as the table of the default rule shows them."""
     out = run("tune", "funding-spread", *ALONE).out.splitlines()
     assert out[0] == "funding-spread, warning above 20 bp, since 2018-01-01"
-    assert "→      20 bp      11     1.3      1%  6 of 9  -0.5 d      4" in out
+    assert "→      20 bp      11     1.3      1%   7 of 10     0 d      4" in out
     assert sum(line.startswith("→") for line in out) == 3
-    assert "  September 2019          on the day" in out
+    assert "  September 2019           on the day" in out
     assert max(len(line) for line in out) <= 100
 
 
 def test_tune_warns_of_few_episodes() -> None:
     """Fewer than five prove little, and it says so."""
-    out = run("tune", "funding-spread", "--since", "2025-06-01", *ALONE).out
+    out = run("tune", "funding-spread", "--since", "2025-10-01", *ALONE).out
     assert "Caution: this rests on 4 episodes; fewer than 5 prove little." in out
 
 

@@ -48,16 +48,12 @@ def evidence(
     """Show what the rules said of past stress, how long before, and every false alarm."""
     if out is not None and check is not None:
         common.stop("--out and --check exclude each other", common.WRONG_USE)
+    there = "" if check is None else _read(check)
     with common.faults_end_it():
         text = written(common.rules_directory(rules), data, store)
     if check is None:
         write_page(text, out)
         return
-    try:
-        there = check.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        common.stop(f"{check} cannot be read: {reason}", common.WRONG_USE)
     if there == text:
         return
     different = difflib.unified_diff(
@@ -65,6 +61,14 @@ def evidence(
     )
     print("\n".join(islice(different, _SHOWN)))
     common.stop(f"{check} is not what the rules said; write it anew with --out {check}")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        common.stop(f"{file} cannot be read: {reason}", common.WRONG_USE)
 
 
 def written(directory: Path, data: Path | None, store: str | None) -> str:

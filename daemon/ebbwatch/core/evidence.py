@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
@@ -148,7 +148,7 @@ class Record:
         rule: It.
         unit: Of its readings; None for a condition and for a text rule.
         figures: Whether there is anything to judge it by.
-        stays: Since the start, oldest first.
+        stays: Those with an alert since the start, oldest first, with such alerts only.
         leads: By name of the episode.
         before: In the time that rules were fixed by; None where there are no readings.
         since: In the time kept apart; None likewise.
@@ -292,14 +292,14 @@ class _Bench:
         asked = asked_of(rule, self.listed)
         return Record(
             rule, judged.rule.unit, figures=True,
-            stays=tuple(stay for stay in stays if stay.begun >= start),
+            stays=tuple(_since(stay, start) for stay in stays if stay.said[-1].at >= start),
             leads={one.episode.name: _lead(one.episode, stays, first) for one in asked},
-            before=_half(stays, max(start, first), min(split, last)),
-            since=_half(stays, max(split, first), last),
+            before=_half(stays, max(start, first), min(split, last + 1)),
+            since=_half(stays, max(split, first), last + 1),
         )  # fmt: skip
 
     def _judged(self, rule: Rule, stay: Stay) -> Stay:
-        return Stay(stay.begun, stay.ended, stay.steps, stay.said, self._outcome(rule, stay))
+        return replace(stay, outcome=self._outcome(rule, stay))
 
     def _outcome(self, rule: Rule, stay: Stay) -> Outcome:
         """Return what came after a stay, by what its theme is for."""
@@ -408,6 +408,14 @@ def _stays(judged: Judged) -> list[Stay]:
     if begun:
         found.append(Stay(begun, None, tuple(steps), tuple(said), Outcome.UNJUDGED))
     return found
+
+
+def _since(stay: Stay, start: int) -> Stay:
+    """Return a stay with its alerts since the start; one that began before is not judged."""
+    if stay.begun >= start:
+        return stay
+    said = tuple(said for said in stay.said if said.at >= start)
+    return replace(stay, said=said, outcome=Outcome.UNJUDGED)
 
 
 def _half(stays: Sequence[Stay], start: int, end: int) -> Half | None:

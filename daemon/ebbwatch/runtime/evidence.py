@@ -261,8 +261,8 @@ def _beaten(rivals: Sequence[Rival], evidence: Evidence) -> list[str]:
         "half of its own to twice it and through its readings, as `ebbwatch tune` does. Better is a",
         "threshold that sees as many listed episodes, with no more alerts, no more that none of them",
         "followed within 60 days, no shorter lead and no more time firing, and gains on one of the first",
-        "two. (To fail to see a listed episode is stricter than the count of false ones above: strain at a",
-        "month end of 2018 or 2019 that nobody lists counts there.)",
+        "two. (*Not followed* goes by listed episodes and is harsher than *false* above: a month end of 2018",
+        "or 2019 that strained repo and is not listed counts against a rule here.)",
     ]
     if not rows:
         return [*intro, "No level is bettered."]
@@ -291,7 +291,7 @@ def _article(checked: Sequence[Checked]) -> list[str]:
     rows = []
     for one in checked:
         figures = "<br>".join(
-            f"{amount(a.value, a.unit) if not a.reason else a.reason} for {a.period}: `{a.text}`"
+            f"{a.reason or _figure(a.value, a.unit)} for {a.period}: `{a.text}`"
             for a in one.answers
         )
         rows.append((one.claim.text, figures, one.finding.value, one.claim.remark))
@@ -387,6 +387,13 @@ def _table(
     marks = ["---:" if i in numbers else "---" for i in range(len(head))]
     lines = ([cell.replace("|", "\\|") for cell in row] for row in (head, marks, *rows))
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _figure(value: float | None, unit: str) -> str:
+    """Return a figure that a claim is held against: trillions to the billion."""
+    if value is not None and unit == "USD" and abs(value) >= 1e12:
+        return f"{'-' if value < 0 else ''}${abs(value) / 1e12:.3f}tn"
+    return amount(value, unit)
 
 
 def _local(at: int) -> datetime:
