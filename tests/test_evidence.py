@@ -136,7 +136,7 @@ def test_every_false_alarm_of_ordinary_days_is_none() -> None:
     assert [stay.outcome for stay in stays] == [Outcome.FOLLOWED] * 8
 
 
-def test_no_alert_of_the_pack_is_lost_in_a_flutter() -> None:
+def test_no_alert_of_the_pack_is_muted_as_flapping() -> None:
     """At watch, reserves-drop would have been, on 12 September 2019."""
     said = [s for record in _pack()[1].records for stay in record.stays for s in stay.said]
     assert [s for s in said if s.muted] == []

@@ -57,7 +57,7 @@ class Said:
         level: The level it reached.
         value: The reading in the rule's unit; None for a condition.
         period: Of the reading, as its publisher writes it.
-        muted: Whether it was told in the digest only, the alert being in a flutter.
+        muted: Whether it was told in the digest only, the alert flapping.
     """
 
     at: int

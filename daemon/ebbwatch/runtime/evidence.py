@@ -241,8 +241,8 @@ def _muted(evidence: Evidence) -> list[str]:
         if said.muted
     ]
     if not found:
-        return ["No alert came in a flutter, which would have left it to the digest."]
-    return ["In a flutter, and so told in the digest only:", "", *found]
+        return ["No alert at watch was muted as flapping, which would have left it to the digest."]
+    return ["Muted as flapping, and so told in the digest only:", "", *found]
 
 
 def _beaten(rivals: Sequence[Rival], evidence: Evidence) -> list[str]:
