@@ -31,6 +31,12 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return address
 
 
+def test_the_version_is_told() -> None:
+    """As every program tells it."""
+    ran = run("--version")
+    assert (ran.code, ran.out, ran.err) == (0, "ebbwatch 0.1.0\n", "")
+
+
 # ---- init --------------------------------------------------------------------------------
 
 

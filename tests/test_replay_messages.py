@@ -433,7 +433,8 @@ def test_hindsight_is_announced_first_and_only_where_people_read(directory) -> N
          "--messages goes with --format text, and without --readings"),
         (("--out", "x"), "--out goes with --format html"),
         (("--language", "fr"), "expected --language en or zh-Hant, found fr"),
-        (("--rule", "nobody"), "there is no rule nobody"),
+        (("--rule", "nobody"), "there is no rule nobody; known: big, dear"),
+        (("--rule", "deer"), "there is no rule deer; did you mean dear?"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
+
+from ebbwatch import __version__
 
 #: Module and function of each command; a group's commands have its name in front.
 COMMANDS = {
@@ -35,6 +38,24 @@ COMMANDS = {
 GROUPS = {"notify": "Try receivers.", "series": "Look after series."}
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"ebbwatch {__version__}")
+        raise typer.Exit
+
+
+def _whole(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Watch dollar liquidity and tell people in Telegram and Slack."""
+
+
 def app(arguments: list[str] | None = None) -> typer.Typer:
     """Return the command line, with the command that was asked for, or else with all of them.
 
@@ -46,7 +67,6 @@ def app(arguments: list[str] | None = None) -> typer.Typer:
     asked = [name for name in COMMANDS if name.split()[0] == first] or list(COMMANDS)
     whole = typer.Typer(
         name="ebbwatch",
-        help="Watch dollar liquidity and tell people in Telegram and Slack.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -54,7 +74,7 @@ def app(arguments: list[str] | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     # A second command keeps typer from leaving the only one's name out.
-    whole.callback()(lambda: None)
+    whole.callback()(_whole)
     groups: dict[str, typer.Typer] = {}
     for name in asked:
         module, function = COMMANDS[name].split(":")

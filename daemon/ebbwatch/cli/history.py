@@ -114,9 +114,8 @@ def replay(
     with common.faults_end_it(), ctrl_c_ends_it():
         with progress(printing=format == "jsonl") as doing:
             ruleset = common.valid(common.rules_directory(rules), data_only=data is not None)
-            unknown = sorted(span.rules - {r.name for r in ruleset.rules})  # type: ignore[operator]
-            if unknown:
-                common.stop(f"there is no rule {', '.join(unknown)}", common.WRONG_USE)
+            for name in sorted(span.rules):
+                common.known_rule(ruleset, name)
             history = common.history(ruleset, data, store)
             if hindsight:
                 history = final(history)
