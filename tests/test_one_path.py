@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
@@ -52,7 +52,7 @@ class Notebook:
         """Take nothing ahead: all of it comes with its event."""
         return False
 
-    def record(self, handled: Handled, states: dict[str, AlertState]) -> None:
+    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> None:
         """Keep what an event came to."""
         for outcome in handled.outcomes:
             self.transitions += self.judge.transitions(outcome.judged, outcome.cause)

@@ -537,4 +537,4 @@ def walked(judge: Judge, at: int) -> dict[str, AlertState]:
 
     pipeline = Pipeline(judge, Journal())
     pipeline.handle(Event(at=at))
-    return pipeline.states
+    return dict(pipeline.states)

@@ -179,7 +179,7 @@ class Numbers:
         why = _either(self, other)
         a, b = self._rational, other._rational
         if a is not None and b is not None:
-            common, ka, kb = _common(a.scale, b.scale)
+            common, ka, kb = common_quantum(a.scale, b.scale)
             if a.den is None and b.den is None:
                 top = _times(a.num, ka) + sign * _times(b.num, kb)
                 if _fits(top) and _fits_times(a.num, ka) and _fits_times(b.num, kb):
@@ -266,7 +266,7 @@ class Numbers:
         """
         a, b = self._rational, other._rational
         if a is not None and b is not None and a.den is None and b.den is None:
-            _, ka, kb = _common(a.scale, b.scale)
+            _, ka, kb = common_quantum(a.scale, b.scale)
             if _fits_times(a.num, ka) and _fits_times(b.num, kb):
                 return _signs(_times(a.num, ka) - _times(b.num, kb))
         with np.errstate(invalid="ignore"):
@@ -318,7 +318,7 @@ def _signs(away: Floats) -> Bytes:
     return np.sign(np.nan_to_num(away, nan=0.0)).astype(np.int8)
 
 
-def _common(a: Fraction, b: Fraction) -> tuple[Fraction, int, int]:
+def common_quantum(a: Fraction, b: Fraction) -> tuple[Fraction, int, int]:
     """Return the largest quantum that divides both, and how many of it each is."""
     if a == b:
         return a, 1, 1

@@ -7,16 +7,18 @@ leaves the event to be polled again, one after it leaves rows to be delivered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import numpy as np
 import structlog
 
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.lifecycle import AlertState
 from ebbwatch.core.render import Reload
 from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.graph import Node
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import AlertRecord, Store
@@ -89,7 +91,7 @@ class Ledger:
         """Return False: outcomes are recorded with their event."""
         return False
 
-    def record(self, handled: Handled, states: dict[str, AlertState]) -> None:
+    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> None:
         """Write an event's outcome, and tell.
 
         1. The facts, and what is held back.
@@ -115,9 +117,8 @@ class Ledger:
             saved = self._save(blank | handled.states)
             if handled.removed:
                 self.store.forget_alerts(handled.removed)
-            read = [o.judged.rule.name for o in handled.outcomes if len(o.judged.signals.at)]
             if not handled.history:
-                self.telling.remind(read, at=at, states=states)
+                self.telling.remind(self._read(handled), at=at, states=states)
             self.telling.tick(at=at, states=states)
             if first:
                 self.telling.summary(at=at, states=states)
@@ -135,7 +136,7 @@ class Ledger:
         self._saved.update(handled.states)
         self._say(handled, [*told, *edits])
 
-    def _tell_edit(self, edit: Edit, handled: Handled, states: dict[str, AlertState]) -> None:
+    def _tell_edit(self, edit: Edit, handled: Handled, states: Mapping[str, AlertState]) -> None:
         """Say what an edit changed, and what fires of that which was walked and told nobody."""
         firing = self.telling.firing(states, micros(edit.at))
         self.telling.reload(
@@ -146,6 +147,14 @@ class Ledger:
             at=edit.at,
             states=states,
         )  # fmt: skip
+
+    def _read(self, handled: Handled) -> list[str]:
+        """Return the alerts with new readings of which there may be something to tell."""
+        read = [o.judged.rule.name for o in handled.outcomes if len(o.judged.signals.at)]
+        if handled.quiet:
+            owed = self.telling.owed()
+            read += [*handled.firing, *(name for name in handled.quiet if name in owed)]
+        return list(dict.fromkeys(read))
 
     def _transitions(self, handled: Handled) -> list[Transition]:
         found = [
@@ -239,12 +248,30 @@ def refreshed(judge: Judge, states: dict[str, AlertState], at: int) -> dict[str,
         if signals.values is not None and known:
             value = float(signals.values[0])
         period = int(signals.periods[0])
+        counting = rule.ladder.waits and state.base != state.count
         found[name] = replace(
             state,
-            period=state.period if rule.ladder.waits else max(state.period, period),
+            period=state.period if counting else max(state.period, period),
             known=known,
             value=value,
             value_period=period if known else state.value_period,
             why=0 if known else int(signals.why[0]),
         )
+        if known and period > state.value_period:
+            # Readings that move nothing are not saved; what they leave is read off once more.
+            read_at, previous = _left_behind(evaluation, rule.node, period)
+            found[name] = replace(found[name], read_at=read_at, previous=previous)
     return found
+
+
+def _left_behind(evaluation: Evaluation, node: Node, period: int) -> tuple[int, float | None]:
+    """Return when the reading of a period was made, and the known value of the one before."""
+    if node.momentary:
+        return evaluation.upto, None
+    block = evaluation.blocks(node)[-1]
+    place = int(np.searchsorted(block.periods, period))
+    if block.numbers is None:
+        return int(block.births[place]), None
+    before = block.numbers.values[:place]
+    known = before[~np.isnan(before)]
+    return int(block.births[place]), float(known[-1]) if len(known) else None

@@ -17,6 +17,7 @@ import numpy as np
 
 from ebbwatch.core.judging import Judge, Judged, Watched, episode_of
 from ebbwatch.core.lifecycle import AlertState, Move
+from ebbwatch.core.sieve import States
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Level, Transition
@@ -85,6 +86,8 @@ class Handled:
         failures: Rules that could not be evaluated; their verdict is unknown.
         history: Whether the outcomes are the past of rules that are new: recorded, not told.
         removed: Names of alerts whose rules are gone.
+        quiet: Names of alerts that a new reading leaves exactly as they stand.
+        firing: Names of those among them that fire.
     """
 
     event: Event
@@ -94,6 +97,8 @@ class Handled:
     failures: list[Failure] = field(default_factory=list)
     history: bool = False
     removed: tuple[str, ...] = ()
+    quiet: Sequence[str] = ()
+    firing: Sequence[str] = ()
 
 
 class Recorder(Protocol):
@@ -106,7 +111,7 @@ class Recorder(Protocol):
         """
         ...
 
-    def record(self, handled: Handled, states: dict[str, AlertState]) -> None:
+    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> None:
         """Take an event's outcome; `states` holds every alert's, this event's included."""
         ...
 
@@ -128,7 +133,7 @@ class Pipeline:
 
     judge: Judge
     recorder: Recorder
-    states: dict[str, AlertState] = field(default_factory=dict)
+    states: States = field(default_factory=States)
     handled: int = BEGINNING
 
     def next_due(self) -> int | None:
@@ -136,11 +141,7 @@ class Pipeline:
         due = [
             self.judge.history.next_edge(self.handled),
             self.recorder.next_due(),
-            *(
-                self.judge.timer(rule, state)
-                for name, rule in self.judge.watched.items()
-                if rule.ladder.timed and (state := self.states.get(name)) is not None
-            ),
+            *(self._timer(name) for name in self.states.holding),
         ]
         return min((max(at, self.handled + 1) for at in due if at is not None), default=None)
 
@@ -151,7 +152,8 @@ class Pipeline:
         recorded, and nobody is told.
 
         1. Take its facts into the history.
-        2. Judge the alerts whose inputs changed or whose timers came due since the last event.
+        2. Judge the alerts whose inputs changed or whose timers came due since the last event,
+           but for those that the sieve tells will stand exactly as they do.
         3. Judge once more, at this instant, those whose past changed.
         4. Match its texts.
         5. Hand everything to the recorder.
@@ -161,13 +163,10 @@ class Pipeline:
         known = self.judge.history
         past = {o.series for o in event.observations if micros(o.known_at) <= self.handled}
         past |= set(event.added)
-        known.observe(event.observations)
         handled = Handled(event, history=history)
-        changed = known.changed(after=self.handled, upto=event.at)
         evaluation = Evaluation(known, self.handled, event.at)
-        for name, rule in self.judge.watched.items():
-            if rule.series & changed or self._timer_due(name, rule, event.at):
-                self._judge(handled, rule, evaluation)
+        for rule in self._touched(handled):
+            self._judge(handled, rule, evaluation)
         if past:
             present = Evaluation(known, BEGINNING, event.at)
             for rule in self.judge.watched.values():
@@ -179,12 +178,30 @@ class Pipeline:
         self.handled = event.at
         return handled
 
-    def _timer_due(self, name: str, rule: Watched, upto: int) -> bool:
-        state = self.states.get(name)
-        if state is None or not rule.ladder.timed:
-            return False
-        due = self.judge.timer(rule, state)
-        return due is not None and due <= upto
+    def _touched(self, handled: Handled) -> list[Watched]:
+        """Take an event's facts into the history; return the rules it asks to be judged."""
+        judge, at = self.judge, handled.event.at
+        known, watched = judge.history, judge.watched
+        if self.handled == BEGINNING:
+            known.observe(handled.event.observations)
+            changed = known.changed(after=BEGINNING, upto=at)
+            return [rule for rule in watched.values() if rule.series & changed]
+        sieve = self.states.sieve(judge)
+        known.observe(handled.event.observations)
+        changed = known.changed(after=self.handled, upto=at)
+        due = {
+            n for n in self.states.holding if (when := self._timer(n)) is not None and when <= at
+        }
+        if not changed and not due:
+            return []
+        sifted = sieve.sift(changed, after=self.handled, upto=at)
+        handled.quiet, handled.firing = sifted.quiet, sifted.firing
+        return [watched[name] for name in sorted(due.union(sifted.judge), key=sieve.place)]
+
+    def _timer(self, name: str) -> int | None:
+        """Return the µs at which an alert's hold in time will be over; None for none."""
+        rule = self.judge.watched.get(name)
+        return None if rule is None else self.judge.timer(rule, self.states[name])
 
     def _judge(
         self, handled: Handled, rule: Watched, evaluation: Evaluation, cause: Cause | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +39,7 @@ class Journal:
         self.judged.append(outcome.judged)
         return False
 
-    def record(self, handled: Handled, _states: dict[str, AlertState]) -> None:
+    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> None:
         """Keep the rest of an event's outcome."""
         self.texts.extend(handled.others)
         self.failures.extend((failure.rule, failure.error) for failure in handled.failures)
@@ -206,7 +206,7 @@ class Transcript:
             self._add(judged.rule.name, judged.moves.at[wanted], self.lines.of(judged, wanted))
         return True
 
-    def record(self, handled: Handled, _states: dict[str, AlertState]) -> None:
+    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> None:
         """Write the lines of text rules."""
         for t in handled.others:
             if self.span.wants(micros(t.at), t.rule, t.change):

@@ -105,7 +105,7 @@ class Service:
             self._look(at)
             return True
         self.pipeline.handled = micros(datetime.fromisoformat(handled))
-        self.pipeline.states = refreshed(judge, states, self.pipeline.handled)
+        self.pipeline.states.update(refreshed(judge, states, self.pipeline.handled))
         self._adopt_edits(max(at, self.pipeline.handled))
         self.pipeline.handle(self._catching_up(max(at, self.pipeline.handled)))
         self._look(at)
@@ -142,9 +142,9 @@ class Service:
                 changed=tuple(name for name in edited if name in records),
                 removed=tuple(gone),
             )
-            self.pipeline.states |= {
-                name: AlertState.from_json(records[name].state) for name in gone
-            }
+            self.pipeline.states.update(
+                {name: AlertState.from_json(records[name].state) for name in gone}
+            )
             self.pipeline.adopt_since(
                 {name: (record.definition, record.ladder) for name, record in records.items()},
                 self.pipeline.handled,

@@ -221,10 +221,6 @@ class Retelling(Telling):
         assert isinstance(judge, TapeJudge)
         self._context = _Wordy(judge, tuple(self._translators.values()))
 
-    def owed(self) -> set[str]:
-        """Return the alerts of which somebody was kept from hearing."""
-        return self._owed()
-
     def _write(
         self, receiver: str, base: str, news: Any, at: datetime, group: str, *, grouped: bool
     ) -> None:

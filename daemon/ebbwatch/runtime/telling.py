@@ -291,7 +291,7 @@ class Telling:
         """
         if not self._targets:
             return
-        owed = self._owed()
+        owed = self.owed()
         names = [
             name
             for name in names
@@ -794,12 +794,13 @@ class Telling:
             for destination in self._destinations(one.name, entry.episode, labels, {}):
                 self._nflog.note(destination.receiver, one.name, base, entry)
 
-    def _owed(self) -> set[str]:
+    def owed(self) -> set[str]:
+        """Return the alerts of which somebody has yet to hear."""
         return set(json.loads(self._store.get("owed") or "[]"))
 
     def _owe(self, name: str, *, owed: bool = True) -> None:
         """Remember, or forget, that somebody has yet to hear of an alert."""
-        before = self._owed()
+        before = self.owed()
         if owed and name not in self._judge.watched:
             return  # a text has no further reading, and a rule that is gone has none either
         after = before | {name} if owed else before - {name}
