@@ -586,6 +586,18 @@ def test_an_alert_that_flaps_is_told_at_higher_levels_only() -> None:
     assert [flaps in row.message.footer for row in story.rows] == [*[False] * 5, True, True]
 
 
+def test_a_flapping_alert_that_falls_untold_and_rises_again_is_news() -> None:
+    """Nobody hears of the fall to watch, and everybody of the second warning."""
+    story = Invented(PLAIN, ONE_TARGET)
+    moves = story.reads(15, 5, 15, 5, 15, 5, 25, 15, 25)
+    assert changes(moves)[-3:] == [
+        ("fired", "warning", None),
+        ("eased", "watch", "flapping"),
+        ("escalated", "warning", None),
+    ]
+    assert story.reasons[-2:] == ["first warning", "escalated warning"]
+
+
 def test_the_past_is_told_by_a_summary_and_what_follows_by_itself() -> None:
     """A first start tells what fires in one message; only what is worse is news after it."""
     story = Invented(PLAIN, DESK)

@@ -45,12 +45,19 @@ class Edit:
         added: Names of rules.
         changed: Of those that evaluate something else, or cross it elsewhere.
         removed: Of those that are gone.
+        mends: Whether people were told that the files before it were wrong.
     """
 
     at: datetime
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    mends: bool = False
+
+    @property
+    def told(self) -> bool:
+        """Return whether it is told: a reworded title or note is nobody's news."""
+        return bool(self.added or self.changed or self.removed or self.mends)
 
 
 @dataclass(slots=True)
@@ -122,7 +129,7 @@ class Ledger:
             self.telling.tick(at=at, states=states)
             if first:
                 self.telling.summary(at=at, states=states)
-            elif handled.history and self.edit is not None:
+            elif handled.history and self.edit is not None and self.edit.told:
                 self._tell_edit(self.edit, handled, states)
             for key, text in event.cursors:
                 self.store.put(key, text)

@@ -292,6 +292,7 @@ class Service:
                 != (rule.definition, rule.ladder)
             ),
             removed=tuple(name for name in old if name not in new),
+            mends=any(key.startswith("reload/") for key in self.watch.troubles),
         )  # fmt: skip
         self.pipeline.adopt(judge, at)
         self.watch.reload_valid()

@@ -255,6 +255,9 @@ class Telling:
                         _join(waiting, move, labels, destination)
             if muted is not None:
                 self._owe(name)
+                if muted.kind is Mute.FLAPPING:
+                    for destination in destinations:
+                        self._note_fall(destination.receiver, name, moves, at)
         if now is not None:
             self._flush_due(waiting, now, fates)
         return [replace(move, muted=_fate(move, fates)) for move in transitions]
@@ -415,6 +418,8 @@ class Telling:
                 continue
             if muted is not None:
                 self._owe(name)
+                if muted.kind is Mute.FLAPPING:
+                    self._note_fall(group.receiver, name, moves, now.at)
                 flushed.untold.update(dict.fromkeys(map(_id, moves), str(muted)))
                 continue
             last = self._nflog.told(group.receiver, name)
@@ -439,6 +444,16 @@ class Telling:
             kept = tuple(move for move in group.moves if move in later)
             flushed.rest = replace(group, moves=kept, due_at=min(until))
         return flushed
+
+    def _note_fall(
+        self, receiver: str, name: str, moves: Sequence[Transition], at: datetime
+    ) -> None:
+        """Remember that a flapping alert fell, untold, so that its next rise is news."""
+        last, standing = self._nflog.told(receiver, name), standing_after(moves)
+        if last is None or standing is None or standing.level >= last.level:
+            return
+        fallen = None if standing.level is Level.NONE else replace(last, level=standing.level)
+        self._nflog.note(receiver, name, f"flapping/{_stamp(at)}/{name}", fallen)
 
     def _write(
         self,
