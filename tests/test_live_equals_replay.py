@@ -1,0 +1,320 @@
+"""Replay equals live: figures that arrive one by one at a running daemon, and the tape of them.
+
+A daemon lives through the last figures of the archive: the real service, feed, pipeline,
+ledger, telling, delivery and self-watch, on a clock that jumps from one instant to the next,
+over a real database. Then `replay` reads the same figures in one stride. Nothing may differ:
+not a transition, not a message, not a byte.
+
+Allowed differences, all of them:
+
+- what a daemon says of itself (a source that is late) is no alert, and no tape holds it;
+- the picture under a message is not drawn for a tape;
+- where the bundled archive takes the place of what arrived, the origin of a figure: whether its
+  instant is assumed, and who gave it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import structlog
+
+from ebbwatch import app as root
+from ebbwatch.core.asof import Facts, History
+from ebbwatch.core.judging import Judge
+from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.locale import translator
+from ebbwatch.model.alert import Transition
+from ebbwatch.model.message import OutboxRow, RowState
+from ebbwatch.model.observation import Observation
+from ebbwatch.model.periods import instant, micros, period_of
+from ebbwatch.model.text import LANGUAGES
+from ebbwatch.ports import AlertRecord, Store
+from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.runtime.ledger import HANDLED
+from ebbwatch.runtime.polling import Arrived
+from ebbwatch.runtime.replay import Span, as_json, replay, transitions
+from ebbwatch.runtime.tape import messages, to_one_reader
+from ebbwatch.store.codec import encode
+from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.open import open_store
+from tests import postgres
+from tests.contracts.stores import fresh_database
+from tests.fakes import ManualClock
+from tests.scenarios.stage import Heard, RecordingNotifier, Stage
+
+TRANSLATORS = {language: translator(language) for language in LANGUAGES}
+#: The last instant that the bundled archive tells of, and beyond.
+END = datetime(2026, 8, 22, tzinfo=UTC)
+#: Turns of the loop after which something hangs.
+PATIENCE = 100_000
+
+
+@pytest.fixture(autouse=True)
+def _no_logs() -> None:
+    """Keep what the ledger logs out of the way."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+Arrivals = list[tuple[datetime, tuple[Observation, ...]]]
+
+
+@cache
+def pack() -> tuple[Ruleset, History]:
+    """Return the default pack, told to one reader, and the bundled archive; read once."""
+    loaded = root.load_rules(root.rule_files(root.default_rules())).ruleset
+    assert loaded is not None
+    rules = to_one_reader(loaded, "en")
+    return rules, root.history_from_archive(rules, None)
+
+
+@dataclass(frozen=True)
+class Life:
+    """A stretch of the archive that a daemon lives through.
+
+    Attributes:
+        since: Day of the first figure that anybody knows.
+        start: Instant from which figures arrive one by one.
+        end: Instant after which nobody looks.
+    """
+
+    since: date
+    start: datetime
+    end: datetime
+
+    def history(self, upto: datetime | None = None) -> History:
+        """Return the archive's figures, those that came by an instant."""
+        rules, whole = pack()
+        some = root.empty_history(rules)
+        begin = period_of(self.since)
+        for name in whole.held:
+            column = whole.column(name)
+            assert column is not None
+            index = np.flatnonzero(
+                (column.periods >= begin) & (column.known <= micros(upto or self.end))
+            )
+            facts = Facts(
+                column.periods[index], column.known[index], column.quanta[index],
+                column.quantum, column.assumed[index], column.source[index], column.sources,
+            )  # fmt: skip
+            some.add(name, facts)
+        return some
+
+
+def arrivals(life: Life) -> Arrivals:
+    """Return the archive's figures as a daemon sees them come: by the instant, first hand."""
+    rules, history = pack()[0], life.history()
+    found: dict[datetime, list[Observation]] = {}
+    for name in history.held:
+        for figure in history.observations(name):
+            if figure.known_at > life.start:
+                found.setdefault(figure.known_at, []).append(
+                    Observation(
+                        series=name, period=figure.period, value=decimal(figure.value),
+                        known_at=figure.known_at, source=rules.series[name].source.name,
+                    )
+                )  # fmt: skip
+    return [(at, tuple(found[at])) for at in sorted(found)]
+
+
+def decimal(value: Fraction | None) -> Decimal | None:
+    """Return a figure as it was published, nothing rounded."""
+    if value is None:
+        return None
+    found = Decimal(value.numerator) / Decimal(value.denominator)
+    assert Fraction(found) == value
+    return found
+
+
+class Daemon:
+    """A daemon over a database, on a clock that jumps to whatever comes next."""
+
+    def __init__(self, store: Store, life: Life, start: datetime) -> None:
+        """Put it together, over what was known before and what the store holds since."""
+        self.clock = ManualClock(start)
+        self.heard: list[Heard] = []
+        self.store = store
+        self.stage = Stage(
+            pack()[0], store, self.clock, history=life.history(life.start),
+            notifiers={"terminal": RecordingNotifier(self.clock, self.heard.append)},
+        )  # fmt: skip
+        self.service = self.stage.service
+
+    async def _turn(self, done: Callable[[], bool]) -> None:
+        """Let every task go on until something is done."""
+        for _ in range(PATIENCE):
+            if done():
+                return
+            assert not self.running.done(), self.running.exception()
+            await asyncio.sleep(0)
+        raise AssertionError("the daemon waits for something that does not come")
+
+    def _delivered(self) -> bool:
+        """Return whether nothing is being sent, or should be."""
+        due = self.store.next_due()
+        if due is None:
+            return True
+        waiting = self.store.outbox(states=("waiting", "claimed"))
+        return due > self.clock.now() and all(row.state is RowState.WAITING for row in waiting)
+
+    async def _tick(self, upto: int) -> None:
+        """Let time pass, from one instant at which something is due to the next."""
+        pipeline = self.service.pipeline
+        while (due := pipeline.next_due()) is not None and due < upto:
+            self.clock.advance_to(max(self.clock.now(), instant(due)))
+            await self._turn(lambda due=due: pipeline.handled >= due)  # type: ignore[misc]
+            await self._turn(self._delivered)
+
+    async def live(
+        self, days: Sequence[tuple[datetime, tuple[Observation, ...]]], until: datetime
+    ) -> None:
+        """Run through what arrives, then stop as a service manager stops it."""
+        self.service.begin()
+        self.running = asyncio.create_task(self.service.run())
+        for at, observations in days:
+            await self._tick(micros(at))
+            arrived = Arrived(at=at, observations=observations)
+            self.service.feed.inbox.put_nowait(arrived)
+            self.clock.advance_to(at)
+            await self._turn(arrived.committed.done)
+            await self._turn(self._delivered)
+        await self._tick(micros(until) + 1)
+        self.stage.stop.set()
+        await self.running
+
+
+def live_until_start(store: Store, life: Life) -> None:
+    """Fill a store as a daemon leaves it that watched from the first figure on."""
+    judge = Judge(pack()[0], life.history(life.start))
+    for _ in messages(judge, replay(judge), store, TRANSLATORS, lambda _at: False):
+        pass
+    # A tape does not walk an alert of which nothing can be told; whoever lives does.
+    versions = {name: record.version for name, record in store.alerts().items()}
+    states = root.walked(judge, micros(life.start))
+    with store.transaction():
+        store.save_alerts([
+            AlertRecord(
+                name=name, definition=rule.rule.definition, ladder=rule.rule.ladder,
+                state=states.get(name, AlertState()).to_json(), version=versions.get(name, 0),
+            )
+            for name, rule in judge.watched.items()
+        ])  # fmt: skip
+        store.put(HANDLED, life.start.isoformat())
+
+
+Told = tuple[object, ...]
+
+
+def told(rows: Iterable[OutboxRow], life: Life) -> list[Told]:
+    """Return every message as receivers get it, in order; the picture is left out."""
+    return sorted(
+        (row.created_at, row.key, row.episode, row.target.receiver, row.not_before,
+         row.expires_at, row.quiet, encode(replace(row.message, chart=None)))
+        for row in rows
+        if row.created_at > life.start and not row.key.startswith("notice/")
+    )  # fmt: skip
+
+
+def moved(found: Iterable[Transition], life: Life) -> list[Transition]:
+    """Return every transition in order of time, then rule, and why it was not told."""
+    return sorted((t for t in found if t.at > life.start), key=lambda t: (t.at, t.rule))
+
+
+def check(open_one: Callable[[], Store], life: Life, restarts: Sequence[int] = ()) -> int:
+    """Live through figures, and check that replay says the same; return how much was told.
+
+    Args:
+        open_one: Opens the database, which is empty at first.
+        life: What to live through.
+        restarts: Before which arrivals everything is closed and built anew.
+    """
+    store = open_one()
+    assert store.lead()
+    live_until_start(store, life)
+    days, start = arrivals(life), life.start
+    edges = [*sorted(restarts), len(days)]
+    for first, last in itertools.pairwise([0, *edges]):
+        until = life.end if last == len(days) else days[last][0] - timedelta(microseconds=1)
+        daemon = Daemon(store, life, start)
+        asyncio.run(daemon.live(days[first:last], until))
+        store.close()
+        store, start = open_one(), until
+        assert store.lead()
+    lived, heard = moved(store.transitions(), life), told(store.outbox(limit=1_000_000), life)
+    history = life.history(life.start)
+    history.observe(store.observations())
+    store.close()
+
+    judge, read = Judge(pack()[0], history), MemoryStore()
+    journal = replay(judge)
+    taped = told(messages(judge, journal, read, TRANSLATORS, lambda at: at > life.start), life)
+    assert heard == taped
+    assert lived == moved(read.transitions(), life)
+    span = Span(start=micros(life.start) + 1, everything=True)
+    assert [as_json(t) for t in lived] == [as_json(t) for t in transitions(judge, journal, span)]
+
+    bundled = Judge(pack()[0], life.history())
+    assert [unsourced(t) for t in lived] == [
+        unsourced(t) for t in transitions(bundled, replay(bundled), span)
+    ]
+    return len(heard)
+
+
+def unsourced(transition: Transition) -> str:
+    """Return a transition's line without where its figures come from."""
+    inputs = tuple(replace(row, assumed=False, source="") for row in transition.inputs)
+    return as_json(replace(transition, inputs=inputs))
+
+
+#: Month end, quarter end, a shutdown that delays GDP, the dearest repo since 2020.
+AUTUMN = Life(
+    date(2023, 1, 1), datetime(2025, 10, 20, tzinfo=UTC), datetime(2025, 11, 8, tzinfo=UTC)
+)
+#: From the archive's first figure on, the last two years.
+TWO_YEARS = Life(date(1900, 1, 1), datetime(2024, 8, 20, tzinfo=UTC), END)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Give the address of a PostgreSQL server."""
+    with postgres.server() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Give what opens a database of each kind in turn."""
+    if request.param == "sqlite":
+        yield lambda: open_store(f"sqlite:///{tmp_path / 'ebbwatch.db'}")
+        return
+    with fresh_database(request.getfixturevalue("server")) as url:
+        yield lambda: open_store(url)
+
+
+def test_what_a_daemon_lived_through_is_what_replay_says(database: Callable[[], Store]) -> None:
+    """Three weeks of autumn 2025, every transition and every message, byte for byte."""
+    assert check(database, AUTUMN) > 15
+
+
+@pytest.mark.slow
+def test_two_years_of_a_daemon_are_what_replay_says(database: Callable[[], Store]) -> None:
+    """The archive's last two years, after all that went before."""
+    assert check(database, TWO_YEARS) > 200
+
+
+def test_restarts_in_the_middle_change_nothing(database: Callable[[], Store]) -> None:
+    """Closed and built anew from the database before any arrival, one goes on as if nothing was."""
+    chance = random.Random(7)
+    assert check(database, AUTUMN, chance.sample(range(1, len(arrivals(AUTUMN))), 6)) > 15
