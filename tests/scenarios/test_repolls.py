@@ -50,7 +50,7 @@ async def test_a_hundred_visits_and_ten_restarts_tell_a_print_once() -> None:
         (receiver, headline)
         for receiver in ("desk", "ops")
         for headline in (
-            "🟠 WARNING · Repo trades above fed funds",
             "👁 Ebbwatch is watching · 0 of 1 rule fires",
+            "🟠 WARNING · Repo trades above fed funds",
         )
     ]
