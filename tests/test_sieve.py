@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -194,7 +194,12 @@ def lived(ruleset: Ruleset, feed: Sequence[Event], restarts: set[int], *, sieved
             due = pipeline.next_due()
             assert due is None or due > event.at
     rows = [row.key for row in store.outbox(limit=10_000)]
-    return Lived(store.transitions(), dict(pipeline.states), rows, judged)
+    # When an input became stale is not kept: a daemon that starts anew reads it as stale, no more.
+    states = {
+        name: state if state.known else replace(state, read_at=BEGINNING)
+        for name, state in pipeline.states.items()
+    }
+    return Lived(store.transitions(), states, rows, judged)
 
 
 def _begun(ruleset: Ruleset, store: MemoryStore) -> Pipeline:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import compress
 from math import inf, nan
 
 import numpy as np
@@ -233,11 +234,13 @@ class Sifted:
         judge: Names of the alerts to be judged.
         quiet: Names of those that a new reading leaves as they stand.
         firing: Names of those among them that fire.
+        further: Names of those among these whose reading is the furthest of their episode.
     """
 
     judge: list[str] = field(default_factory=list)
     quiet: list[str] = field(default_factory=list)
     firing: list[str] = field(default_factory=list)
+    further: list[str] = field(default_factory=list)
 
 
 class Sieve:
@@ -312,6 +315,7 @@ class Sieve:
             value=float(self._value[row]),
             value_period=int(self._period[row]),
             previous=float(self._previous[row]),
+            extreme=None if state.extreme is None else float(self._sign[row] * self._furthest[row]),
         )
 
     # ---- an event --------------------------------------------------------------------
@@ -321,7 +325,7 @@ class Sieve:
 
         An alert stands as it is where each of its series has at most one figure more, newer
         than all, and either those make no common period, or they make one whose value lies in
-        the alert's room, and is no new extreme.
+        the alert's room.
 
         Args:
             changed: Names of the series of which something changed.
@@ -340,15 +344,18 @@ class Sieve:
         last = np.maximum.reduceat(theirs, self._begins)
         # A figure that is the oldest of the newest may find its period among earlier ones.
         meets = self._any_of(more & (theirs == np.repeat(first, self._widths)))
-        quiet = plain & meets & (first == last)
+        quiet = further = plain & meets & (first == last)
         if quiet.any():
-            quiet = self._read(tips, quiet, last)
+            quiet, further = self._read(tips, quiet, last)
         judged = touched & ~(plain & ~meets) & ~quiet
-        found.judge += [self._rules[row].name for row in np.flatnonzero(judged).tolist()]
-        found.quiet = [self._rules[row].name for row in np.flatnonzero(quiet).tolist()]
-        fires = np.flatnonzero(quiet & self._fires).tolist()
-        found.firing = [self._rules[row].name for row in fires]
+        found.judge += self._names(judged)
+        found.quiet = self._names(quiet)
+        found.firing = self._names(quiet & self._fires)
+        found.further = self._names(further)
         return found
+
+    def _names(self, rows: Flags) -> list[str]:
+        return list(compress(self._rows, rows.tolist()))
 
     def _any(self, series: list[bool]) -> Flags:
         """Return which rules read any of some series."""
@@ -382,8 +389,11 @@ class Sieve:
         self._tips = tips
         return tips, odd, grown
 
-    def _read(self, tips: list[Tip | None], born: Flags, period: Longs) -> Flags:
-        """Return which of the rules a new period leaves as they stand, and note its reading."""
+    def _read(self, tips: list[Tip | None], born: Flags, period: Longs) -> tuple[Flags, Flags]:
+        """Return which of the rules a new period leaves as they stand, and note its reading.
+
+        Of those, also which it takes further than their episode went before.
+        """
         quanta = np.array([nan if tip is None else tip.quanta for tip in tips])
         effect = np.array([BEGINNING if tip is None else tip.effect for tip in tips], np.int64)
         self._quantum = [
@@ -393,14 +403,15 @@ class Sieve:
         values = self._arithmetic.values(quanta, self._quantum)
         signed = values * self._sign
         quiet: Flags = born & (signed > self._low) & (signed < self._high)
-        quiet &= signed <= self._furthest
+        further: Flags = quiet & (signed > self._furthest)
         at = np.maximum.reduceat(effect[self._reads], self._begins)
         np.copyto(self._previous, self._value, where=quiet)
         np.copyto(self._value, values, where=quiet)
+        np.copyto(self._furthest, signed, where=further)
         np.copyto(self._period, period, where=quiet)
         np.copyto(self._read_at, at, where=quiet)
         self._behind |= quiet
-        return quiet
+        return quiet, further
 
 
 class States(MutableMapping[str, AlertState]):

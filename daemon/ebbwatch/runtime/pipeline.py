@@ -196,6 +196,8 @@ class Pipeline:
             return []
         sifted = sieve.sift(changed, after=self.handled, upto=at)
         handled.quiet, handled.firing = sifted.quiet, sifted.firing
+        # What is kept of an episode is to be saved, though it moved nothing.
+        handled.states.update({name: self.states[name] for name in sifted.further})
         return [watched[name] for name in sorted(due.union(sifted.judge), key=sieve.place)]
 
     def _timer(self, name: str) -> int | None:
@@ -222,7 +224,7 @@ class Pipeline:
             evaluation.forget(rule.node)
 
     def _texts(self, event: Event) -> Iterable[Transition]:
-        for rule in self.judge.ruleset.rules:
+        for rule in self.judge.ruleset.rules if event.texts else ():
             if rule.pattern:
                 yield from text_moves(rule, event.texts, event.at)
 
