@@ -119,6 +119,8 @@ def live(folder: Path, start: int, step: Callable[[], None]) -> None:
 
     async def days() -> None:
         stage.service.begin()
+        # So that of one receiver one message is in flight at a time.
+        await stage.delivery.once()
         for number, morning in list(enumerate(MORNINGS))[start:]:
             clock.advance_to(max(clock.now(), morning))
             progress.write_text(str(number))
