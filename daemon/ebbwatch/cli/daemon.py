@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -65,6 +66,8 @@ async def _run(settings: Settings, ruleset: Ruleset, directory: Path, *, once: b
         for warning in built.warnings:
             print(f"ebbwatch: {warning}", file=sys.stderr)
         service.begin()
+        # Rules and figures stay: looking them through for garbage would only hold up a tick.
+        gc.freeze()
         if not once:
             print(table(service.status()))
             sys.stdout.flush()

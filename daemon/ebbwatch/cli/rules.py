@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +44,8 @@ def check(
     """Say everything that is wrong with rule files, and where."""
     if format not in ("text", "json", "github"):
         common.stop(f"expected --format text, json or github, found {format}", common.WRONG_USE)
+    # Rules live until the command ends: looking for what does not costs a third of the time.
+    gc.disable()
     found = common.loaded(common.rules_directory(directory))
     match format:
         case "json":
