@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check bench lock archive clean
+.PHONY: run test test-slow check bench lock archive clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.installed ## Install what is missing, and watch.
@@ -13,6 +13,9 @@ run: $(VENV)/.installed ## Install what is missing, and watch.
 
 test: $(VENV)/.installed-dev ## Run the tests.
 	$(PY) -m pytest
+
+test-slow: $(VENV)/.installed-dev ## Run the tests that take minutes.
+	$(PY) -m pytest -m slow
 
 check: $(VENV)/.installed-dev ## Run what CI runs.
 	$(VENV)/bin/ruff check .

@@ -92,22 +92,32 @@ def test_a_circle_is_told_once(text: str, said: list[str]) -> None:
     assert result.ruleset is None
 
 
-def test_a_long_chain_of_defines_is_read_in_any_order() -> None:
-    """The last is written first, and no recursion breaks on the way."""
-    lines = [f"  d{n}: d{n - 1} + effr - effr" for n in range(1_500, 0, -1)]
-    text = "\n".join(["define:", *lines, "  d0: sofr - effr", "rules:",
-                      "  - {name: a, value: d1500, above: {watch: 1 bp}}"])  # fmt: skip
-    assert valid(text).rules[0].value is not None
+def chain(length: int) -> str:
+    lines = [f"  d{n}: d{n - 1} + effr - effr" for n in range(length, 0, -1)]
+    return "\n".join(["define:", *lines, "  d0: sofr - effr", "rules:",
+                      f"  - {{name: a, value: d{length}, above: {{watch: 1 bp}}}}"])  # fmt: skip
 
 
-def test_a_long_chain_of_rules_is_read_in_any_order() -> None:
+def test_a_chain_of_defines_is_read_in_any_order() -> None:
+    """The last is written first."""
+    assert valid(chain(50)).rules[0].value is not None
+
+
+def test_a_chain_of_defines_longer_than_anybody_follows_is_refused() -> None:
+    """Fifteen hundred in a row: a problem at each too deep, and no recursion breaks on the way."""
+    result = loaded(chain(1_500))
+    assert result.ruleset is None
+    assert {"too-deep"} <= {problem.code for problem in result.problems}
+
+
+def test_a_chain_of_rules_is_read_in_any_order() -> None:
     """Each asks about the next."""
     lines = [
         f"  - {{name: r{n}, value: 'count(breaches(\"r{n - 1}\", watch))', above: {{watch: 0}}}}"
-        for n in range(400, 0, -1)
+        for n in range(40, 0, -1)
     ]
     text = "\n".join(["rules:", *lines, "  - {name: r0, value: sofr - effr, above: {watch: 1 bp}}"])
-    assert len(valid(text).rules) == 401
+    assert len(valid(text).rules) == 41
 
 
 def test_defines_that_double_at_every_step_are_read_at_once() -> None:
