@@ -380,7 +380,5 @@ def test_of_missed_digests_the_newest_is_due() -> None:
 
 def test_defines_that_double_end_in_a_name_instead_of_a_book():
     """Sixty steps of doubling are refused a reader, and cost nothing."""
-    from ebbwatch.core.working import filled_in
-
     doubling = {f"d{i}": f"d{i - 1} + d{i - 1}" for i in range(1, 60)} | {"d0": "sofr"}
     assert len(filled_in("d59 > 3 %", doubling)) < 1000

@@ -211,7 +211,9 @@ def test_a_file_of_its_real_size_is_read_in_little_memory() -> None:
     assert peak < 200_000
 
 
-async def test_a_key_asks_the_api_and_gives_the_catalogues_unit(provider: StandIn, keyed: Bea) -> None:
+async def test_a_key_asks_the_api_and_gives_the_catalogues_unit(
+    provider: StandIn, keyed: Bea
+) -> None:
     """Other lines of the table are passed over; the cursor is left alone."""
     rows = [
         quarter("2026Q1", "31,865,721"),

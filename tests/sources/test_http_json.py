@@ -193,8 +193,10 @@ def test_versions_of_a_period_stand_in_the_order_they_became_known() -> None:
         (
             {"rows": "@", "value": "v"},
             [{"date": "2026-11-23", "v": "1"}, {"date": "23.11.2026", "v": "1"}],
-            ("row 2, period `date`: expected a period of `every: day` like 2026-09-30, "
-            "found '23.11.2026'"),
+            (
+                "row 2, period `date`: expected a period of `every: day` like 2026-09-30, "
+                "found '23.11.2026'"
+            ),
         ),
         (
             {"rows": "@", "value": "v"},
