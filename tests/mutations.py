@@ -181,7 +181,7 @@ def noticed_by(mutation: Mutation, tests: tuple[str, ...] = QUICK) -> str | None
             return "the tests hang"
         if done.returncode == 0:
             return None
-        found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+        found = re.search(r"^(?:FAILED|ERROR) ([^\[\s]+)", done.stdout, re.MULTILINE)
         return found[1] if found else done.stdout[-2000:] + done.stderr[-2000:]
 
 
