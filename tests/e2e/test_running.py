@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -136,6 +137,30 @@ async def test_a_broken_rule_file_is_told_and_the_old_rules_stay(world: World) -
     assert fired == FIRED
     assert withdrawn.startswith("⚪ WITHDRAWN · Repo trades above fed funds\n")
     assert reloaded.endswith("\nChanged: funding-spread")
+
+
+async def test_a_storm_of_edits_ends_on_the_last_rules_that_are_right(world: World) -> None:
+    """1,000 edits within ten seconds, every second one broken: nothing is lost or repeated."""
+    world.rules(RULES)
+    stressed(world)
+    async with world.running(at=NINE) as daemon:
+        await daemon.until(lambda: len(world.in_telegram) == 2, "the alert was told")
+        for edit in range(1_000):
+            below = f"warning: {10 + edit % 14} bp"
+            world.rules(RULES.replace("warning: 20 bp", below if edit % 2 else "warning: 20 bpx"))
+            await asyncio.sleep(0.005)
+        world.rules(RULES.replace("{warning: 20 bp, critical: 50 bp}", "{watch: 30 bp}"))
+        await daemon.until(
+            lambda: any("WITHDRAWN" in shown.text for shown in world.in_telegram),
+            "the last rules hold",
+        )
+        await daemon.until(world.settled, "all was told")
+        assert await daemon.stop() == 0
+    alerts = [shown.text for shown in world.in_telegram if "Repo trades above" in shown.text]
+    # It fires once and ends once, however many rulesets it lived through.
+    assert [text.split(" · ")[0] for text in alerts if " · Repo trades" in text] == [
+        "🟠 WARNING", "⚪ WITHDRAWN"
+    ]  # fmt: skip
 
 
 async def test_a_power_cut_between_sending_and_settling_repeats_it_once_and_says_so(
