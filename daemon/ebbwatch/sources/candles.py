@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros
-from ebbwatch.ports import Poll, SourceChanged, Wanted
+from ebbwatch.ports import Clock, Poll, SourceChanged, Wanted
 from ebbwatch.sources import cursors
+from ebbwatch.sources.http import ProviderClient
 from ebbwatch.sources.numbers import number
 
 
@@ -66,6 +67,25 @@ class Exchange:
     reach: int
     lengths: Collection[int]
     begins: date
+
+
+class CandleSource:
+    """What the adapters of exchanges share: they differ in how they ask, and in what."""
+
+    _clock: Clock
+    _client: ProviderClient
+    _exchange: Exchange
+
+    async def poll(
+        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
+    ) -> Poll:
+        """Read completed candles; on the first visit, years of daily ones with them."""
+        now = self._clock.now()
+        return await visit(self._exchange, wanted, cursor=cursor, since=since, now=now)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._client.aclose()
 
 
 async def visit(

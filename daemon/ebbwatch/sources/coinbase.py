@@ -8,13 +8,12 @@ the first one unfinished; at most 300 a request, 10 requests a second.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
-from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
-from ebbwatch.sources import candles
-from ebbwatch.sources.candles import Candle, Exchange
+from ebbwatch.ports import SourceChanged, SourceSetup
+from ebbwatch.sources.candles import Candle, CandleSource, Exchange, candle
 from ebbwatch.sources.http import Answer, ProviderClient
 
 BASE_URL = "https://api.exchange.coinbase.com"
@@ -31,7 +30,7 @@ _PRODUCT = re.compile(r"[A-Z0-9]{2,10}-[A-Z]{3,5}")
 _NOT_FOUND = 404
 
 
-class Coinbase:
+class Coinbase(CandleSource):
     """Prices of what is traded on Coinbase Exchange."""
 
     name: ClassVar[str] = "coinbase"
@@ -56,17 +55,6 @@ class Coinbase:
         found = argument if isinstance(argument, str) else "a map"
         return f"expected a product like {' or '.join(PRODUCTS[:2])}, found {found}"
 
-    async def poll(
-        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
-    ) -> Poll:
-        """Read completed candles; on the first visit, years of daily ones with them."""
-        now = self._clock.now()
-        return await candles.visit(self._exchange, wanted, cursor=cursor, since=since, now=now)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
-
     async def _read(
         self, pair: str, *, minutes: int, start: datetime, end: datetime
     ) -> list[Candle]:
@@ -90,9 +78,9 @@ class Coinbase:
                 raise SourceChanged(f"{self.name} {pair}: expected candles, found no such product")
             span = first.timestamp(), end.timestamp()
             page = [
-                candle
-                for candle in parse(answer, pair, minutes)
-                if span[0] <= candle.start * 60 <= span[1]
+                each
+                for each in parse(answer, pair, minutes)
+                if span[0] <= each.start * 60 <= span[1]
             ]
             if not page:
                 break
@@ -111,7 +99,7 @@ def parse(answer: Answer, pair: str, minutes: int) -> list[Candle]:
     body = answer.json()
     if not isinstance(body, list):
         raise SourceChanged(f"{of}: expected a list of candles, found another shape")
-    return [candles.candle(row, of=of, minutes=minutes, columns=_COLUMNS, width=6) for row in body]
+    return [candle(row, of=of, minutes=minutes, columns=_COLUMNS, width=6) for row in body]
 
 
 def _text(moment: datetime) -> str:

@@ -9,20 +9,17 @@ bar and ``last`` the time of the row before it; at most 720 rows whatever ``sinc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from ebbwatch.ports import (
-    Poll,
     SourceChanged,
     SourceRefused,
     SourceSetup,
     SourceUnavailable,
-    Wanted,
 )
-from ebbwatch.sources import candles
-from ebbwatch.sources.candles import Candle, Exchange
+from ebbwatch.sources.candles import Candle, CandleSource, Exchange, candle
 from ebbwatch.sources.http import LONGEST_WAIT, Answer, ProviderClient
 
 BASE_URL = "https://api.kraken.com"
@@ -44,7 +41,7 @@ _ERROR = re.compile(r"E[A-Za-z]+: ?[A-Za-z /]{1,40}")
 _PASSING = ("EAPI:Rate limit exceeded", "EService:", "EGeneral:Too many requests")
 
 
-class Kraken:
+class Kraken(CandleSource):
     """Prices of what is traded on Kraken."""
 
     name: ClassVar[str] = "kraken"
@@ -70,17 +67,6 @@ class Kraken:
         found = argument if isinstance(argument, str) else "a map"
         return f"expected a pair like {', '.join(PAIRS)}, found {found}"
 
-    async def poll(
-        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
-    ) -> Poll:
-        """Read completed candles; on the first visit, two years of daily ones with them."""
-        now = self._clock.now()
-        return await candles.visit(self._exchange, wanted, cursor=cursor, since=since, now=now)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
-
     async def _read(
         self, pair: str, *, minutes: int, start: datetime, end: datetime
     ) -> list[Candle]:
@@ -91,7 +77,7 @@ class Kraken:
             params={"pair": pair, "interval": str(minutes), "since": str(int(first) - 1)},
         )
         found = parse(answer, pair, minutes, now=self._clock.now())
-        return [candle for candle in found if first <= candle.start * 60 < beyond]
+        return [each for each in found if first <= each.start * 60 < beyond]
 
 
 def parse(answer: Answer, pair: str, minutes: int, *, now: datetime) -> list[Candle]:
@@ -114,11 +100,9 @@ def parse(answer: Answer, pair: str, minutes: int, *, now: datetime) -> list[Can
     lists = [rows for key, rows in result.items() if key != "last"]
     if len(lists) != 1 or not isinstance(lists[0], list):
         raise SourceChanged(f"{of}: expected the candles of one pair, found {len(lists)}")
-    found = [
-        candles.candle(row, of=of, minutes=minutes, columns=_COLUMNS, width=8) for row in lists[0]
-    ]
+    found = [candle(row, of=of, minutes=minutes, columns=_COLUMNS, width=8) for row in lists[0]]
     # A second guard beside the clock, should ours be fast: rows after `last` are unfinished.
-    return [candle for candle in found if candle.start * 60 <= last]
+    return [each for each in found if each.start * 60 <= last]
 
 
 def _raise(error: str, of: str, now: datetime) -> None:
