@@ -20,7 +20,7 @@ from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed, printed_unit
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.additions import note_added
-from ebbwatch.runtime.replay import amount
+from ebbwatch.runtime.replay import amount, input_row
 
 if TYPE_CHECKING:
     from ebbwatch.core.asking import Answer, Given
@@ -83,7 +83,7 @@ def answer_json(found: Answer) -> dict[str, Any]:
         "unit": found.unit,
         "period": found.period or None,
         "as_of": iso(found.at),
-        "inputs": [_input_json(given) for given in found.given],
+        "inputs": [input_row(given.input) for given in found.given],
     }
     if found.never:
         row["never"] = True
@@ -92,19 +92,6 @@ def answer_json(found: Answer) -> dict[str, Any]:
     if found.reason:
         row["reason"] = found.reason
     return row
-
-
-def _input_json(given: Given) -> dict[str, Any]:
-    row = given.input
-    return {
-        "series": row.series,
-        "period": row.period,
-        "value": row.value,
-        "unit": row.unit,
-        "known_at": row.known_at.astimezone(NEW_YORK).isoformat(),
-        "assumed": row.assumed,
-        "source": row.source,
-    }
 
 
 def answer_text(found: Answer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged
 from ebbwatch.core.lifecycle import CHANGES, AlertState, Move, previous_values
 from ebbwatch.expr.numbers import REASONS, Longs
-from ebbwatch.model.alert import Cause, Change, Transition
+from ebbwatch.model.alert import Cause, Change, Input, Transition
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.runtime.lines import CHUNK, Lines
@@ -148,6 +149,19 @@ def stamp(at: int) -> str:
     return instant(at).astimezone(NEW_YORK).isoformat()
 
 
+def input_row(given: Input) -> dict[str, Any]:
+    """Return a figure that a reading was made of, as programs read it."""
+    return {
+        "series": given.series,
+        "period": given.period,
+        "value": given.value,
+        "unit": given.unit,
+        "known_at": given.known_at.astimezone(NEW_YORK).isoformat(),
+        "assumed": given.assumed,
+        "source": given.source,
+    }
+
+
 def as_json(transition: Transition) -> str:
     """Return a transition as the one line that programs read."""
     never = transition.value == float("inf")
@@ -164,18 +178,7 @@ def as_json(transition: Transition) -> str:
             "period": transition.period,
             "episode": transition.episode,
             "cause": transition.cause.value,
-            "inputs": [
-                {
-                    "series": row.series,
-                    "period": row.period,
-                    "value": row.value,
-                    "unit": row.unit,
-                    "known_at": row.known_at.astimezone(NEW_YORK).isoformat(),
-                    "assumed": row.assumed,
-                    "source": row.source,
-                }
-                for row in transition.inputs
-            ],
+            "inputs": [input_row(given) for given in transition.inputs],
         }
     )
 
