@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -176,6 +178,12 @@ def history(ruleset: Ruleset, data: Path | None, store: str | None) -> History:
     if store not in (None, "none"):
         stop(f"expected --store none, found {store}", WRONG_USE)
     return root.history_from_archive(ruleset, None if store == "none" else existing_store())
+
+
+def archive_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table that the archive brings along."""
+    text = (package_files("ebbwatch.archive") / name).read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 def opened_store() -> SqlStore:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 from datetime import date
-from importlib.resources import files as package_files
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -84,13 +82,15 @@ def written(directory: Path, data: Path | None, store: str | None) -> str:
     early = Judge(ruleset, known_by(history, common.instant_of(SPLIT.isoformat()) - 1))
     # Remarks are on the rules that are shipped, not on others of the same name.
     ours = directory.resolve() == root.default_rules().resolve()
-    remarks = {row["rule"]: row["remark"] for row in _table("remarks.csv")} if ours else {}
+    remarks = (
+        {row["rule"]: row["remark"] for row in common.archive_rows("remarks.csv")} if ours else {}
+    )
     return document(said, rivals(early, episodes, said.window), _checked(judge), remarks)
 
 
 def _checked(judge: Judge) -> list[Checked]:
     """Return the article's claims with what the figures say."""
-    rows = _table("article.csv")
+    rows = common.archive_rows("article.csv")
     instants = {row["at"]: common.instant_of(row["at"], end=True) for row in rows if row["at"]}
     found = []
     for claim in claims_of(rows, instants):
@@ -99,9 +99,3 @@ def _checked(judge: Judge) -> list[Checked]:
             common.stop_with(one)
         found.append(one)
     return found
-
-
-def _table(name: str) -> list[dict[str, str]]:
-    """Return the rows of a table of the archive."""
-    text = (package_files("ebbwatch.archive") / name).read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))

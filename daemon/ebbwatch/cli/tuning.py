@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
-from importlib.resources import files as package_files
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,14 +76,13 @@ def listed() -> list[Listed]:
     """Return the listed episodes of stress, which the archive brings along."""
     from ebbwatch.core.tuning import Episode
 
-    text = (package_files("ebbwatch.archive") / "episodes.csv").read_text("utf-8")
     return [
         Listed(
             Episode(row["name"], date.fromisoformat(row["onset"]), date.fromisoformat(row["end"])),
             row["kind"],
             row["source"],
         )
-        for row in csv.DictReader(text.splitlines())
+        for row in common.archive_rows("episodes.csv")
     ]
 
 
