@@ -94,20 +94,18 @@ LADDER = by_level(v.quantity, "thresholds by level, such as {warning: 20 bp}")
 
 SOURCE = MapOf(v.some_text, Plain(), "a source with its argument, such as {nyfed: sofr}", least=1)
 
+
+def _zone(text: str, example: str) -> Key:
+    return Key("zone", v.zone, text, example, required=True, also=("timezone", "tz"))
+
+
 RELEASED = Shape(
     "release rule",
     "When a period's figure comes out.",
     (
         Key("after", v.delay, "Days after the period's end.", "1 business day", required=True),
         Key("at", v.time_of_day, "Time of day of the release.", '"08:00"', required=True),
-        Key(
-            "zone",
-            v.zone,
-            "Time zone of that time.",
-            "America/New_York",
-            required=True,
-            also=("timezone", "tz"),
-        ),
+        _zone("Time zone of that time.", "America/New_York"),
         Key(
             "calendar",
             v.choice("a business calendar", ("federal-reserve", "sifma")),
@@ -529,14 +527,7 @@ QUIET = Shape(
         Key(
             "to", v.time_of_day, "Where they end.", '"07:00"', required=True, also=("end", "until")
         ),
-        Key(
-            "zone",
-            v.zone,
-            "Time zone of the hours.",
-            "Asia/Taipei",
-            required=True,
-            also=("timezone", "tz"),
-        ),
+        _zone("Time zone of the hours.", "Asia/Taipei"),
         Key(
             "below",
             LEVEL,
@@ -592,14 +583,7 @@ DIGEST = Shape(
     "A message at a time of day that says how things stand.",
     (
         Key("at", v.time_of_day, "When.", '"08:45"', required=True, also=("time",)),
-        Key(
-            "zone",
-            v.zone,
-            "Time zone of that time.",
-            "America/New_York",
-            required=True,
-            also=("timezone", "tz"),
-        ),
+        _zone("Time zone of that time.", "America/New_York"),
         Key(
             "on",
             ByForm(
