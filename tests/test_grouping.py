@@ -132,13 +132,6 @@ def test_a_route_without_a_wait_tells_at_once() -> None:
     assert group.due_at == AT
 
 
-def test_quiet_hours_defer_a_group_but_never_hasten_it() -> None:
-    """Deferred to the end of the night; an earlier end changes nothing."""
-    (group,) = collect((move("funding-spread", 0), FUNDING)).values()
-    assert group.deferred(AT + timedelta(hours=9)).due_at == AT + timedelta(hours=9)
-    assert group.deferred(AT).due_at == AT + timedelta(seconds=30)
-
-
 def test_waiting_groups_survive_a_restart() -> None:
     """What is stored is what is read again, with every field of every change."""
     full = move(

@@ -28,10 +28,6 @@ class Group:
     due_at: datetime
     moves: tuple[Transition, ...]
 
-    def deferred(self, until: datetime) -> Group:
-        """Return the group told no earlier than an instant (the end of quiet hours)."""
-        return replace(self, due_at=max(self.due_at, until))
-
 
 def group_key(labels: Mapping[str, str], destination: Destination) -> str:
     """Return the identity of the group an alert belongs to at a receiver.

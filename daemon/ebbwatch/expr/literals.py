@@ -24,9 +24,6 @@ _THINGS = ("oz", "BTC")
 _MOST_DIGITS = 40
 _WORDS = ("bp", "min", "h", "d", "w", "bd", "mo", "y", "release", "releases")
 
-#: A percentage fits ratios and rates alike; the checker gives it the dimension of what it meets.
-PERCENT = RATIO
-
 
 def _suggest(word: str, known: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)

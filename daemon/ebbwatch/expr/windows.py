@@ -18,8 +18,6 @@ _EPS = 2.0**-52
 #: Digits in which square roots and half-lives are computed when a comparison is close.
 _DIGITS = 50
 
-Reducer = Callable[["Window"], tuple[Numbers, NDArray[np.bool_]]]
-
 
 def starts(periods: Longs, reach: Duration, business: BusinessCalendar) -> Longs:
     """Return where each period's window begins, exclusive: the period less the duration."""

@@ -7,14 +7,6 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 
-class Verdict(StrEnum):
-    """What one evaluation found."""
-
-    TRUE = "true"
-    FALSE = "false"
-    UNKNOWN = "unknown"
-
-
 class State(StrEnum):
     """Where an alert rests."""
 

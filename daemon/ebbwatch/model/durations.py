@@ -12,8 +12,6 @@ DAYS = {
     "d": Fraction(1),
     "w": Fraction(7),
 }
-#: Units whose length depends on where one stands.
-FLOATING = ("bd", "mo", "y", "releases")
 
 
 @dataclass(frozen=True, slots=True)

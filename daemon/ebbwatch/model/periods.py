@@ -95,10 +95,6 @@ class Every:
             case Rank.YEAR:
                 return period_of(add_months(day_of(period), 12))
 
-    def last_day(self, period: int) -> date:
-        """Return the last date that belongs to a period."""
-        return day_of(self.end(period) - 1)
-
     def fault(self, period: int) -> str | None:
         """Return why an integer cannot be a period of this frequency, or None."""
         match self.rank:
