@@ -21,7 +21,7 @@ from ebbwatch.core.lifecycle import (
     walk,
 )
 from ebbwatch.expr.evaluate import Readings
-from ebbwatch.expr.numbers import SHORT, STALE, ZERO, Numbers
+from ebbwatch.expr.numbers import SHORT, STALE, ZERO, Longs, Numbers
 from ebbwatch.expr.view import Spells
 from ebbwatch.model.alert import Level, State
 from ebbwatch.model.durations import Duration
@@ -32,8 +32,8 @@ HOUR = 3_600_000_000
 DAY = 1440
 
 
-def deadline(begun: int, hold: Duration) -> int:
-    """Return when a hold of hours or days is over."""
+def deadlines(begun: Longs, hold: Duration) -> Longs:
+    """Return when holds of hours or days are over."""
     assert hold.days is not None
     return begun + int(hold.days * 24 * HOUR)
 
@@ -80,7 +80,7 @@ def walked(
     held = np.array([s.held for s in steps], np.bool_)
     signals = signals_of_value(ladder, readings_of(steps, why), held)
     return walk(
-        ladder, state or AlertState(), signals, upto=until * HOUR, deadline=deadline,
+        ladder, state or AlertState(), signals, upto=until * HOUR, deadlines=deadlines,
         frozen=spells_of(frozen),
     )  # fmt: skip
 
@@ -321,7 +321,9 @@ def test_never_is_inside_below_a_number_of_days() -> None:
         numbers=Numbers.rough(np.array([10.0, np.inf]), np.zeros(2), lambda _: Fraction(10)),
     )  # fmt: skip
     signals = signals_of_value(ladder, readings, np.zeros(2, np.bool_))
-    found = walk(ladder, AlertState(), signals, upto=HOUR, deadline=deadline, frozen=spells_of(()))
+    found = walk(
+        ladder, AlertState(), signals, upto=HOUR, deadlines=deadlines, frozen=spells_of(())
+    )
     assert [str(m.change) for m in found.moves] == ["fired", "resolved"]
 
 
@@ -370,7 +372,7 @@ def test_counts_with_unknown_conditions_are_ranges(
     marks = ""
     for count in range(1, len(rows) + 1):
         signals = signals_of_value(ladder, range_of(rows[:count]), np.zeros(count, np.bool_))
-        state = walk(ladder, AlertState(), signals, upto=count * HOUR, deadline=deadline,
+        state = walk(ladder, AlertState(), signals, upto=count * HOUR, deadlines=deadlines,
                      frozen=spells_of(())).state  # fmt: skip
         marks += "~" if state.state is State.PENDING else ".w"[state.level]
     assert marks == picture
@@ -410,7 +412,7 @@ def test_conditions(releases: int, when: str, clear: str | None, picture: str) -
             truths(when[:count]), None if clear is None else truths(clear[:count]),
             np.zeros(count, np.bool_),
         )  # fmt: skip
-        state = walk(ladder, AlertState(), signals, upto=count * HOUR, deadline=deadline,
+        state = walk(ladder, AlertState(), signals, upto=count * HOUR, deadlines=deadlines,
                      frozen=spells_of(())).state  # fmt: skip
         marks += {State.PENDING: "~", State.FIRING: "!", State.INACTIVE: "."}[state.state]
     assert marks == picture

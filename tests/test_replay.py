@@ -14,6 +14,7 @@ from ebbwatch.core.judging import Judge
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.periods import day_of, instant, micros
 from ebbwatch.runtime import replay as replaying
+from ebbwatch.runtime.transcript import write_jsonl
 from tests.paths import ROOT
 
 
@@ -170,12 +171,13 @@ def test_never_is_null_in_json(told: list[Transition]) -> None:
         assert "NaN" not in line
 
 
+@pytest.mark.parametrize("processes", [1, 3])
 def test_the_quick_writer_and_the_plain_one_write_the_same_lines(
-    judge: Judge, told: list[Transition]
+    judge: Judge, told: list[Transition], processes: int
 ) -> None:
     """Lines made column by column equal those made from whole transitions, byte by byte."""
     quick: list[str] = []
-    replaying.write_jsonl(judge, replaying.Span(), quick.append)
+    write_jsonl(judge, replaying.Span(), quick.append, processes=processes)
     lines = "".join(quick).splitlines()
     assert sorted(lines) == sorted(replaying.as_json(t) for t in told)
     instants = [json.loads(line)["at"] for line in lines]

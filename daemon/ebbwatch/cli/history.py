@@ -18,6 +18,7 @@ from ebbwatch.model.observation import TextItem
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime import replay as replaying
+from ebbwatch.runtime.transcript import write_jsonl
 
 From = Annotated[
     str | None,
@@ -74,10 +75,17 @@ def progress(*, printing: bool) -> Iterator[Callable[[str], None]]:
     if not sys.stderr.isatty() or (printing and sys.stdout.isatty()):
         yield lambda _text: None
         return
-    from rich.console import Console
 
-    with Console(stderr=True).status("Reading figures") as status:
-        yield status.update
+    def show(text: str) -> None:
+        # One line, written over: no thread turns a wheel beside the work.
+        sys.stderr.write(f"\r\x1b[2K{text}{'…' if text else ''}")
+        sys.stderr.flush()
+
+    show("Reading figures")
+    try:
+        yield show
+    finally:
+        show("")
 
 
 def replay(
@@ -123,15 +131,14 @@ def replay(
             doing("Walking the tape")
             if format == "jsonl":
                 judge = Judge(ruleset, history)
-                written = replaying.write_jsonl(judge, span, sys.stdout.write, texts)
-                _say_failures(written.failures)
+                _say_failures(write_jsonl(judge, span, sys.stdout.write, texts))
                 return
             # Words and what knows them are not needed before.
             from ebbwatch.cli import replaying as aside
 
             judge = aside.judge_for_one_reader(ruleset, history, language)
             journal = replaying.replay(judge, texts=texts)
-            _say_failures(journal.failures)
+            _say_failures([(name, str(error)) for name, error in journal.failures])
             if format == "html":
                 doing("Writing the page")
                 text = aside.page(judge, journal, span, language, texts, hindsight=hindsight)
@@ -174,7 +181,7 @@ def _texts(ruleset: Ruleset) -> list[TextItem]:
     return sorted(found, key=lambda item: item.known_at)
 
 
-def _say_failures(failures: list[tuple[str, Exception]]) -> None:
+def _say_failures(failures: list[tuple[str, str]]) -> None:
     for name, error in failures:
         print(f"ebbwatch: {name} could not be evaluated: {error}", file=sys.stderr)
 

@@ -207,7 +207,7 @@ class Judge:
         self, rule: Watched, state: AlertState, signals: Signals, evaluation: Evaluation
     ) -> Judged:
         walked = walk(
-            rule.ladder, state, signals, upto=evaluation.upto, deadline=self.deadline,
+            rule.ladder, state, signals, upto=evaluation.upto, deadlines=self.deadlines,
             frozen=self.frozen(rule) if rule.ladder.timed else NO_SPELLS,
         )  # fmt: skip
         return Judged(rule, state, walked.state, walked.moves, signals, evaluation)
@@ -253,8 +253,16 @@ class Judge:
 
     def deadline(self, begun: int, hold: Duration) -> int:
         """Return the µs at which a hold in time is over."""
+        return int(self.deadlines(np.array([begun], np.int64), hold)[0])
+
+    def deadlines(self, begun: Longs, hold: Duration) -> Longs:
+        """Return the µs at which holds in time are over, by when they began."""
         if hold.days is not None:
             return begun + int(hold.days * 86_400_000_000)
+        return np.array([self._calendar_deadline(int(at), hold) for at in begun], np.int64)
+
+    def _calendar_deadline(self, begun: int, hold: Duration) -> int:
+        """Return when a hold in business days, months or years is over, by New York's clock."""
         local = instant(begun).astimezone(NEW_YORK)
         count = int(hold.count)
         if hold.unit == "bd":
@@ -273,7 +281,7 @@ class Judge:
             np.empty(0, np.int8),
         )  # fmt: skip
         ahead = walk(rule.ladder, state, empty, upto=state.read_at + _FAR,
-                     deadline=self.deadline, frozen=self.frozen(rule))  # fmt: skip
+                     deadlines=self.deadlines, frozen=self.frozen(rule))  # fmt: skip
         return ahead.moves[0].at if ahead.moves else None
 
     # ---- transitions -----------------------------------------------------------------

@@ -18,14 +18,14 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ebbwatch.expr.evaluate import FALSE, TRUE, UNKNOWN, Readings
 from ebbwatch.expr.numbers import KNOWN, ZERO, Bytes, Longs, Numbers
-from ebbwatch.expr.view import BEGINNING, Spells
+from ebbwatch.expr.view import BEGINNING, FOREVER, Spells
 from ebbwatch.model.alert import Change, Level, State
 from ebbwatch.model.durations import Duration
 from ebbwatch.ruleset.rules import Rule
@@ -35,8 +35,8 @@ BROKEN_AFTER = 3
 
 Flags = NDArray[np.bool_]
 
-#: Returns the µs at which a hold in time that began at an instant is over.
-Deadline = Callable[[int, Duration], int]
+#: Returns the µs at which holds in time that began at some instants are over.
+Deadlines = Callable[[Longs, Duration], Longs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,14 @@ class Ladder:
         return any(above < below for below, above in itertools.pairwise(exits))
 
     @property
+    def counts(self) -> bool:
+        """Return whether any level is held for a number of periods."""
+        return any(rung.releases > 1 for rung in self.rungs)
+
+    @property
     def waits(self) -> bool:
         """Return whether any level is held at all."""
-        return any(rung.hold is not None or rung.releases > 1 for rung in self.rungs)
+        return self.timed or self.counts
 
     def rung(self, level: Level) -> Rung:
         """Return the rung of a level."""
@@ -246,8 +251,10 @@ class Signals:
 
     def is_first(self) -> Flags:
         """Return which readings are the first of their period among these."""
-        newest = np.maximum.accumulate(self.periods) if len(self) else self.periods
-        return np.append(True, self.periods[1:] > newest[:-1])[: len(self)]
+        later = self.periods[1:] > self.periods[:-1]
+        if not bool(later.all()):
+            later = self.periods[1:] > np.maximum.accumulate(self.periods)[:-1]
+        return np.append(True, later)[: len(self)]
 
     def chosen(self, index: Longs) -> Signals:
         """Return some of the readings, in that order."""
@@ -360,7 +367,7 @@ class Moves(Sequence[Move]):
 
     def __init__(
         self, state: AlertState, signals: Signals, *, rising: bool, at: Longs, reading: Longs,
-        change: Longs, before: Longs, after: Longs, timer: Flags, begun: Longs, entered: Longs,
+        change: Bytes, before: Bytes, after: Bytes, timer: Flags, begun: Longs, entered: Longs,
     ) -> None:  # fmt: skip
         """Take the columns, and what `Move` needs beyond them."""
         self._state, self._signals, self._rising = state, signals, rising
@@ -459,7 +466,7 @@ def walk(
     signals: Signals,
     *,
     upto: int,
-    deadline: Deadline,
+    deadlines: Deadlines,
     frozen: Spells,
 ) -> Walk:
     """Return where an alert goes over some readings, and how it stands after them.
@@ -469,7 +476,7 @@ def walk(
         state: Before the first reading.
         signals: In order of time.
         upto: µs up to which timers run; readings lie at or before it.
-        deadline: Tells when a hold in time is over.
+        deadlines: Tells when holds in time are over.
         frozen: When the rule's inputs were late: timers stop.
     """
     rungs = len(ladder.rungs)
@@ -477,9 +484,9 @@ def walk(
         none = (0,) * rungs
         state = replace(state, base=none, count=none, since=(None,) * rungs,
                         breached=(False,) * rungs)  # fmt: skip
-    counted = _counts(state, signals) if ladder.waits else _uncounted(state, signals)
+    counted = _counts(state, signals) if ladder.counts else _uncounted(state, signals)
     if ladder.timed:
-        holds = _Holds(ladder, state, signals, counted, upto, deadline, frozen)
+        holds = _Holds(ladder, state, signals, counted, upto, deadlines, frozen)
         steps = holds.steps()
         since = holds.since
     else:
@@ -488,8 +495,10 @@ def walk(
         every = np.arange(len(signals))
         steps = _Steps(signals.at, every, low, high, waiting, np.zeros(len(signals), np.bool_))
         since = state.since
-    moves, rests = _clamped(ladder, state, signals, steps)
-    return Walk(_closed(ladder, replace(rests, since=since), signals, counted), moves)
+    moves, level, begun_at = _clamped(ladder, state, signals, steps)
+    rests = _resting(ladder, state, signals, moves, level)
+    left = _left_behind(ladder, state, signals, counted)
+    return Walk(replace(state, begun_at=begun_at, since=since, **rests, **left), moves)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -515,40 +524,38 @@ class _Steps:
 
 def _clamped(
     ladder: Ladder, state: AlertState, signals: Signals, steps: _Steps
-) -> tuple[Moves, AlertState]:
-    """Move an alert through the ranges, and note how.
+) -> tuple[Moves, Level, int | None]:
+    """Return how an alert moves through the ranges, its level after them, and since when.
 
     A clamp over levels is a latch for each of them: being at level k or above is set where
     `low` says so, reset where `high` does not allow it, and stays as it was in between.
     """
     size = len(steps.at)
-    level = np.zeros(size + 1, np.int64)
+    level = np.zeros(size + 1, np.int8)
     level[0] = state.level
     if ladder.crossed:
         level[1:] = _singly(ladder, state, signals, steps)
     else:
         for rung in ladder.rungs:
-            at_or_above = _latched(
-                steps.low >= rung.level, steps.high < rung.level, begin=state.level >= rung.level
-            )
-            level[1:] = np.where(at_or_above, rung.level, level[1:])
+            own = int(rung.level)
+            at_or_above = _latched(steps.low >= own, steps.high < own, begin=state.level >= own)
+            level[1:][at_or_above] = own
     pending = np.empty(size + 1, np.bool_)
     pending[0] = state.level is Level.NONE and state.begun_at is not None
     pending[1:] = steps.waiting & (level[1:] == 0)
     before, after = level[:-1], level[1:]
     index = np.flatnonzero((before != after) | (pending[1:] != pending[:-1]))
-    change = _changes(before[index], after[index], pending[1:][index])
+    change = _CHANGE[before[index], after[index], pending[1:][index].view(np.int8)]
     begun, ends_begun = _begun(state, steps, level, pending, index)
     moved = change >= 0
     index, change, begun = index[moved], change[moved], begun[moved]
-    fired = np.where(change == _FIRED, np.arange(len(index)), -1)
-    entered = np.maximum.accumulate(fired) if len(fired) else fired
+    entered = np.maximum.accumulate(np.where(change == _FIRED, np.arange(len(index)), -1))
     moves = Moves(
         state, signals, rising=ladder.rising, at=steps.at[index], reading=steps.reading[index],
         change=change, before=before[index], after=after[index], timer=steps.timer[index],
         begun=begun, entered=entered,
     )  # fmt: skip
-    return moves, _resting(ladder, state, signals, moves, int(level[-1]), ends_begun)
+    return moves, Level(int(level[-1])), ends_begun
 
 
 def _singly(ladder: Ladder, state: AlertState, signals: Signals, steps: _Steps) -> list[int]:
@@ -568,30 +575,34 @@ def _singly(ladder: Ladder, state: AlertState, signals: Signals, steps: _Steps) 
 def _latched(up: Flags, down: Flags, *, begin: bool) -> Flags:
     """Return a latch: true from where it is set until it is reset; set wins."""
     told = np.flatnonzero(up | down)
+    if len(told) == len(up):
+        return up
     if len(told) == 0:
         return np.full(len(up), begin)
-    last = np.cumsum(up | down) - 1
-    return np.where(last < 0, begin, up[told[np.maximum(last, 0)]])
+    lasts = np.append(told[1:], len(up)) - told
+    return np.concatenate([np.full(told[0], begin), np.repeat(up[told], lasts)])
 
 
-def _changes(before: Longs, after: Longs, pending: Flags) -> Longs:
-    """Return what each change of level, or of waiting, is called; -1 for nothing."""
-    return np.select(
-        [
-            (before == 0) & (after > 0),
-            after > before,
-            (after > 0) & (after < before),
-            (before > 0) & (after == 0),
-            (before == 0) & (after == 0) & pending,
-            (before == 0) & (after == 0) & ~pending,
-        ],
-        [_FIRED, _ESCALATED, _EASED, _RESOLVED, _ARMED, _DISARMED],
-        default=-1,
-    )
+def _change(before: int, after: int, *, pending: bool) -> int:
+    """Return what a change of level, or of waiting, is called; -1 for nothing."""
+    if after > before:
+        return _ESCALATED if before else _FIRED
+    if after < before:
+        return _EASED if after else _RESOLVED
+    if after:
+        return -1
+    return _ARMED if pending else _DISARMED
+
+
+#: The same for every level before, level after, and whether the alert waits afterwards.
+_CHANGE = np.array(
+    [[[_change(before, after, pending=pending) for pending in (False, True)]
+      for after in Level] for before in Level], np.int8,
+)  # fmt: skip
 
 
 def _begun(
-    state: AlertState, steps: _Steps, level: Longs, pending: Flags, index: Longs
+    state: AlertState, steps: _Steps, level: Bytes, pending: Flags, index: Longs
 ) -> tuple[Longs, int | None]:
     """Return when the episode of each change began, and that of the stay at the end.
 
@@ -615,22 +626,18 @@ def _begun(
 
 
 def _resting(
-    ladder: Ladder, state: AlertState, signals: Signals, moves: Moves, level: int,
-    begun_at: int | None,
-) -> AlertState:  # fmt: skip
-    """Return the state after the last step, as far as the moves say it."""
-    entered_at, entry, extreme = state.entered_at, state.entry, state.extreme
-    if level == 0:
-        entered_at = entry = extreme = None
-    else:
-        first = 0
-        if len(moves) and moves.entered[-1] >= 0:
-            last = moves[int(moves.entered[-1])]
-            entered_at, entry, extreme = last.entered_at, last.entry, last.extreme
-            first = max(last.reading, 0)
-        extreme = furthest(signals, first, len(signals) - 1, extreme, rising=ladder.rising)
-    return replace(state, level=Level(level), begun_at=begun_at, entered_at=entered_at,
-                   entry=entry, extreme=extreme)  # fmt: skip
+    ladder: Ladder, state: AlertState, signals: Signals, moves: Moves, level: Level
+) -> dict[str, Any]:
+    """Return what the state says of the level it rests at, and of the way there."""
+    if level is Level.NONE:
+        return {"level": level, "entered_at": None, "entry": None, "extreme": None}
+    entered_at, entry, extreme, first = state.entered_at, state.entry, state.extreme, 0
+    if len(moves) and moves.entered[-1] >= 0:
+        last = moves[int(moves.entered[-1])]
+        entered_at, entry, extreme = last.entered_at, last.entry, last.extreme
+        first = max(last.reading, 0)
+    extreme = furthest(signals, first, len(signals) - 1, extreme, rising=ladder.rising)
+    return {"level": level, "entered_at": entered_at, "entry": entry, "extreme": extreme}
 
 
 # ---- counts ----------------------------------------------------------------------------
@@ -648,7 +655,7 @@ class _Counted:
 
 
 def _uncounted(state: AlertState, signals: Signals) -> _Counted:
-    """Return what a ladder that holds nothing needs: no counts, and the newest period."""
+    """Return what a ladder that counts nothing needs: the newest period."""
     rungs, size = signals.breach.shape
     newest = max(state.period, int(signals.periods.max())) if size else state.period
     none = np.broadcast_to(np.zeros((1, 1), np.int64), (rungs, size))
@@ -748,14 +755,14 @@ def _ranges(ladder: Ladder, signals: Signals, counted: _Counted) -> tuple[Bytes,
     size = len(signals.at)
     low, high = np.zeros(size, np.int8), np.zeros(size, np.int8)
     for row, rung in enumerate(ladder.rungs):
-        high = np.where(signals.stay[row], rung.level, high)
+        high[signals.stay[row]] = rung.level
         if rung.hold is not None:
             continue
         met = signals.breach[row] & counted.counts
         if rung.releases > 1:
             met &= counted.run[row] >= rung.releases
-        low = np.where(met, rung.level, low)
-    return low.astype(np.int8), np.maximum(high, low).astype(np.int8)
+        low[met] = rung.level
+    return low, np.maximum(high, low)
 
 
 def _waiting(ladder: Ladder, counted: _Counted) -> Flags:
@@ -765,6 +772,28 @@ def _waiting(ladder: Ladder, counted: _Counted) -> Flags:
 
 
 # ---- holds in time ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """What the hold of one rung makes of readings.
+
+    Attributes:
+        met: Where it is over, and the reading breaches.
+        held: Where it has begun.
+        ticks: µs of the timers that bring it to its end between readings.
+        since: µs at which the hold that is still open began; None for none.
+    """
+
+    met: Flags
+    held: Flags
+    ticks: Longs
+    since: int | None
+
+
+_NEVER = np.empty(0, np.int64)
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 class _Holds:
@@ -778,7 +807,7 @@ class _Holds:
 
     def __init__(
         self, ladder: Ladder, state: AlertState, signals: Signals, counted: _Counted, upto: int,
-        deadline: Deadline, frozen: Spells,
+        deadlines: Deadlines, frozen: Spells,
     ) -> None:  # fmt: skip
         self.since: tuple[int | None, ...] = ()
         self._ladder = ladder
@@ -786,7 +815,7 @@ class _Holds:
         self._signals = signals
         self._counted = counted
         self._upto = upto
-        self._deadline = deadline
+        self._deadlines = deadlines
         self._frozen = frozen
 
     def steps(self) -> _Steps:
@@ -794,138 +823,149 @@ class _Holds:
         signals, ladder = self._signals, self._ladder
         low, high = _ranges(ladder, signals, self._counted)
         waiting = _waiting(ladder, self._counted)
-        ticks: dict[tuple[int, int], int] = {}
+        ticks: list[tuple[Longs, Level]] = []
         since: list[int | None] = []
         for row, rung in enumerate(ladder.rungs):
             if rung.hold is None:
                 since.append(None)
                 continue
-            met, held, begun = self._runs(row, rung, ticks)
-            low = np.where(met, np.maximum(low, rung.level), low)
-            waiting = waiting | held
-            since.append(begun)
+            run = self._run(row, rung.hold)
+            low[run.met] = np.maximum(low[run.met], rung.level)
+            waiting = waiting | run.held
+            since.append(run.since)
+            if len(run.ticks):
+                ticks.append((run.ticks, rung.level))
         self.since = tuple(since)
-        high = np.maximum(high, low).astype(np.int8)
         every = np.arange(len(signals))
-        steps = _Steps(signals.at, every, low.astype(np.int8), high, waiting,
+        steps = _Steps(signals.at, every, low, np.maximum(high, low), waiting,
                        np.zeros(len(signals), np.bool_))  # fmt: skip
         return self._with_ticks(steps, ticks) if ticks else steps
 
-    def _runs(
-        self, row: int, rung: Rung, ticks: dict[tuple[int, int], int]
-    ) -> tuple[Flags, Flags, int | None]:
-        """Return where a rung's hold is over, where it has begun, and the begin of the last."""
-        signals, size = self._signals, len(self._signals)
-        counts = self._counted.counts
-        breach = signals.breach[row] & counts
+    def _run(self, row: int, hold: Duration) -> _Run:
+        """Return what one rung's hold makes of the readings."""
+        signals, at = self._signals, self._signals.at
+        breach = signals.breach[row] & self._counted.counts
         ended = signals.decided(row) & ~signals.breach[row]
-        met, held = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
-        begun = self._state.since[row]
-        at = signals.at
-        ends = np.flatnonzero(ended)
-        first = 0
-        while True:
-            if begun is None:
-                later = np.flatnonzero(breach[first:])
-                if len(later) == 0:
-                    return met, held, None
-                first += int(later[0])
-                begun = int(at[first])
-            place = int(np.searchsorted(ends, first))
-            stop = int(ends[place]) if place < len(ends) else size
-            due = self._due(begun, rung)
-            held[first:stop] = True
-            met[first:stop] = breach[first:stop] & (at[first:stop] >= due)
-            until = int(at[stop]) if stop < size else self._upto + 1
-            if due < until and self._stands(row, due, breach):
-                key = (due, int(np.searchsorted(at, due)) - 1)
-                ticks[key] = max(ticks.get(key, 0), int(rung.level))
-            if stop == size:
-                return met, held, begun
-            first, begun = stop + 1, None
+        carried = self._state.since[row]
+        held = _latched(breach, ended, begin=carried is not None)
+        # Where holds begin and stop; one that was carried in begins before the first reading.
+        was = np.append(carried is not None, held[:-1])[: len(held)]
+        begins = held & ~was
+        begun, stops = at[begins], at[was & ~held]
+        if carried is not None:
+            begun = np.append(carried, begun)
+        if len(begun) == 0:
+            return _Run(held, held, _NEVER, None)
+        due = self._due(begun, hold)
+        number = np.cumsum(begins) - (carried is None)
+        met = breach & (at >= due[number])
+        open_ = len(stops) < len(begun)
+        until = np.append(stops, self._upto + 1) if open_ else stops
+        ticks = due[due < until]
+        ticks = ticks[self._stand(row, ticks, breach)]
+        return _Run(met, held, ticks, int(begun[-1]) if open_ else None)
 
-    def _stands(self, row: int, due: int, breach: Flags) -> bool:
-        """Return whether the newest reading breaches a rung at its deadline, and came before."""
+    def _stand(self, row: int, due: Longs, breach: Flags) -> Flags:
+        """Return whether the newest reading at each deadline breaches a rung, and came before."""
         at = self._signals.at
-        last = int(np.searchsorted(at, due, "right")) - 1
-        if last < 0:
-            return self._state.breached[row]
-        return bool(breach[last]) and int(at[last]) < due
+        last = np.searchsorted(at, due, "right") - 1
+        if len(at) == 0:
+            return np.full(len(due), self._state.breached[row])
+        return np.where(last < 0, self._state.breached[row], breach[last] & (at[last] < due))
 
-    def _due(self, begun: int, rung: Rung) -> int:
-        """Return when a hold is over, the time it stood frozen added."""
-        assert rung.hold is not None
-        due = self._deadline(begun, rung.hold)
+    def _due(self, begun: Longs, hold: Duration) -> Longs:
+        """Return when holds are over, the time they stood frozen added."""
+        due = self._deadlines(begun, hold)
         starts, ends = self._frozen.starts, self._frozen.ends
-        place = int(np.searchsorted(ends, begun, "right"))
-        while place < len(starts) and int(starts[place]) < due:
-            due += int(ends[place]) - max(int(starts[place]), begun)
-            place += 1
+        if len(starts) == 0:
+            return due
+        # The first spell that ends after a hold began, where it begins before the hold is over.
+        spell = np.searchsorted(ends, begun, "right")
+        frozen = np.append(starts, FOREVER)[spell] < due
+        for run in np.flatnonzero(frozen).tolist():
+            due[run] = self._thawed(int(begun[run]), int(due[run]), int(spell[run]))
         return due
 
-    def _with_ticks(self, steps: _Steps, ticks: dict[tuple[int, int], int]) -> _Steps:
+    def _thawed(self, begun: int, due: int, spell: int) -> int:
+        """Return when a hold is over that spells from a certain one on put off."""
+        starts, ends = self._frozen.starts, self._frozen.ends
+        while spell < len(starts) and starts[spell] < due:
+            due += int(ends[spell]) - max(int(starts[spell]), begun)
+            spell += 1
+        return min(due, FOREVER)
+
+    def _with_ticks(self, steps: _Steps, ticks: list[tuple[Longs, Level]]) -> _Steps:
         """Return readings and timers in order of time; a timer comes after its instant's."""
-        keys = sorted(ticks)
-        at = np.array([due for due, _ in keys], np.int64)
-        reading = np.array([last for _, last in keys], np.int64)
-        low = np.array([ticks[key] for key in keys], np.int8)
-        top = np.full(len(keys), self._ladder.rungs[-1].level, np.int8)
-        place = np.searchsorted(steps.at, at, "right")
+        at = np.concatenate([due for due, _ in ticks])
+        low = np.concatenate([np.full(len(due), level, np.int8) for due, level in ticks])
+        if len(ticks) > 1:
+            # At one instant, the highest level counts.
+            order = np.lexsort((low, at))
+            order = order[np.append(at[order][1:] != at[order][:-1], True)]
+            at, low = at[order], low[order]
+        reading = np.searchsorted(steps.at, at) - 1
+        top = self._ladder.rungs[-1].level
+        # Where the timers go, and, between them, the readings.
+        size = len(steps.at) + len(at)
+        place = np.searchsorted(steps.at, at, "right") + np.arange(len(at))
+        others = np.ones(size, np.bool_)
+        others[place] = False
+
+        def merged(column: NDArray[_Scalar], ours: NDArray[_Scalar] | int) -> NDArray[_Scalar]:
+            both = np.empty(size, column.dtype)
+            both[others], both[place] = column, ours
+            return both
+
         return _Steps(
-            np.insert(steps.at, place, at),
-            np.insert(steps.reading, place, reading),
-            np.insert(steps.low, place, low),
-            np.insert(steps.high, place, top),
-            np.insert(steps.waiting, place, True),
-            np.insert(steps.timer, place, True),
-        )
+            merged(steps.at, at), merged(steps.reading, reading), merged(steps.low, low),
+            merged(steps.high, int(top)), merged(steps.waiting, 1), merged(steps.timer, 1),
+        )  # fmt: skip
 
 
 # ---- afterwards ------------------------------------------------------------------------
 
 
-def _closed(ladder: Ladder, state: AlertState, signals: Signals, counted: _Counted) -> AlertState:
-    """Return the state with what the readings leave behind for the next ones."""
-    size = len(signals.at)
-    if size == 0:
-        return state
+def _left_behind(
+    ladder: Ladder, state: AlertState, signals: Signals, counted: _Counted
+) -> dict[str, Any]:
+    """Return what readings leave behind for the next ones."""
+    if len(signals) == 0:
+        return {}
+    known = np.flatnonzero(signals.known)
     value, previous = state.value, state.previous
     if signals.values is not None:
-        value, previous = _last_two(state, signals)
+        value, previous = _last_two(state, signals, known)
     most = max(rung.releases for rung in ladder.rungs)
-    return replace(
-        state,
-        period=counted.period,
-        read_at=int(signals.at[-1]),
-        base=tuple(min(c, most) for c in counted.base),
-        count=tuple(min(c, most) for c in counted.count),
-        breached=tuple(bool(b) for b in signals.breach[:, -1] & ~signals.held[-1]),
-        known=bool(signals.known[-1]),
-        value=value,
-        value_period=_value_period(state, signals),
-        previous=previous,
-        why=0 if signals.known[-1] else int(signals.why[-1]),
-        astray=_astray(state, signals),
-    )
+    return {
+        "period": counted.period,
+        "read_at": int(signals.at[-1]),
+        "base": tuple(min(c, most) for c in counted.base),
+        "count": tuple(min(c, most) for c in counted.count),
+        "breached": tuple((signals.breach[:, -1] & ~signals.held[-1]).tolist()),
+        "known": bool(signals.known[-1]),
+        "value": value,
+        "value_period": int(signals.periods[known[-1]]) if len(known) else state.value_period,
+        "previous": previous,
+        "why": 0 if signals.known[-1] else int(signals.why[-1]),
+        "astray": _astray(state, signals),
+    }
 
 
-def _last_two(state: AlertState, signals: Signals) -> tuple[float | None, float | None]:
+def _last_two(
+    state: AlertState, signals: Signals, known: Longs
+) -> tuple[float | None, float | None]:
     """Return the newest known value and that of the period before it."""
     assert signals.values is not None
-    known = np.flatnonzero(signals.known)
     if len(known) == 0:
         return state.value, state.previous
     value = float(signals.values[known[-1]])
     newest = signals.periods[known[-1]]
+    if len(known) > 1 and signals.periods[known[-2]] < newest:
+        return value, float(signals.values[known[-2]])
     earlier = known[signals.periods[known] < newest]
     if len(earlier):
         return value, float(signals.values[earlier[-1]])
     return value, state.previous if newest <= state.value_period else state.value
-
-
-def _value_period(state: AlertState, signals: Signals) -> int:
-    known = np.flatnonzero(signals.known)
-    return int(signals.periods[known[-1]]) if len(known) else state.value_period
 
 
 def _astray(state: AlertState, signals: Signals) -> int:

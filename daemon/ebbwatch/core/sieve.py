@@ -65,7 +65,7 @@ def room(ladder: Ladder, state: AlertState) -> tuple[float, float]:
         assert rung.threshold is not None
         assert rung.exit is not None
         threshold = sign * float(rung.threshold)
-        if ladder.waits and count != (most if breached else 0):
+        if ladder.counts and count != (most if breached else 0):
             return nowhere
         if breached and (rung.level > state.level or rung.hold is not None):
             return nowhere

@@ -266,7 +266,7 @@ class _Sweep:
         alone = replace(self.rule, ladder=Ladder((rung,), rising))
         signals = self.judge.signals(alone, self.readings, None)
         walked = walk(
-            alone.ladder, AlertState(), signals, upto=self._end, deadline=self.judge.deadline,
+            alone.ladder, AlertState(), signals, upto=self._end, deadlines=self.judge.deadlines,
             frozen=self.judge.frozen(alone),
         )  # fmt: skip
         begun: int | None = None

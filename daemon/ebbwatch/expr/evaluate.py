@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ebbwatch.expr import windows
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import ABSENT, KNOWN, SHORT, STALE, Bytes, Longs, Numbers
-from ebbwatch.expr.view import BEGINNING, FOREVER, Column, View
+from ebbwatch.expr.view import BEGINNING, FOREVER, Column, Spells, View
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, period_of
 
@@ -129,6 +129,7 @@ class Evaluation:
     _blocks: dict[int, list[Block]] = field(default_factory=dict)
     _bounds: dict[int, list[int]] = field(default_factory=dict)
     _matches: dict[tuple[int, int], tuple[Longs, Longs, Longs] | None] = field(default_factory=dict)
+    _stales: dict[tuple[str, bool], tuple[Spells, list[int]]] = field(default_factory=dict)
     _kept: list[object] = field(default_factory=list)
 
     # ---- blocks ----------------------------------------------------------------------
@@ -513,17 +514,26 @@ class Evaluation:
 
     def _stale_marks(self, node: Node) -> list[int]:
         found: set[int] = set()
-        for name, carried in _leaves(node):
-            spells = self.view.stale(name, carried=carried)
-            found.update(self._within(spells.starts))
-            found.update(self._within(spells.ends[spells.ends < FOREVER]))
+        for leaf in _leaves(node):
+            found.update(self._lapses(leaf)[1])
         return sorted(found)
 
     def _stale(self, node: Node, at: Longs) -> NDArray[np.bool_]:
         mask = np.zeros(len(at), np.bool_)
-        for name, carried in _leaves(node):
-            mask |= self.view.stale(name, carried=carried).cover(at)
+        for leaf in _leaves(node):
+            if spells := self._lapses(leaf)[0]:
+                mask |= spells.cover(at)
         return mask
+
+    def _lapses(self, leaf: tuple[str, bool]) -> tuple[Spells, list[int]]:
+        """Return when a series is stale, and the instants in (after, upto] at which that changes."""
+        found = self._stales.get(leaf)
+        if found is None:
+            name, carried = leaf
+            spells = self.view.stale(name, carried=carried)
+            ends = spells.ends[spells.ends < FOREVER]
+            found = self._stales[leaf] = (spells, self._within(spells.starts) + self._within(ends))
+        return found
 
     def _truth(self, node: Node, block: Block, index: Longs, at: Longs) -> tuple[Bytes, Bytes]:
         """Return a condition's verdicts at readings; a stale part is unknown, by Kleene."""

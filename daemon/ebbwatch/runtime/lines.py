@@ -8,25 +8,21 @@ from texts that are made once: of an instant, of a period, of a figure. `as_json
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
-from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged, Watched
-from ebbwatch.core.lifecycle import CHANGES
+from ebbwatch.core.lifecycle import CHANGES, Moves
 from ebbwatch.expr.numbers import Longs, Numbers
 from ebbwatch.expr.view import Column
 from ebbwatch.model.alert import Cause, Change, Level
 from ebbwatch.model.periods import instant
 from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
-
-#: Lines written at once.
-CHUNK = 2000
 
 _UP = (Change.FIRED, Change.ESCALATED)
 _WAITS = (Change.ARMED, Change.DISARMED)
@@ -54,14 +50,25 @@ def _utc(at: int) -> str:
     return instant(at).isoformat().replace("+00:00", "Z")
 
 
-@dataclass(slots=True)
-class _Made:
-    """Texts of one series' figures, as far as they are made."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Figures:
+    """What texts of one series' figures are put together from.
 
-    name: str
+    Attributes:
+        column: The facts.
+        values: In the series' printed unit.
+        periods: Texts of its periods.
+        open: What stands before a period.
+        middle: What stands between a value and when it became known.
+        ends: What stands behind that: for each source, as written and as assumed.
+    """
+
     column: Column
-    done: NDArray[np.bool_]
-    texts: list[str]
+    values: NDArray[np.float64]
+    periods: _Memo
+    open: str
+    middle: str
+    ends: list[str]
 
 
 @dataclass(slots=True)
@@ -76,46 +83,47 @@ class Lines:
     _at: _Memo = field(default_factory=lambda: _Memo(_local))
     _begun: _Memo = field(default_factory=lambda: _Memo(_utc))
     _periods: dict[str, _Memo] = field(default_factory=dict)
-    _inputs: dict[str, _Made] = field(default_factory=dict)
+    _inputs: dict[str, _Figures] = field(default_factory=dict)
 
     def of(self, judged: Judged, wanted: Longs) -> list[str]:
-        """Return the lines of some of an alert's moves, by their places; each ends in a newline."""
+        """Return the lines of some of an alert's moves, by their places, without their ends."""
         rule, moves = judged.rule, judged.moves
         name = json.dumps(rule.name)
-        stem = json.dumps(rule.name)[:-1]
-        changes = moves.change[wanted].tolist()
-        before, after = moves.before[wanted].tolist(), moves.after[wanted].tolist()
-        heads = self._heads(rule, changes, before, after)
         # A timer confirms the reading that stood; one of before these has no place here.
         reading = moves.reading[wanted]
         periods = np.where(
             reading < 0, judged.before.period, judged.signals.periods[np.maximum(reading, 0)]
         ).tolist()
         texts = self._periods.setdefault(rule.every.name, _Memo(rule.every.text))
-        at = moves.at[wanted].tolist()
-        begun = moves.begun[wanted].tolist()
+        begun = map(self._begun.__getitem__, moves.begun[wanted].tolist())
+        open_, stem = f'", "rule": {name}, ', f'", "episode": {name[:-1]}@'
         return [
-            f'{{"at": "{self._at[t]}", "rule": {name}, {head[0]}"value": {value}, {head[1]}'
-            f'"period": "{texts[period]}", "episode": {stem}@{self._begun[b]}", '
-            f'"cause": "{cause}", "inputs": [{figures}]}}\n'
-            for t, head, value, period, b, cause, figures in zip(
-                at, heads, self._values(judged, reading), periods, begun,
-                self._causes(judged, wanted), self._figures(judged, reading), strict=True,
+            f'{{"at": "{at}{open_}{before}{value}{after}{period}{stem}{since}'
+            f'", "cause": "{cause}", "inputs": [{figures}]}}'
+            for at, (before, after), value, period, since, cause, figures in zip(
+                map(self._at.__getitem__, moves.at[wanted].tolist()),
+                self._heads(rule, moves, wanted),
+                self._values(judged, reading),
+                map(texts.__getitem__, periods),
+                begun, self._causes(judged, wanted), self._figures(judged, reading), strict=True,
             )
         ]  # fmt: skip
 
-    def _heads(
-        self, rule: Watched, changes: list[int], before: list[int], after: list[int]
-    ) -> list[tuple[str, str]]:
+    def _heads(self, rule: Watched, moves: Moves, wanted: Longs) -> list[tuple[str, str]]:
         """Return what stands before and behind the value, for each move."""
-        known: dict[tuple[int, int, int], tuple[str, str]] = {}
-        found = []
-        for key in zip(changes, before, after, strict=True):
-            text = known.get(key)
-            if text is None:
-                text = known[key] = self._head(rule, CHANGES[key[0]], Level(key[1]), Level(key[2]))
-            found.append(text)
-        return found
+        levels = len(Level)
+        codes = (moves.change[wanted] * levels + moves.before[wanted]) * levels + moves.after[
+            wanted
+        ]
+
+        def make(code: int) -> tuple[str, str]:
+            rest, after = divmod(code, levels)
+            change, before = divmod(rest, levels)
+            return self._head(rule, CHANGES[change], Level(before), Level(after))
+
+        listed = codes.tolist()
+        heads = {code: make(code) for code in set(listed)}
+        return [heads[code] for code in listed]
 
     def _head(self, rule: Watched, change: Change, before: Level, after: Level) -> tuple[str, str]:
         left = after is Level.NONE and change is not Change.ARMED
@@ -123,8 +131,8 @@ class Lines:
         threshold = self.judge.threshold(rule, change, before, after)
         unit = json.dumps(rule.unit)
         return (
-            f'"change": "{change.value}", "level": "{level.word}", ',
-            f'"unit": {unit}, "threshold": {json.dumps(threshold)}, ',
+            f'"change": "{change.value}", "level": "{level.word}", "value": ',
+            f', "unit": {unit}, "threshold": {json.dumps(threshold)}, "period": "',
         )
 
     def _values(self, judged: Judged, reading: Longs) -> Iterator[str]:
@@ -164,59 +172,46 @@ class Lines:
             return iter(texts[0])
         return map(", ".join, zip(*texts, strict=True))
 
-    def _inputs_of(self, name: str, facts: Longs) -> Sequence[str]:
-        """Return figures of a series as JSON objects; each is made once."""
+    def _inputs_of(self, name: str, facts: Longs) -> list[str]:
+        """Return figures of a series as JSON objects."""
         made = self._inputs.get(name)
         if made is None:
-            made = self._inputs[name] = self._column(name)
-        missing = np.unique(facts[~made.done[facts]])
-        if len(missing):
-            self._make(made, missing)
-        wanted = facts.tolist()
-        if len(wanted) == 1:
-            return [made.texts[wanted[0]]]
-        return itemgetter(*wanted)(made.texts)  # type: ignore[no-any-return]
-
-    def _column(self, name: str) -> _Made:
-        column = self.judge.history.column(name)
-        assert column is not None
-        size = len(column)
-        return _Made(name, column, np.zeros(size, np.bool_), [""] * size)
-
-    def _make(self, made: _Made, facts: Longs) -> None:
-        """Make the texts of some figures of a series."""
-        series, column = self.judge.history.catalogue[made.name], made.column
-        unit = printed_unit(series.unit.dimension)
-        values = Numbers.whole(column.quanta[facts], column.quantum).in_units(PRINTED_FACTORS[unit])
-        periods = self._periods.setdefault(series.every.name, _Memo(series.every.text))
-        head = f'{{"series": {json.dumps(made.name)}, "period": "'
-        mid = f', "unit": {json.dumps(unit)}, "known_at": "'
-        ends = [
-            f'", "assumed": {assumed}, "source": {json.dumps(source)}}}'
-            for source in column.sources
-            for assumed in ("false", "true")
+            made = self._inputs[name] = self._figures_of(name)
+        column, ends, open_, middle = made.column, made.ends, made.open, made.middle
+        return [
+            f'{open_}{period}", "value": {value}{middle}{known}{ends[end]}'
+            for period, value, known, end in zip(
+                map(made.periods.__getitem__, column.periods[facts].tolist()),
+                _rounded(made.values[facts]),
+                map(self._at.__getitem__, column.known[facts].tolist()),
+                (column.source[facts] * 2 + column.assumed[facts]).tolist(),
+                strict=True,
+            )
         ]
-        ending = (column.source[facts] * 2 + column.assumed[facts]).tolist()
-        texts, at = made.texts, self._at
-        for fact, value, period, known, end in zip(
-            facts.tolist(), _rounded(values), column.periods[facts].tolist(),
-            column.known[facts].tolist(), ending, strict=True,
-        ):  # fmt: skip
-            texts[fact] = f'{head}{periods[period]}", "value": {value}{mid}{at[known]}{ends[end]}'
-        made.done[facts] = True
 
-
-#: Characters of a number with 12 significant digits and a point.
-_SHORT = 13
+    def _figures_of(self, name: str) -> _Figures:
+        column, series = self.judge.history.column(name), self.judge.history.catalogue[name]
+        assert column is not None
+        unit = printed_unit(series.unit.dimension)
+        return _Figures(
+            column,
+            Numbers.whole(column.quanta, column.quantum).in_units(PRINTED_FACTORS[unit]),
+            self._periods.setdefault(series.every.name, _Memo(series.every.text)),
+            f'{{"series": {json.dumps(name)}, "period": "',
+            f', "unit": {json.dumps(unit)}, "known_at": "',
+            [
+                f'", "assumed": {assumed}, "source": {json.dumps(source)}}}'
+                for source in column.sources
+                for assumed in ("false", "true")
+            ],
+        )
 
 
 def _rounded(values: NDArray[np.float64]) -> list[str]:
     """Return numbers as JSON, with 12 significant digits; never is null, and says so."""
-    if not bool(np.isfinite(values).all()):
-        return [_one(value) for value in values.tolist()]
-    return [
-        text if len(text) <= _SHORT else _one(float(text)) for text in map(repr, values.tolist())
-    ]
+    texts = [f"{value:.12g}" for value in values.tolist()]
+    # With a point and no exponent, the digits are those that `repr` would write.
+    return [t if "." in t and "e" not in t else _one(float(t)) for t in texts]
 
 
 def _one(value: float) -> str:

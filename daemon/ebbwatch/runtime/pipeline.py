@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge, Judged, Watched, episode_of
 from ebbwatch.core.lifecycle import AlertState, Move
 from ebbwatch.core.sieve import States
@@ -363,9 +364,8 @@ def text_moves(rule: Rule, texts: Sequence[TextItem], at: int) -> Iterable[Trans
         )
 
 
-def tape_end(pipeline: Pipeline) -> int:
+def tape_end(history: History) -> int:
     """Return the µs of the newest fact of a tape: no timer runs after it."""
-    history = pipeline.judge.history
     ends = [
         int(np.max(column.known))
         for name in history.held

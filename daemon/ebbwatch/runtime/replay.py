@@ -16,7 +16,6 @@ from ebbwatch.expr.numbers import REASONS, Longs
 from ebbwatch.model.alert import Cause, Change, Input, Transition
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
-from ebbwatch.runtime.lines import CHUNK, Lines
 from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, tape_end, text_moves
 
 _QUIET = (Change.ARMED, Change.DISARMED)
@@ -100,16 +99,16 @@ def replay(judge: Judge, upto: int | None = None, texts: Sequence[TextItem] = ()
         texts: Published texts, oldest first.
     """
     journal = Journal()
-    _drive(Pipeline(judge, journal), upto, texts)
+    drive(Pipeline(judge, journal), upto, texts)
     return journal
 
 
-def _drive(pipeline: Pipeline, upto: int | None, texts: Sequence[TextItem]) -> None:
+def drive(pipeline: Pipeline, upto: int | None, texts: Sequence[TextItem]) -> None:
     """Hand over the figures in one stride, and what the texts move.
 
     Text rules read no figures and nothing reads them: neither has to wait for the other.
     """
-    pipeline.handle(Event(at=tape_end(pipeline) if upto is None else upto))
+    pipeline.handle(Event(at=tape_end(pipeline.judge.history) if upto is None else upto))
     for item in texts:
         event = Event(at=micros(item.known_at), texts=(item,))
         if upto is None or event.at <= upto:
@@ -181,70 +180,6 @@ def as_json(transition: Transition) -> str:
             "inputs": [input_row(given) for given in transition.inputs],
         }
     )
-
-
-@dataclass(slots=True)
-class Transcript:
-    """A recorder that turns moves into lines at once, and keeps nothing else of them.
-
-    Attributes:
-        lines: Makes them.
-        span: Which are wanted.
-        failures: Rules that could not be evaluated.
-    """
-
-    lines: Lines
-    span: Span
-    failures: list[tuple[str, Exception]] = field(default_factory=list)
-    _texts: list[str] = field(default_factory=list)
-    _instants: list[Longs] = field(default_factory=list)
-    _names: list[str] = field(default_factory=list)
-    _counts: list[int] = field(default_factory=list)
-
-    def take(self, outcome: Outcome) -> bool:
-        """Write the lines of one alert."""
-        judged = outcome.judged
-        wanted = self.span.chosen(judged)
-        if len(wanted):
-            self._add(judged.rule.name, judged.moves.at[wanted], self.lines.of(judged, wanted))
-        return True
-
-    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> None:
-        """Write the lines of text rules."""
-        for t in handled.others:
-            if self.span.wants(micros(t.at), t.rule, t.change):
-                self._add(t.rule, np.array([micros(t.at)], np.int64), [as_json(t) + "\n"])
-        self.failures.extend((failure.rule, failure.error) for failure in handled.failures)
-
-    def next_due(self) -> int | None:
-        """Return None: nothing is told."""
-        return None
-
-    def _add(self, name: str, instants: Longs, texts: list[str]) -> None:
-        self._texts += texts
-        self._instants.append(instants)
-        self._names.append(name)
-        self._counts.append(len(texts))
-
-    def write(self, write: Callable[[str], object]) -> None:
-        """Write all lines in order of time, then rule."""
-        if not self._texts:
-            return
-        rank = {name: number for number, name in enumerate(sorted(set(self._names)))}
-        ranks = np.repeat(np.array([rank[name] for name in self._names]), self._counts)
-        order = np.lexsort((ranks, np.concatenate(self._instants))).tolist()
-        for start in range(0, len(order), CHUNK):
-            write("".join([self._texts[i] for i in order[start : start + CHUNK]]))
-
-
-def write_jsonl(
-    judge: Judge, span: Span, write: Callable[[str], object], texts: Sequence[TextItem] = ()
-) -> Transcript:
-    """Replay everything the history holds, and write the wanted transitions, one a line."""
-    transcript = Transcript(Lines(judge), span)
-    _drive(Pipeline(judge, transcript), None, texts)
-    transcript.write(write)
-    return transcript
 
 
 def write_text(

@@ -92,7 +92,7 @@ def driven(ruleset: Ruleset, test: RuleTest) -> list[Transition]:
     judge = Judge(wanted, history)
     journal = Journal()
     pipeline = Pipeline(judge, journal)
-    for event in _events(test, tape_end(pipeline)):
+    for event in _events(test, tape_end(pipeline.judge.history)):
         pipeline.handle(event)
     for name, error in journal.failures:
         raise TapeFault(f"{name} could not be evaluated: {error}") from error

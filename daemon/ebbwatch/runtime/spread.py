@@ -1,0 +1,93 @@
+"""Work spread over the machine's processors, where its parts know nothing of each other.
+
+A part is done in a copy of this process, made by fork: it sees everything that is loaded and
+pays for none of it. Its result comes back through memory that both hold.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Generic, TypeVar
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+def processors() -> int:
+    """Return how many processes can work at once: 1 where a copy of this one is not safe.
+
+    A thread's locks would stay locked in a copy for ever, and only Linux tells how many
+    processors a process may use.
+    """
+    if threading.active_count() > 1 or not hasattr(os, "sched_getaffinity"):
+        return 1
+    return len(os.sched_getaffinity(0))
+
+
+def spread(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+    """Return what work makes of each part, all done at once; the last one here.
+
+    A part whose process dies, or whose result cannot be handed over, is done again here: so
+    an error of the work itself is raised here, too.
+    """
+    helpers = [_Helper.start(work, part) for part in parts[:-1]]
+    try:
+        found = [work(part) for part in parts[-1:]]
+        return [*(helper.result() for helper in helpers), *found]
+    finally:
+        for helper in helpers:
+            helper.end()
+
+
+@dataclass(slots=True)
+class _Helper(Generic[Part, Result]):
+    """A process that does one part.
+
+    Attributes:
+        work: What it does.
+        part: With what.
+        process: Its id; 0 once it has ended.
+        file: Takes its result: memory that both hold, gone with the last of them.
+    """
+
+    work: Callable[[Part], Result]
+    part: Part
+    process: int
+    file: IO[bytes]
+
+    @staticmethod
+    def start(work: Callable[[Part], Result], part: Part) -> _Helper[Part, Result]:
+        """Start the process."""
+        file = os.fdopen(os.memfd_create("ebbwatch-part"), "w+b")
+        process = os.fork()
+        if process:
+            return _Helper(work, part, process, file)
+        # From here on this is the copy: it must not return, nor write what this one buffered.
+        code = 1
+        with suppress(BaseException):
+            pickle.dump(work(part), file, pickle.HIGHEST_PROTOCOL)
+            file.flush()
+            code = 0
+        os._exit(code)
+
+    def result(self) -> Result:
+        """Return what the process made of its part."""
+        _, status = os.waitpid(self.process, 0)
+        self.process = 0
+        if status != 0:
+            return self.work(self.part)
+        self.file.seek(0)
+        return pickle.load(self.file)  # type: ignore[no-any-return]  # noqa: S301  our own copy wrote it
+
+    def end(self) -> None:
+        """End the process, if it still works."""
+        if self.process:
+            os.kill(self.process, signal.SIGKILL)
+            os.waitpid(self.process, 0)
+        self.file.close()
