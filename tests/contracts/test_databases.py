@@ -64,7 +64,8 @@ def test_migrations_and_tables_agree(url: str) -> None:
     open_store(url).close()
     engine = engine_for(url)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+        tables = schema.with_partial_indexes()
+        assert compare_metadata(MigrationContext.configure(connection), tables) == []
     engine.dispose()
 
 

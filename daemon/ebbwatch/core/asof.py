@@ -458,14 +458,17 @@ class History:
         effect = _effects(series, facts)
         ordered = bool((np.diff(effect) >= 0).all()) and bool((np.diff(facts.periods) > 0).all())
         if ordered:
-            keep: Longs = np.arange(len(effect))
-        else:
-            order = np.lexsort((facts.known, facts.periods, effect))
-            e, p = effect[order], facts.periods[order]
-            # Of one period's facts that take effect together, the last known counts.
-            last = np.append((e[1:] != e[:-1]) | (p[1:] != p[:-1]), True)
-            keep = order[last]
-            keep = keep[_news(facts.periods[keep], facts.quanta[keep])]
+            # Most columns are: they share their memory with the facts.
+            return Column(
+                self.intern(effect), facts.periods, facts.quanta, facts.quantum, facts.known,
+                facts.assumed, facts.source, facts.sources,
+            ).mark_boundaries()  # fmt: skip
+        order = np.lexsort((facts.known, facts.periods, effect))
+        e, p = effect[order], facts.periods[order]
+        # Of one period's facts that take effect together, the last known counts.
+        last = np.append((e[1:] != e[:-1]) | (p[1:] != p[:-1]), True)
+        keep = order[last]
+        keep = keep[_news(facts.periods[keep], facts.quanta[keep])]
         return Column(
             self.intern(np.ascontiguousarray(effect[keep])),
             self.intern(np.ascontiguousarray(facts.periods[keep])),

@@ -159,7 +159,7 @@ class ReleaseClock:
 
         None for a series of days or slower that has no release rule.
         """
-        if self.expected_at(series, 0) is None:
+        if series.released is None and series.every.dated:
             return None
         period = self._period_around(series, at)
         while (expected := self.expected_at(series, period)) is None or expected > at:

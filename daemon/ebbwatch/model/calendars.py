@@ -9,12 +9,13 @@ a Saturday holiday, which the Federal Reserve does not observe.
 from __future__ import annotations
 
 import calendar
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
 
-from ebbwatch.model.closed_days import CLOSED, FIRST, LAST
+from ebbwatch.model.closed_days import CLOSED, LAST
 from ebbwatch.model.periods import EPOCH, Every, Rank, day_of
 
 FEDERAL_RESERVE = "federal-reserve"
@@ -46,10 +47,12 @@ def good_friday(year: int) -> date:
 @cache
 def _holidays(name: str, year: int) -> frozenset[date]:
     """Return the days of a year on which a market is closed, weekends apart."""
-    if FIRST <= year <= LAST:
-        days = {date(year, int(text[:2]), int(text[2:])) for text in CLOSED[name][year].split()}
+    if year <= LAST:
+        # The package holds no closed days before 1999: nothing is known of years before the table.
+        texts = CLOSED[name].get(year, "").split()
+        days = {date(year, int(text[:2]), int(text[2:])) for text in texts}
     else:
-        import holidays  # noqa: PLC0415 - costs 150 ms, which years of the table need not pay
+        import holidays  # noqa: PLC0415 - costs 150 ms and 10 MiB, which no year of the table needs
 
         days = set(holidays.financial_holidays(_MARKETS[name], years=year))
     if name == SIFMA:
@@ -119,18 +122,17 @@ class BusinessCalendar:
         """
         return dict(self.moved).get(day) or self.on_or_after(day)
 
-    def open_days(self, year: int) -> tuple[int, ...]:
+    def open_days(self, year: int) -> array[int]:
         """Return the business days of a year, in days since 1970-01-01, in order."""
         return _open_days(self, year)
 
 
 @cache
-def _open_days(business: BusinessCalendar, year: int) -> tuple[int, ...]:
+def _open_days(business: BusinessCalendar, year: int) -> array[int]:
     first = (date(year, 1, 1) - EPOCH).days
     length = 366 if calendar.isleap(year) else 365
-    return tuple(
-        day for day in range(first, first + length) if business.is_open(EPOCH + day * _DAY)
-    )
+    days = range(first, first + length)
+    return array("q", (day for day in days if business.is_open(EPOCH + day * _DAY)))
 
 
 def business_calendar(

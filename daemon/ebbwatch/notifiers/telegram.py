@@ -34,6 +34,7 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
+from ebbwatch import tls
 from ebbwatch.markup import telegram as markup
 from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.markup.plain import plain
@@ -153,6 +154,7 @@ class TelegramNotifier:
             read_timeout=_READ_S,
             write_timeout=_READ_S,
             pool_timeout=_CONNECT_S,
+            httpx_kwargs={"verify": tls.context()},
         )
         self._bot = (
             None if setup.token is None else self._built(setup.token.reveal(), setup.api_base)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import ssl
 import tempfile
 import zlib
 from collections.abc import Collection, Mapping
@@ -19,11 +18,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import IO, Any
 
 import httpx
 
+from ebbwatch import tls
 from ebbwatch.ports import Clock, SourceChanged, SourceRefused, SourceSetup, SourceUnavailable
 
 #: Most bytes taken from an ordinary answer, after decompression.
@@ -136,12 +135,6 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """Return what certificates are checked with: made once, for it takes 40 ms."""
-    return httpx.create_ssl_context()
-
-
 class ProviderClient:
     """An HTTP client for one provider, kept open between polls."""
 
@@ -174,7 +167,7 @@ class ProviderClient:
         self._total_s = total_s
         self._free_at: datetime | None = None
         self._client = httpx.AsyncClient(
-            verify=_tls(),
+            verify=tls.context(),
             timeout=_TIMEOUT,
             follow_redirects=False,
             headers={"User-Agent": setup.user_agent, "Accept-Encoding": "gzip"},
