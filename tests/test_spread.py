@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from ebbwatch.runtime.spread import processors, spread
+from ebbwatch.runtime.spread import processors, shares, spread
 
 
 def test_parts_come_back_in_order_and_all_but_the_last_from_elsewhere() -> None:
@@ -78,3 +78,15 @@ def test_a_process_with_threads_is_not_copied() -> None:
     finally:
         done.set()
         thread.join()
+
+
+def test_shares_hold_everything_in_order_and_the_last_one_more() -> None:
+    """What is shared out comes together again, however it is shared."""
+    items = list(range(101))
+    for most in (1, 2, 3, 7):
+        parts = shares(items, worth=1, most=most)
+        assert [each for part in parts for each in part] == items
+        assert len(parts) == most
+    assert [len(part) for part in shares(items[:64], worth=1, most=2, here=1.2)] == [29, 35]
+    assert shares([], worth=10) == [[]]
+    assert shares(items, worth=1000) == [items]

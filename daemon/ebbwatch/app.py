@@ -10,11 +10,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.resources import files as package_files
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebbwatch import __version__
-from ebbwatch.core.asof import History
+from ebbwatch.core.asof import Facts, History
 from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.core.tables import TableFault, Tables
 from ebbwatch.model.message import Target
@@ -22,6 +23,7 @@ from ebbwatch.model.series import Series
 from ebbwatch.ruleset.load import Loaded, load
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import ENDINGS, read_rules
+from ebbwatch.runtime.spread import shares, spread
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 #: What providers are told who asks.
 USER_AGENT = f"ebbwatch/{__version__}"
 
+#: Tables that are worth a process of their own to read.
+WORTH_A_PROCESS = 10
 #: Sources that give texts, not series.
 TEXT_SOURCES = ("fed_press",)
 
@@ -169,7 +173,8 @@ def history_from_data(ruleset: Ruleset, directory: Path) -> History:
         raise NoSuchDirectory(f"there is no directory {directory}")
     history = empty_history(ruleset)
     tables = Tables(history, "data")
-    for path in sorted(directory.glob("*.csv")):
+
+    def read(path: Path) -> tuple[str, Facts]:
         series = ruleset.series.get(path.stem)
         if series is None:
             raise TableFault(
@@ -177,10 +182,13 @@ def history_from_data(ruleset: Ruleset, directory: Path) -> History:
                 "or name the file after one that is"
             )
         try:
-            text = path.read_text("utf-8")
+            return series.name, tables.facts(series, path.read_text("utf-8"))
         except UnicodeDecodeError:
             raise TableFault(f"{path.name} is not UTF-8 text") from None
-        tables.read(series, text)
+
+    parts = shares(sorted(directory.glob("*.csv")), worth=WORTH_A_PROCESS)
+    for name, facts in chain.from_iterable(spread(lambda part: [*map(read, part)], parts)):
+        history.add(name, facts)
     return history
 
 

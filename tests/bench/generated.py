@@ -17,11 +17,11 @@ SERIES, POINTS = 50, 7_500
 FIRST = date(1996, 1, 1)
 
 
-def generate(folder: Path, rules: int) -> None:
+def generate(folder: Path, rules: int, points: int = POINTS) -> None:
     """Write ``data/sNN.csv``, ``rules/rules.yaml``, and ``prometheus.yml`` with the same rules."""
     chance = random.Random(20240229)
-    values = {f"s{i:02d}": _walk(chance, 50.0 + 37.0 * i) for i in range(SERIES)}
-    days = [str(FIRST + timedelta(days=n)) for n in range(POINTS)]
+    values = {f"s{i:02d}": _walk(chance, 50.0 + 37.0 * i, points) for i in range(SERIES)}
+    days = [str(FIRST + timedelta(days=n)) for n in range(points)]
     (folder / "data").mkdir(parents=True)
     (folder / "rules").mkdir()
     for name, column in values.items():
@@ -42,7 +42,7 @@ def generate(folder: Path, rules: int) -> None:
             x / y if ratio else x - y for x, y in zip(values[a], values[b], strict=True)
         )
         share = chance.uniform(0.04, 0.15)
-        place = int((share if ratio else 1 - share) * POINTS)
+        place = int((share if ratio else 1 - share) * points)
         threshold = round(readings[place], 6) + 5e-7
         hold = chance.choice((0, 0, 3, 10))
         sign, side, compares = ("/", "below", "<") if ratio else ("-", "above", ">")
@@ -72,9 +72,9 @@ def promtool_test(folder: Path, days: int) -> Path:
     return test
 
 
-def _walk(chance: random.Random, level: float) -> list[float]:
+def _walk(chance: random.Random, level: float, points: int) -> list[float]:
     away, found = 0.0, []
-    for _ in range(POINTS):
+    for _ in range(points):
         away = 0.97 * away + chance.gauss(0, 0.03)
         found.append(round(level * math.exp(away), 6))
     return found

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import os
+
 
 def main() -> None:
     """Run the command that was typed."""
+    # A command's life is short, and looking it through for garbage is a tenth of it. The
+    # daemon, whose life is long, turns this on again once it watches.
+    gc.disable()
+    # Nothing here multiplies matrices, so numpy need not start threads for it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from ebbwatch.cli.commands import app
 
     app()()

@@ -93,6 +93,7 @@ def _settle() -> None:
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
+    gc.enable()
 
 
 def status(rules: common.RulesOption = None, format: Format = "text") -> None:  # noqa: A002

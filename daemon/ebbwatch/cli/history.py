@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -114,8 +113,6 @@ def replay(
         frozenset(rule or ()),
         everything,
     )
-    # A short life with a million small objects and no cycles worth collecting.
-    gc.disable()
     hindsight = as_of == "final"
     if hindsight and format == "text":
         print(f"ebbwatch: {HINDSIGHT}", file=sys.stderr)

@@ -460,7 +460,7 @@ class History:
         if ordered:
             # Most columns are: they share their memory with the facts.
             return Column(
-                self.intern(effect), facts.periods, facts.quanta, facts.quantum, facts.known,
+                self.intern(effect), self.intern(facts.periods), facts.quanta, facts.quantum, facts.known,
                 facts.assumed, facts.source, facts.sources,
             ).mark_boundaries()  # fmt: skip
         order = np.lexsort((facts.known, facts.periods, effect))

@@ -16,7 +16,7 @@ import numpy as np
 
 from ebbwatch.core.asof import Facts, History
 from ebbwatch.expr.numbers import EXACT, Floats, Longs
-from ebbwatch.model.periods import DAY_MINUTES, micros
+from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, micros
 from ebbwatch.model.series import Series
 
 _HEADERS = (["period", "value"], ["period", "value", "known_at"])
@@ -159,8 +159,7 @@ def _parsed_periods(series: Series, texts: list[str]) -> Longs:
             days = None
         if days is not None and all(len(text) == 10 for text in texts):
             periods = days * DAY_MINUTES
-            unique = np.unique(periods)
-            if all(every.fault(int(p)) is None for p in _suspects(unique, every.weekday)):
+            if all(every.fault(p) is None for p in _suspects(periods, every)):
                 return periods
     found = []
     for line, text in enumerate(texts, 2):
@@ -172,13 +171,13 @@ def _parsed_periods(series: Series, texts: list[str]) -> Longs:
     return np.array(found, np.int64)
 
 
-def _suspects(unique: Longs, weekday: int) -> list[int]:
+def _suspects(periods: Longs, every: Every) -> set[int]:
     """Return the periods worth a closer look: all, but for days, which are all in order."""
-    if weekday >= 0:
+    if every.weekday >= 0:
         # 1970-01-01 was a Thursday: 3.
-        wrong = unique[(unique // DAY_MINUTES + 3) % 7 != weekday]
-        return wrong[:1].tolist()  # type: ignore[no-any-return]
-    return unique.tolist() if len(unique) < 2000 else []
+        wrong = periods[(periods // DAY_MINUTES + 3) % 7 != every.weekday]
+        return set(wrong[:1].tolist())
+    return set() if every.rank is Rank.DAILY else set(periods.tolist())
 
 
 def _quanta(series: Series, texts: list[str]) -> tuple[Floats, Fraction]:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO, Generic, TypeVar
 
 Part = TypeVar("Part")
@@ -28,6 +29,24 @@ def processors() -> int:
     if threading.active_count() > 1 or not hasattr(os, "sched_getaffinity"):
         return 1
     return len(os.sched_getaffinity(0))
+
+
+def shares(
+    items: Sequence[Part], *, worth: int, most: int | None = None, here: float = 1.0
+) -> list[Sequence[Part]]:
+    """Return items in runs, in order, one for each process that is worth starting.
+
+    Args:
+        items: To be shared out.
+        worth: How many are worth a process of their own.
+        most: How many processes; None for as many as can work at once and are worth it.
+        here: How much more the last run holds than each other, where theirs cost more.
+    """
+    if most is None:
+        most = max(1, min(processors(), len(items) // worth))
+    share = len(items) / (most - 1 + here)
+    bounds = [*(round(share * part) for part in range(most)), len(items)]
+    return [items[a:b] for a, b in pairwise(bounds)]
 
 
 def spread(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:

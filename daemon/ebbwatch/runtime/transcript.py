@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -21,12 +20,14 @@ from ebbwatch.ruleset.rules import Rule
 from ebbwatch.runtime.lines import Lines
 from ebbwatch.runtime.pipeline import Handled, Outcome, Pipeline, tape_end
 from ebbwatch.runtime.replay import Span, as_json, drive
-from ebbwatch.runtime.spread import processors, spread
+from ebbwatch.runtime.spread import shares, spread
 
 #: Lines written at once.
 CHUNK = 2000
 #: Rules that are worth a process of their own: copying this one costs what walking ten does.
 WORTH_A_PROCESS = 50
+#: What others write has to come back, which takes as long as walking a fifth more here.
+HANDING_OVER = 1.2
 
 
 @dataclass(slots=True)
@@ -130,22 +131,20 @@ def write_jsonl(
         The rules that could not be evaluated, and why.
     """
     rules = [r for r in judge.ruleset.rules if not span.rules or r.name in span.rules]
-    if processes is None:
-        processes = max(1, min(processors(), len(rules) // WORTH_A_PROCESS))
     walk = partial(_walked, judge, span, tape_end(judge.history), texts)
-    bounds = [len(rules) * part // processes for part in range(processes + 1)]
+    parts = shares(rules, worth=WORTH_A_PROCESS, most=processes, here=HANDING_OVER)
     found = Written()
-    for part in spread(walk, [tuple(rules[a:b]) for a, b in pairwise(bounds)]):
+    for part in spread(walk, parts):
         found.take(part)
     found.write(write)
     return found.failures
 
 
 def _walked(
-    judge: Judge, span: Span, upto: int, texts: Sequence[TextItem], rules: tuple[Rule, ...]
+    judge: Judge, span: Span, upto: int, texts: Sequence[TextItem], rules: Sequence[Rule]
 ) -> Written:
     """Return what some of the rules say."""
-    some = Judge(replace(judge.ruleset, rules=rules), judge.history)
+    some = Judge(replace(judge.ruleset, rules=tuple(rules)), judge.history)
     transcript = Transcript(Lines(some), span)
     drive(Pipeline(some, transcript), upto, texts)
     return transcript.written
