@@ -12,7 +12,7 @@ def main() -> None:
     # daemon, whose life is long, turns this on again once it watches.
     gc.disable()
     # Nothing here multiplies matrices, so numpy need not start threads for it.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.putenv("OPENBLAS_NUM_THREADS", "1")
     from ebbwatch.cli.commands import app
 
     app()()
