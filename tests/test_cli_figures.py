@@ -15,7 +15,7 @@ from ebbwatch import app
 from ebbwatch.core.asof import History
 from ebbwatch.core.explaining import explain
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.render.why import why_sections
 from ebbwatch.core.tuning import Episode, tune
 from ebbwatch.locale import translator

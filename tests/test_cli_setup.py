@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ebbwatch import app
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.ports import AlertRecord, Undeliverable

@@ -12,7 +12,7 @@ from ebbwatch.core.asof import History
 from ebbwatch.core.context import CHART_POINTS, Context
 from ebbwatch.core.digest_clock import due_digest, next_digest
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.core.render import Late, Revised, Told, Working
 from ebbwatch.core.working import filled_in, working_of

@@ -10,16 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbwatch.core.lifecycle import (
-    BROKEN_AFTER,
-    AlertState,
-    Ladder,
-    Rung,
-    Walk,
-    signals_of_condition,
-    signals_of_value,
-    walk,
-)
+from ebbwatch.core.ladder import BROKEN_AFTER, AlertState, Ladder, Rung
+from ebbwatch.core.lifecycle import Walk, walk
+from ebbwatch.core.signals import signals_of_condition, signals_of_value
 from ebbwatch.expr.evaluate import Readings
 from ebbwatch.expr.numbers import SHORT, STALE, ZERO, Longs, Numbers
 from ebbwatch.expr.view import Spells

@@ -35,7 +35,7 @@ import structlog
 from ebbwatch import app as root
 from ebbwatch.core.asof import Facts, History
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.locale import translator
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.message import OutboxRow, RowState

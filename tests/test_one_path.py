@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.expr import Scope, compile_expression
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.durations import Duration

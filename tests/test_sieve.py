@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.expr import Expression, Scope, compile_expression
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.locale import translator

@@ -14,7 +14,7 @@ import pytest
 from ebbwatch.archive import files
 from ebbwatch.core.asof import Facts, History
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.core.render import Health, Reload, Trouble
 from ebbwatch.core.tables import Tables

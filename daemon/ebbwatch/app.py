@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from ebbwatch.core.judging import Judge
-    from ebbwatch.core.lifecycle import AlertState
+    from ebbwatch.core.ladder import AlertState
     from ebbwatch.ports import Clock, Notifier, Secret, Source, Store
     from ebbwatch.runtime.service import Service
     from ebbwatch.settings import Settings

@@ -11,14 +11,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench.generated import generate, promtool_test
+from tests.bench import prometheus as prom
+from tests.bench.generated import generate
 from tests.bench.peers import ebbwatch, peer, show, timed
 
 ROUNDS = 5
 
 
 def main() -> None:
-    """Measure the default pack, and rules by the thousand."""
+    """Measure the default pack, rules by the thousand, and peers on the same input."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         out = folder / "out.jsonl"
@@ -26,27 +27,51 @@ def main() -> None:
         found = [timed(pack, out) for _ in range(ROUNDS)]
         show("replay of the default pack", _words(found, out))
         for rules in (10, 100, 1000):
-            place = folder / str(rules)
-            generate(place, rules)
-            command = [
-                ebbwatch(), "replay", "--rules", str(place / "rules"),
-                "--data", str(place / "data"), "--format", "jsonl",
-            ]  # fmt: skip
-            found = [timed(command, out) for _ in range(ROUNDS)]
+            generate(folder / str(rules), rules)
+            found = [timed(_replay(folder / str(rules)), out) for _ in range(ROUNDS)]
             if rules == 1000:
                 show("replay of 1,000 rules", _words(found, out))
             else:
-                print(f"replay of {rules} rules: {_words(found, out)}")
-        promtool = peer("promtool")
-        if promtool is None:
-            print("promtool: not in PEERS=folder, so not measured in this run")
+                print(f"replay of {rules} rules: {_words(found, out)}", flush=True)
+        for points in (1875, 3750):
+            place = folder / f"1000 of {points}"
+            generate(place, 1000, points)
+            found = [timed(_replay(place), out) for _ in range(ROUNDS)]
+            print(f"the same over {points:,} days: {_words(found, out)}", flush=True)
+        prometheus, promtool = peer("prometheus"), peer("promtool")
+        if prometheus is None or promtool is None:
+            print("prometheus, promtool: not in PEERS=folder, so not measured in this run")
             return
-        for days in (250, 500):
-            test = promtool_test(folder / "10", days)
-            began = time.perf_counter()
-            subprocess.run([promtool, "test", "rules", str(test)], check=True, capture_output=True)
-            lasted = time.perf_counter() - began
-            print(f"promtool, 10 rules over {days} days, in this run: {lasted:.2f} s")
+        _beside(folder / "1000", out, prometheus, promtool)
+
+
+def _beside(place: Path, out: Path, prometheus: str, promtool: str) -> None:
+    """Measure peers and us on the thousand rules, one after the other, round by round."""
+    ratios = []
+    with prom.served(place, prometheus, promtool) as port:
+        for _ in range(ROUNDS):
+            ours, _ = timed(_replay(place), out)
+            theirs, fired = prom.episodes(place, port)
+            ratios.append(theirs / ours)
+            print(f"1,000 rules, this round: ours {ours:.2f} s, query_range {theirs:.2f} s")
+    mine = out.read_bytes().count(b'"change": "fired"')
+    print(f"fired: {mine:,} times by our lines, {fired:,} by Prometheus and its client")
+    assert mine == fired
+    print(f"query_range / ours: {statistics.median(ratios):.1f} (aim: at least 4)", flush=True)
+    ours, _ = timed(_replay(place), out)
+    test = prom.promtool_test(place)
+    began = time.perf_counter()
+    subprocess.run([promtool, "test", "rules", str(test)], check=True, capture_output=True)
+    lasted = time.perf_counter() - began
+    print(f"promtool test rules, 1,000 rules, {prom.PACE_S} s a day: {lasted:.0f} s")
+    print(f"promtool / ours: {lasted / ours:.0f} (aim: at least 150)", flush=True)
+
+
+def _replay(place: Path) -> list[str]:
+    return [
+        ebbwatch(), "replay", "--rules", str(place / "rules"), "--data", str(place / "data"),
+        "--format", "jsonl",
+    ]  # fmt: skip
 
 
 def _words(found: list[tuple[float, float]], out: Path) -> str:

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.locale import translator
 from ebbwatch.model.observation import Observation

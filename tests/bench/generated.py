@@ -1,7 +1,8 @@
 """The input that replays are compared on: 50 daily series of 7,500 days, and ratio and difference rules.
 
 Each series wanders about a level of its own; each rule's threshold lies where it is crossed on
-four to fifteen days in a hundred, and half of the rules hold for 3 or 10 days first. The same
+four to fifteen days in a hundred, and half of the rules wait 3 or 10 days first, which is one
+release more: a peer's ``for`` begins to run with the first of them. The same
 seed gives the same input, for us and for peers.
 """
 
@@ -18,7 +19,7 @@ FIRST = date(1996, 1, 1)
 
 
 def generate(folder: Path, rules: int, points: int = POINTS) -> None:
-    """Write ``data/sNN.csv``, ``rules/rules.yaml``, and ``prometheus.yml`` with the same rules."""
+    """Write ``data/sNN.csv``, ``rules/rules.yaml``, and the same rules for peers in ``rules.json``."""
     chance = random.Random(20240229)
     values = {f"s{i:02d}": _walk(chance, 50.0 + 37.0 * i, points) for i in range(SERIES)}
     days = [str(FIRST + timedelta(days=n)) for n in range(points)]
@@ -34,7 +35,7 @@ def generate(folder: Path, rules: int, points: int = POINTS) -> None:
         for name in values
     ]
     ours.append("rules:")
-    theirs = ["groups: [{name: g, interval: 1d, rules: ["]
+    theirs = []
     for number in range(rules):
         a, b = chance.sample(sorted(values), 2)
         ratio = number % 2 == 0
@@ -46,30 +47,15 @@ def generate(folder: Path, rules: int, points: int = POINTS) -> None:
         threshold = round(readings[place], 6) + 5e-7
         hold = chance.choice((0, 0, 3, 10))
         sign, side, compares = ("/", "below", "<") if ratio else ("-", "above", ">")
-        held = f", for: {hold} d" if hold else ""
+        held = f", for: {hold + 1} releases" if hold else ""
         ours.append(
             f"  - {{name: r{number:04d}, value: {a} {sign} {b}, "
             f"{side}: {{warning: {threshold:.7f}}}{held}}}"
         )
-        theirs.append(
-            json.dumps({"alert": f"r{number:04d}", "expr": f"{a} {sign} {b} {compares} {threshold:.7f}",
-                        "for": f"{hold}d"}) + ","
-        )  # fmt: skip
+        expr = f"{a} {sign} {b} {compares} {threshold:.7f}"
+        theirs.append({"name": f"r{number:04d}", "expr": expr, "days": hold})
     (folder / "rules" / "rules.yaml").write_text("\n".join(ours) + "\n")
-    (folder / "prometheus.yml").write_text("\n".join(theirs) + "]}]\n")
-
-
-def promtool_test(folder: Path, days: int) -> Path:
-    """Write what ``promtool test rules`` wants of the first days; return its path."""
-    lines = ["rule_files: [prometheus.yml]", "evaluation_interval: 1d", "tests:",
-             "- interval: 1d", "  input_series:"]  # fmt: skip
-    for path in sorted((folder / "data").glob("*.csv")):
-        rows = path.read_text().splitlines()[1 : days + 1]
-        joined = " ".join(row.split(",")[1] for row in rows)
-        lines += [f"  - series: {path.stem}", f"    values: '{joined}'"]
-    test = folder / f"promtool-{days}.yml"
-    test.write_text("\n".join(lines) + "\n")
-    return test
+    (folder / "rules.json").write_text(json.dumps(theirs))
 
 
 def _walk(chance: random.Random, level: float, points: int) -> list[float]:

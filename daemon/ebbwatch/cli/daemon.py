@@ -100,7 +100,7 @@ def status(rules: common.RulesOption = None, format: Format = "text") -> None:  
     """Show the state of every rule, as the daemon last left it."""
     from ebbwatch.clocks import SystemClock
     from ebbwatch.core.judging import Judge
-    from ebbwatch.core.lifecycle import AlertState
+    from ebbwatch.core.ladder import AlertState
     from ebbwatch.core.status import standings
     from ebbwatch.model.periods import micros
     from ebbwatch.runtime.ledger import refreshed

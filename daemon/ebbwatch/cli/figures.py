@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ebbwatch.core.asking import Answer, Given
     from ebbwatch.core.asof import History
     from ebbwatch.core.judging import Judge
-    from ebbwatch.core.lifecycle import AlertState
+    from ebbwatch.core.ladder import AlertState
     from ebbwatch.expr import Expression
     from ebbwatch.model.chart import ChartSpec
     from ebbwatch.runtime.backfill import Brought
@@ -150,7 +150,7 @@ def why(
     """Show how a rule stands, why, and what would change it."""
     from ebbwatch.core.explaining import explain
     from ebbwatch.core.judging import Judge
-    from ebbwatch.core.lifecycle import AlertState
+    from ebbwatch.core.ladder import AlertState
     from ebbwatch.core.render.why import why_sections
     from ebbwatch.locale import translator
 
@@ -178,7 +178,7 @@ def why(
 
 def _kept_state(judge: Judge, rule: str, at: int) -> AlertState | None:
     """Return where the daemon left an alert, with the reading that stands; None for nothing."""
-    from ebbwatch.core.lifecycle import AlertState
+    from ebbwatch.core.ladder import AlertState
     from ebbwatch.runtime.ledger import refreshed
 
     kept = common.existing_store()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ebbwatch.core.history_rank import Unusual, unusual
 from ebbwatch.core.judging import Judge, Watched
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.render import Firing, Late, Revised, Told, Translator, level_word, measure_text
 from ebbwatch.core.working import filled_in, working_of
 from ebbwatch.expr.evaluate import Evaluation

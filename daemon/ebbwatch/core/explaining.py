@@ -11,7 +11,7 @@ import numpy as np
 from ebbwatch.core.asking import Given, given
 from ebbwatch.core.context import Context
 from ebbwatch.core.judging import Judge, Watched
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.render import Translator, Working
 from ebbwatch.core.status import REASONS_NONE
 from ebbwatch.core.working import filled_in, working_of

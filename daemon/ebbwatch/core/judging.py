@@ -12,19 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebbwatch.core.asof import NEW_YORK, History
-from ebbwatch.core.lifecycle import (
-    AlertState,
-    Flags,
-    Ladder,
-    Move,
-    Moves,
-    Signals,
-    ladder_of,
-    previous_values,
-    signals_of_condition,
-    signals_of_value,
-    walk,
-)
+from ebbwatch.core.ladder import AlertState, Ladder, ladder_of
+from ebbwatch.core.lifecycle import Move, Moves, previous_values, walk
+from ebbwatch.core.signals import Flags, Signals, signals_of_condition, signals_of_value
 from ebbwatch.expr.evaluate import Element, Evaluation, Readings
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import Longs

@@ -23,7 +23,8 @@ import numpy as np
 
 from ebbwatch.core.asof import Tip
 from ebbwatch.core.judging import Judge, Watched
-from ebbwatch.core.lifecycle import AlertState, Flags, Ladder
+from ebbwatch.core.ladder import AlertState, Ladder
+from ebbwatch.core.signals import Flags
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import EXACT, Floats, Longs, common_quantum
 from ebbwatch.expr.view import BEGINNING

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ebbwatch.core.judging import Judge, Watched
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.expr.numbers import KNOWN, REASONS
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Level

@@ -12,7 +12,8 @@ import numpy as np
 
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Watched
-from ebbwatch.core.lifecycle import AlertState, Ladder, Rung, walk
+from ebbwatch.core.ladder import AlertState, Ladder, Rung
+from ebbwatch.core.lifecycle import walk
 from ebbwatch.expr.evaluate import Evaluation, Readings
 from ebbwatch.expr.numbers import KNOWN, Floats, Longs
 from ebbwatch.model.alert import Change, Level

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ebbwatch.core.judging import episode_of
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.model.alert import Level
 from ebbwatch.ports import AlertRecord, Silence, Store
 

@@ -15,7 +15,7 @@ import numpy as np
 import structlog
 
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.render import Reload
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node

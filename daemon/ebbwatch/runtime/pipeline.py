@@ -17,7 +17,8 @@ import numpy as np
 
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge, Judged, Watched, episode_of
-from ebbwatch.core.lifecycle import AlertState, Move
+from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.lifecycle import Move
 from ebbwatch.core.sieve import States
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING

@@ -11,7 +11,8 @@ import numpy as np
 
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged
-from ebbwatch.core.lifecycle import CHANGES, AlertState, Move, previous_values
+from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.lifecycle import CHANGES, Move, previous_values
 from ebbwatch.expr.numbers import REASONS, Longs
 from ebbwatch.model.alert import Cause, Change, Input, Transition
 from ebbwatch.model.observation import TextItem

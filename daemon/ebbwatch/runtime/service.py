@@ -23,7 +23,7 @@ import structlog
 
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.release_clock import NEVER
 from ebbwatch.core.status import Standing, standings
 from ebbwatch.expr.numbers import REASONS

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from ebbwatch.core.context import Context
 from ebbwatch.core.judging import Judge, Judged, Watched
-from ebbwatch.core.lifecycle import AlertState, Move, Moves, Signals
+from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.lifecycle import Move, Moves
 from ebbwatch.core.render import Translator
+from ebbwatch.core.signals import Signals
 from ebbwatch.expr.evaluate import Evaluation, Readings
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import Bytes, Longs, Numbers

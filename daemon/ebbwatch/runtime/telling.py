@@ -28,7 +28,8 @@ from ebbwatch.core.dedup import Entry, Standing, reason_to_tell, remembered, sta
 from ebbwatch.core.digest_clock import due_digest, next_digest
 from ebbwatch.core.grouping import Group, from_json, group_key, joined, next_due, to_json
 from ebbwatch.core.judging import Judge, Watched, episode_of
-from ebbwatch.core.lifecycle import AlertState, Move
+from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.lifecycle import Move
 from ebbwatch.core.muting import FLAPS, Mute, MutedBy, is_flapping, muted_by
 from ebbwatch.core.render import (
     Digest,

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from ebbwatch.core.judging import Judge
-from ebbwatch.core.lifecycle import AlertState
+from ebbwatch.core.ladder import AlertState
 from ebbwatch.expr.numbers import Longs
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import micros

@@ -1,0 +1,155 @@
+"""Signals: what readings say of a ladder, rung by rung."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebbwatch.core.ladder import Ladder
+from ebbwatch.expr.evaluate import FALSE, TRUE, UNKNOWN, Readings
+from ebbwatch.expr.numbers import KNOWN, Bytes, Longs, Numbers
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signals:
+    """What readings say of a ladder; one row a rung, one column a reading.
+
+    Attributes:
+        at: µs.
+        periods: Of the readings.
+        breach: Whether a reading lies past the rung's threshold.
+        stay: Whether the rung's exit is not met.
+        known: Whether the verdict is known.
+        held: Whether a turn holds it: it cannot raise, and does not count.
+        values: In base units; None for a condition.
+        why: Reason codes.
+        numbers: The same as `values`, exactly; None where there is no more to them.
+        unsure: Of a range, where a rung's verdict is not known; None where `known` says all.
+    """
+
+    at: Longs
+    periods: Longs
+    breach: Flags
+    stay: Flags
+    known: Flags
+    held: Flags
+    values: NDArray[np.float64] | None
+    why: Bytes
+    numbers: Numbers | None = None
+    unsure: Flags | None = None
+
+    def __len__(self) -> int:
+        """Return how many readings there are."""
+        return len(self.at)
+
+    def is_first(self) -> Flags:
+        """Return which readings are the first of their period among these."""
+        later = self.periods[1:] > self.periods[:-1]
+        if not bool(later.all()):
+            later = self.periods[1:] > np.maximum.accumulate(self.periods)[:-1]
+        return np.append(True, later)[: len(self)]
+
+    def chosen(self, index: Longs) -> Signals:
+        """Return some of the readings, in that order."""
+        return Signals(
+            self.at[index], self.periods[index], self.breach[:, index], self.stay[:, index],
+            self.known[index], self.held[index],
+            None if self.values is None else self.values[index], self.why[index],
+            None if self.numbers is None else self.numbers.take(index),
+            None if self.unsure is None else self.unsure[:, index],
+        )  # fmt: skip
+
+    def decided(self, row: int) -> Flags:
+        """Return where it is known whether a reading breaches a rung."""
+        return self.known if self.unsure is None else ~self.unsure[row]
+
+
+def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals:
+    """Return what readings of a value say of a ladder."""
+    size = len(readings)
+    breach, stay = np.empty((len(ladder.rungs), size), np.bool_), None
+    stay = np.empty_like(breach)
+    known = readings.why == KNOWN
+    if readings.low is not None and readings.high is not None:
+        low, high = readings.low, readings.high
+        # A range is past a threshold, or back inside, when all of it is.
+        unsure = np.zeros_like(breach)
+        for row, rung in enumerate(ladder.rungs):
+            assert rung.threshold is not None
+            assert rung.exit is not None
+            t, e = float(rung.threshold), float(rung.exit)
+            near, far = (low, high) if ladder.rising else (-high, -low)
+            t, e = (t, e) if ladder.rising else (-t, -e)
+            breach[row], stay[row] = near > t, far > e
+            unsure[row] = (near <= t) & (far > t)
+        known = np.asarray(breach.any(axis=0) | ~unsure.any(axis=0), np.bool_)
+        return Signals(
+            readings.at, readings.periods, breach, stay, known, held, low, readings.why,
+            unsure=unsure if bool(unsure.any()) else None,
+        )  # fmt: skip
+    assert readings.numbers is not None
+    numbers = readings.numbers
+    for row, rung in enumerate(ladder.rungs):
+        assert rung.threshold is not None
+        assert rung.exit is not None
+        breach[row] = numbers.beyond(rung.threshold, above=ladder.rising)
+        if rung.exit == rung.threshold:
+            stay[row] = breach[row]
+        else:
+            stay[row] = numbers.beyond(rung.exit, above=ladder.rising)
+    if not bool(known.all()):
+        breach &= known
+        stay |= ~known
+    return Signals(
+        readings.at, readings.periods, breach, stay, known, held, numbers.values, readings.why,
+        numbers,
+    )  # fmt: skip
+
+
+def signals_of_condition(when: Readings, clear: Readings | None, held: Flags) -> tuple[
+    Signals, Longs
+]:  # fmt: skip
+    """Return what readings of a condition say, and which of `when`'s readings each repeats."""
+    assert when.truth is not None
+    index = np.arange(len(when))
+    at = when.at
+    truth, why = when.truth, when.why
+    if clear is None:
+        stay = truth != FALSE
+    else:
+        assert clear.truth is not None
+        extra = np.setdiff1d(clear.at, when.at)
+        place = np.searchsorted(when.at, extra, "right")
+        extra, place = extra[place > 0], place[place > 0]
+        index = np.insert(index, place, place - 1)
+        at = np.insert(at, place, extra)
+        truth, why = truth[index], why[index]
+        where = np.searchsorted(clear.at, at, "right") - 1
+        cleared = (
+            (where >= 0) & (clear.truth[np.maximum(where, 0)] == TRUE)
+            if len(clear)
+            else (np.zeros(len(at), np.bool_))
+        )
+        stay = ~(cleared & (truth != TRUE))
+        return Signals(
+            at, when.periods[index], (truth == TRUE)[None, :], stay[None, :], truth != UNKNOWN,
+            held[index], None, why,
+        ), index  # fmt: skip
+    return Signals(
+        at, when.periods, (truth == TRUE)[None, :], stay[None, :], truth != UNKNOWN, held, None, why
+    ), index
+
+
+def latched(up: Flags, down: Flags, *, begin: bool) -> Flags:
+    """Return a latch: true from where it is set until it is reset; set wins."""
+    told = np.flatnonzero(up | down)
+    if len(told) == len(up):
+        return up
+    if len(told) == 0:
+        return np.full(len(up), begin)
+    lasts = np.append(told[1:], len(up)) - told
+    return np.concatenate([np.full(told[0], begin), np.repeat(up[told], lasts)])
