@@ -24,9 +24,6 @@ from ebbwatch.model.alert import Cause, Change, Level
 from ebbwatch.model.periods import instant
 from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
 
-_UP = (Change.FIRED, Change.ESCALATED)
-_WAITS = (Change.ARMED, Change.DISARMED)
-
 
 class _Memo(dict[int, str]):
     """Texts made once for each number."""
@@ -112,18 +109,16 @@ class Lines:
     def _heads(self, rule: Watched, moves: Moves, wanted: Longs) -> list[tuple[str, str]]:
         """Return what stands before and behind the value, for each move."""
         levels = len(Level)
-        codes = (moves.change[wanted] * levels + moves.before[wanted]) * levels + moves.after[
-            wanted
-        ]
+        change, before, after = (c[wanted] for c in (moves.change, moves.before, moves.after))
+        codes = ((change * levels + before) * levels + after).tolist()
 
         def make(code: int) -> tuple[str, str]:
             rest, after = divmod(code, levels)
             change, before = divmod(rest, levels)
             return self._head(rule, CHANGES[change], Level(before), Level(after))
 
-        listed = codes.tolist()
-        heads = {code: make(code) for code in set(listed)}
-        return [heads[code] for code in listed]
+        heads = {code: make(code) for code in set(codes)}
+        return [heads[code] for code in codes]
 
     def _head(self, rule: Watched, change: Change, before: Level, after: Level) -> tuple[str, str]:
         left = after is Level.NONE and change is not Change.ARMED

@@ -137,6 +137,7 @@ class Pipeline:
     recorder: Recorder
     states: States = field(default_factory=States)
     handled: int = BEGINNING
+    _timers: dict[str, tuple[tuple[object, ...], int | None]] = field(default_factory=dict)
 
     def next_due(self) -> int | None:
         """Return the next µs at which time alone could change something; later than `handled`."""
@@ -203,9 +204,21 @@ class Pipeline:
         return [watched[name] for name in sorted(due.union(sifted.judge), key=sieve.place)]
 
     def _timer(self, name: str) -> int | None:
-        """Return the µs at which an alert's hold in time will be over; None for none."""
+        """Return the µs at which an alert's hold in time will be over; None for none.
+
+        Asked before and after every event, it is found anew only where something it depends
+        on is another: the rule, the state, or when an input was late.
+        """
         rule = self.judge.watched.get(name)
-        return None if rule is None else self.judge.timer(rule, self.states[name])
+        if rule is None:
+            return None
+        state, known = self.states[name], self.judge.history
+        basis = (rule, state, *(known.late(series) for series in sorted(rule.node.setters)))
+        before, at = self._timers.get(name, ((), None))
+        if len(before) != len(basis) or any(a is not b for a, b in zip(before, basis, strict=True)):
+            at = self.judge.timer(rule, state)
+            self._timers[name] = (basis, at)
+        return at
 
     def _judge(
         self, handled: Handled, rule: Watched, evaluation: Evaluation, cause: Cause | None = None
