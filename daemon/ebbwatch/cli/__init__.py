@@ -8,8 +8,7 @@ import os
 
 def main() -> None:
     """Run the command that was typed."""
-    # A command's life is short, and looking it through for garbage is a tenth of it. The
-    # daemon, whose life is long, turns this on again once it watches.
+    # A command's life is short, and looking it through for garbage is a tenth of it.
     gc.disable()
     # Nothing here multiplies matrices, so numpy need not start threads for it.
     os.putenv("OPENBLAS_NUM_THREADS", "1")

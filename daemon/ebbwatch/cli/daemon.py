@@ -39,6 +39,9 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     """Watch: poll the sources, evaluate the rules, tell people, until stopped."""
     from ebbwatch.runtime.logs import configure, crashed
 
+    # Off for commands, whose life is short; this one's is long.
+    gc.enable()
+
     settings = common.settings()
     configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
     sys.excepthook = crashed
@@ -93,7 +96,6 @@ def _settle() -> None:
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
-    gc.enable()
 
 
 def status(rules: common.RulesOption = None, format: Format = "text") -> None:  # noqa: A002
