@@ -7,7 +7,6 @@ from importlib.resources import files
 from typing import Any, cast
 
 from lark import Lark, Token, Transformer
-from lark import Tree as Parsed
 from lark.exceptions import (
     UnexpectedCharacters,
     UnexpectedEOF,
@@ -37,8 +36,6 @@ from ebbwatch.expr.tree import (
 LIMIT_CHARS = 8_000
 #: Deepest nesting of parentheses, calls and signs.
 LIMIT_DEPTH = 64
-#: Longest way from an expression down to a name; every term of a sum is one step of it.
-LIMIT_STEPS = 96
 
 _WORDS = {
     "NAME": "a name",
@@ -207,18 +204,3 @@ def _bound_depth(text: str) -> None:
             raise Place(at, at + 1).fault(
                 "too-deep", f"nested deeper than {LIMIT_DEPTH}", "put the inner part into define"
             )
-
-
-def _bound_steps(parsed: Parsed[Token], text: str) -> None:
-    """Refuse what recursion could not follow; this itself does not recurse."""
-    deepest, stack = 0, [(parsed, 1)]
-    while stack:
-        tree, depth = stack.pop()
-        deepest = max(deepest, depth)
-        stack.extend((child, depth + 1) for child in tree.children if isinstance(child, Parsed))
-    if deepest > LIMIT_STEPS:
-        raise Place(0, len(text)).fault(
-            "too-deep",
-            f"an expression has at most {LIMIT_STEPS} steps in a row, this one {deepest}",
-            "put parts of it into define",
-        )
