@@ -177,7 +177,7 @@ def test_the_quick_writer_and_the_plain_one_write_the_same_lines(
 ) -> None:
     """Lines made column by column equal those made from whole transitions, byte by byte."""
     quick: list[str] = []
-    write_jsonl(judge, replaying.Span(), quick.append, processes=processes)
+    write_jsonl(judge.ruleset, judge.history, replaying.Span(), quick.append, processes=processes)
     lines = "".join(quick).splitlines()
     assert sorted(lines) == sorted(replaying.as_json(t) for t in told)
     instants = [json.loads(line)["at"] for line in lines]

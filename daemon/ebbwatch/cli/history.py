@@ -12,7 +12,6 @@ import typer
 
 from ebbwatch.cli import common
 from ebbwatch.core.hindsight import final
-from ebbwatch.core.judging import Judge
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ruleset.rules import Ruleset
@@ -127,8 +126,7 @@ def replay(
             texts = [] if data is not None or store == "none" else _texts(ruleset)
             doing("Walking the tape")
             if format == "jsonl":
-                judge = Judge(ruleset, history)
-                _say_failures(write_jsonl(judge, span, sys.stdout.write, texts))
+                _say_failures(write_jsonl(ruleset, history, span, sys.stdout.write, texts))
                 return
             # Words and what knows them are not needed before.
             from ebbwatch.cli import replaying as aside

@@ -113,7 +113,7 @@ def _counts(state: AlertState, signals: Signals) -> Counted:
     if len(index) == 0:
         base = state.count if last_period > state.period else state.base
         return Counted(np.broadcast_to(np.array(state.count)[:, None], (rungs, size)), counts,
-                        base, state.count, last_period)  # fmt: skip
+                       base, state.count, last_period)  # fmt: skip
     axis = periods[index]
     starts = np.append(True, axis[1:] != axis[:-1])
     group = np.cumsum(starts) - 1
@@ -264,7 +264,7 @@ class _Holds:
         self.since = tuple(since)
         every = np.arange(len(signals))
         steps = Steps(signals.at, every, low, np.maximum(high, low), waiting,
-                       np.zeros(len(signals), np.bool_))  # fmt: skip
+                      np.zeros(len(signals), np.bool_))  # fmt: skip
         return self._with_ticks(steps, ticks) if ticks else steps
 
     def _run(self, row: int, hold: Duration) -> _Run:

@@ -11,12 +11,13 @@ from functools import partial
 
 import numpy as np
 
+from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.expr.numbers import Longs
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import micros
-from ebbwatch.ruleset.rules import Rule
+from ebbwatch.ruleset.rules import Rule, Ruleset
 from ebbwatch.runtime.lines import Lines
 from ebbwatch.runtime.pipeline import Handled, Outcome, Pipeline, tape_end
 from ebbwatch.runtime.replay import Span, as_json, drive
@@ -111,7 +112,8 @@ class Transcript:
 
 
 def write_jsonl(
-    judge: Judge,
+    ruleset: Ruleset,
+    history: History,
     span: Span,
     write: Callable[[str], object],
     texts: Sequence[TextItem] = (),
@@ -121,7 +123,8 @@ def write_jsonl(
     """Replay everything the history holds, and write the wanted transitions, one a line.
 
     Args:
-        judge: The rules over the history.
+        ruleset: The rules.
+        history: What is known.
         span: Which transitions are wanted.
         write: Takes lines.
         texts: Published texts, oldest first.
@@ -130,8 +133,8 @@ def write_jsonl(
     Returns:
         The rules that could not be evaluated, and why.
     """
-    rules = [r for r in judge.ruleset.rules if not span.rules or r.name in span.rules]
-    walk = partial(_walked, judge, span, tape_end(judge.history), texts)
+    rules = [r for r in ruleset.rules if not span.rules or r.name in span.rules]
+    walk = partial(_walked, ruleset, history, span, tape_end(history), texts)
     parts = shares(rules, worth=WORTH_A_PROCESS, most=processes, here=HANDING_OVER)
     found = Written()
     for part in spread(walk, parts):
@@ -141,10 +144,15 @@ def write_jsonl(
 
 
 def _walked(
-    judge: Judge, span: Span, upto: int, texts: Sequence[TextItem], rules: Sequence[Rule]
+    ruleset: Ruleset,
+    history: History,
+    span: Span,
+    upto: int,
+    texts: Sequence[TextItem],
+    rules: Sequence[Rule],
 ) -> Written:
     """Return what some of the rules say."""
-    some = Judge(replace(judge.ruleset, rules=tuple(rules)), judge.history)
-    transcript = Transcript(Lines(some), span)
-    drive(Pipeline(some, transcript), upto, texts)
+    judge = Judge(replace(ruleset, rules=tuple(rules)), history)
+    transcript = Transcript(Lines(judge), span)
+    drive(Pipeline(judge, transcript), upto, texts)
     return transcript.written
