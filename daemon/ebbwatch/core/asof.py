@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ebbwatch.core.release_clock import NEVER, ReleaseClock
-from ebbwatch.expr.numbers import EXACT, Floats, Longs
+from ebbwatch.expr.numbers import EXACT, Floats, Longs, distinct
 from ebbwatch.expr.view import Column, Spells
 from ebbwatch.model.calendars import BusinessCalendar
 from ebbwatch.model.observation import Observation
@@ -182,7 +183,7 @@ class History:
     _facts: dict[str, Facts] = field(default_factory=dict)
     _columns: dict[str, Column] = field(default_factory=dict)
     _lateness: dict[str, _Lateness] = field(default_factory=dict)
-    _interned: dict[tuple[int, bytes], Longs] = field(default_factory=dict)
+    _interned: dict[bytes, Longs] = field(default_factory=dict)
     _ends: dict[str, _End] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _ahead: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
@@ -308,7 +309,7 @@ class History:
 
     def intern(self, array: Longs) -> Longs:
         """Return the one array of this content, so that equal axes are the same object."""
-        key = (len(array), array.tobytes())
+        key = blake2b(array.tobytes(), digest_size=16).digest()
         return self._interned.setdefault(key, array)
 
     # ---- the view --------------------------------------------------------------------
@@ -386,7 +387,7 @@ class History:
             for name in self._facts
             if (column := self.column(name)) is not None
         ]
-        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+        return distinct(np.concatenate(found)) if found else np.empty(0, np.int64)
 
     def changed(self, *, after: int, upto: int) -> set[str]:
         """Return the series of which something changed in (after, upto]."""
@@ -429,7 +430,7 @@ class History:
         parts = [] if column is None else [column.effect]
         parts += [] if lateness is None else [lateness.edges]
         later = [part[int(np.searchsorted(part, after, "right")) :] for part in parts]
-        edges = [at for at in np.unique(np.concatenate(later)).tolist() if at < NEVER]
+        edges = [at for at in distinct(np.concatenate(later)).tolist() if at < NEVER]
         self._ahead[name] = (after, edges)
         return edges
 
@@ -535,7 +536,7 @@ class History:
 
 def _lateness(late: Spells, stale: Spells, lapsed: Spells) -> _Lateness:
     edges = [edge for s in (late, stale, lapsed) for edge in (s.starts, s.ends)]
-    return _Lateness(late, stale, lapsed, np.unique(np.concatenate(edges)))
+    return _Lateness(late, stale, lapsed, distinct(np.concatenate(edges)))
 
 
 def _spells(begin: Longs, known: Longs, until: Longs) -> Spells:
@@ -624,7 +625,7 @@ def _effects(series: Series, facts: Facts) -> Longs:
     if len(early) == 0:
         return facts.known
     effect = facts.known.copy()
-    midnights = {p: _midnight(p) for p in np.unique(facts.periods[early]).tolist()}
+    midnights = {p: _midnight(p) for p in distinct(facts.periods[early]).tolist()}
     effect[early] = np.maximum(effect[early], [midnights[p] for p in facts.periods[early].tolist()])
     return effect
 

@@ -17,7 +17,7 @@ from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.render import Firing, Late, Revised, Told, Translator, level_word, measure_text
 from ebbwatch.core.working import filled_in, working_of
 from ebbwatch.expr.evaluate import Evaluation
-from ebbwatch.expr.numbers import Longs
+from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.chart import ChartSpec
@@ -350,7 +350,7 @@ class Context:
             return np.empty(0, np.int64)
         evaluation = self.as_known(at)
         if rule.node.momentary:
-            return np.unique(evaluation.readings(rule.node).periods)
+            return distinct(evaluation.readings(rule.node).periods)
         return evaluation.elements(rule.node)[0]
 
     def rule(self, name: str) -> Rule | None:

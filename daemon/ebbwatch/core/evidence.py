@@ -16,7 +16,7 @@ from ebbwatch.core.muting import is_flapping
 from ebbwatch.core.tuning import Episode, Score, tune
 from ebbwatch.expr import Expression
 from ebbwatch.expr.evaluate import TRUE, UNKNOWN, Evaluation
-from ebbwatch.expr.numbers import Longs
+from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.periods import micros
 from ebbwatch.ruleset.rules import Rule
@@ -383,7 +383,7 @@ def _theme(rule: Rule) -> str:
 def _stays(judged: Judged) -> list[Stay]:
     """Return an alert's stays, what came after them not yet said."""
     found: list[Stay] = []
-    numbers = np.unique(judged.signals.periods)
+    numbers = distinct(judged.signals.periods)
     counted: list[tuple[int, Change]] = []
     begun, steps, said = 0, [], []  # type: ignore[var-annotated]
     for move in judged.moves:

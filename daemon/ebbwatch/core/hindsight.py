@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from ebbwatch.core.asof import Facts, History
-from ebbwatch.expr.numbers import Longs
+from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import Column
 from ebbwatch.model.periods import instant
 
@@ -61,7 +61,7 @@ def provenance(history: History, names: Iterable[str]) -> tuple[Provenance, ...]
                 last=every.text(int(periods.max())),
                 known=len(periods) - assumed,
                 assumed=assumed,
-                revised=len(periods) - len(np.unique(periods)),
+                revised=len(periods) - len(distinct(periods)),
                 newest=instant(int(column.known[given].max())),
                 sources=tuple(sorted(set(column.sources) - {BEFORE})),
             )

@@ -17,7 +17,7 @@ from ebbwatch.core.lifecycle import Move, Moves, previous_values, walk
 from ebbwatch.core.signals import Flags, Signals, signals_of_condition, signals_of_value
 from ebbwatch.expr.evaluate import Element, Evaluation, Readings
 from ebbwatch.expr.graph import Node
-from ebbwatch.expr.numbers import Longs
+from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import BEGINNING, Spells
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.calendars import turns_of
@@ -221,12 +221,12 @@ class Judge:
         if not names:
             return np.zeros(len(periods), np.bool_)
         calendars = {name: self.ruleset.calendars[name] for name in names}
-        unique, back = np.unique(periods, return_inverse=True)
+        each = distinct(periods)
         inside = np.array(
             [bool(turns_of(int(p), rule.every, calendars, self.ruleset.business["sifma"]))
-             if p > BEGINNING else False for p in unique], np.bool_,
+             if p > BEGINNING else False for p in each], np.bool_,
         )  # fmt: skip
-        return inside[back] if len(unique) else np.zeros(len(periods), np.bool_)
+        return inside[np.searchsorted(each, periods)]
 
     def frozen(self, rule: Watched) -> Spells:
         """Return when a series that sets the rule's periods was late."""

@@ -311,25 +311,18 @@ def _open_days(business: BusinessCalendar, first_year: int, last_year: int) -> L
 
 def _instants(days: Longs, at: time, zone: str) -> Longs:
     """Return the instants of a time of day in a zone, on days since the epoch."""
-    first = _year_of(int(days.min()))
-    offsets = _offsets(zone, at, first, _year_of(int(days.max())))
-    start = (date(first, 1, 1) - EPOCH).days
+    changes, offsets = _offsets(zone, at, _year_of(int(days.min())), _year_of(int(days.max())))
     clock = ((at.hour * 60 + at.minute) * 60 + at.second) * 1_000_000
-    return days * _DAY + clock - offsets[days - start]
+    return days * _DAY + clock - offsets[np.searchsorted(changes, days, side="right") - 1]
 
 
 @cache
-def _offsets(zone: str, at: time, first_year: int, last_year: int) -> Longs:
-    """Return the offset from UTC on every day of some years, in microseconds."""
-    years = range(first_year, last_year + 1)
-    return np.concatenate([_offsets_of_year(zone, at, year) for year in years])
+def _offsets(zone: str, at: time, first_year: int, last_year: int) -> tuple[Longs, Longs]:
+    """Return the offset from UTC at a local time in some years, in microseconds.
 
-
-@cache
-def _offsets_of_year(zone: str, at: time, year: int) -> Longs:
-    """Return the offset from UTC at a local time on every day of a year, in microseconds.
-
-    Only months whose ends differ are looked at day by day: clocks change twice a year.
+    Returns:
+        Days since the epoch from which another offset holds, the years' first among them, and
+        those offsets.
     """
 
     def offset(day: date) -> int:
@@ -337,13 +330,18 @@ def _offsets_of_year(zone: str, at: time, year: int) -> Longs:
         assert delta is not None
         return delta // timedelta(microseconds=1)
 
-    offsets: list[int] = []
-    for month in range(1, 13):
-        length = gregorian.monthrange(year, month)[1]
-        days = [date(year, month, day) for day in range(1, length + 1)]
-        start, end = offset(days[0]), offset(days[-1])
-        offsets += [start] * length if start == end else [offset(day) for day in days]
-    return np.array(offsets, np.int64)
+    changes: list[tuple[int, int]] = []
+    for year in range(first_year, last_year + 1):
+        for month in range(1, 13):
+            days = [date(year, month, day) for day in (1, gregorian.monthrange(year, month)[1])]
+            # Only months whose ends differ are looked at day by day.
+            if offset(days[0]) != offset(days[1]):
+                days = [date(year, month, day) for day in range(1, days[1].day + 1)]
+            for day in days:
+                if not changes or offset(day) != changes[-1][1]:
+                    changes.append(((day - EPOCH).days, offset(day)))
+    return (np.array([day for day, _ in changes], np.int64),
+            np.array([microseconds for _, microseconds in changes], np.int64))  # fmt: skip
 
 
 def _year_of(day: int) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ebbwatch.core.ladder import Ladder
 from ebbwatch.expr.evaluate import FALSE, TRUE, UNKNOWN, Readings
-from ebbwatch.expr.numbers import KNOWN, Bytes, Longs, Numbers
+from ebbwatch.expr.numbers import KNOWN, Bytes, Longs, Numbers, distinct
 
 Flags = NDArray[np.bool_]
 
@@ -122,8 +122,10 @@ def signals_of_condition(when: Readings, clear: Readings | None, held: Flags) ->
         stay = truth != FALSE
     else:
         assert clear.truth is not None
-        extra = np.setdiff1d(clear.at, when.at)
-        place = np.searchsorted(when.at, extra, "right")
+        ends = distinct(clear.at)
+        place = np.searchsorted(when.at, ends, "right")
+        extra = np.searchsorted(when.at, ends) == place
+        extra, place = ends[extra], place[extra]
         extra, place = extra[place > 0], place[place > 0]
         index = np.insert(index, place, place - 1)
         at = np.insert(at, place, extra)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ebbwatch.expr import windows
 from ebbwatch.expr.graph import Node
-from ebbwatch.expr.numbers import ABSENT, KNOWN, SHORT, STALE, Bytes, Longs, Numbers
+from ebbwatch.expr.numbers import ABSENT, KNOWN, SHORT, STALE, Bytes, Longs, Numbers, distinct
 from ebbwatch.expr.view import BEGINNING, FOREVER, Column, Spells, View
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, period_of
@@ -606,7 +606,7 @@ class Evaluation:
     def _together(self, node: Node, parts: list[Readings | Fraction]) -> Readings:
         """Return what a node says whenever one of its parts does."""
         moving = [part for part in parts if isinstance(part, Readings)]
-        at = np.unique(np.concatenate([part.at for part in moving])) if moving else _EMPTY
+        at = distinct(np.concatenate([part.at for part in moving])) if moving else _EMPTY
         held = [_held(part, at) if isinstance(part, Readings) else part for part in parts]
         periods = np.full(len(at), BEGINNING)
         for part in held:

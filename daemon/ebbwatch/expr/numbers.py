@@ -49,6 +49,14 @@ class _Rational:
     scale: Fraction
 
 
+def distinct(values: Longs) -> Longs:
+    """Return each value once, in order: `numpy.unique`, which would load `numpy.ma` for it."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
 class Numbers:
     """A column of numbers in base units, NaN where unknown.
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ebbwatch.expr.numbers import Floats, Longs
+from ebbwatch.expr.numbers import Floats, Longs, distinct
 from ebbwatch.model.calendars import BusinessCalendar
 from ebbwatch.model.series import Series
 
@@ -57,7 +57,7 @@ class Column:
         first = np.flatnonzero(np.diff(self.effect, prepend=self.effect[0] - 1))
         group = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(self.effect))))
         before = np.where(group == 0, BEGINNING, newest[np.maximum(first[group] - 1, 0)])
-        self.boundaries = np.unique(self.effect[self.periods <= before])
+        self.boundaries = distinct(self.effect[self.periods <= before])
         return self
 
 

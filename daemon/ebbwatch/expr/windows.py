@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ebbwatch.expr.numbers import EXACT, NEVER, Floats, Longs, Numbers
+from ebbwatch.expr.numbers import EXACT, NEVER, Floats, Longs, Numbers, distinct
 from ebbwatch.model.calendars import BusinessCalendar
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import DAY_MINUTES
@@ -108,7 +108,7 @@ class Window:
     def by_length(self) -> Iterator[tuple[Longs, Longs]]:
         """Yield (elements, matrix of the indices in their windows), windows of one length each."""
         counts = self.counts
-        for length in np.unique(counts):
+        for length in distinct(counts):
             rows = np.flatnonzero(counts == length)
             for chunk in np.array_split(rows, max(1, len(rows) * int(length) // 2_000_000)):
                 yield chunk, self.low[chunk][:, None] + np.arange(length)

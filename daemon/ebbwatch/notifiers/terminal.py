@@ -6,19 +6,12 @@ import sys
 from collections.abc import Callable
 from typing import ClassVar
 
-from rich.style import Style
-
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.ports import NotifierSetup, Undeliverable
 
-_STYLES = {
-    Level.NONE: Style(bold=True),
-    Level.WATCH: Style(bold=True, color="yellow"),
-    Level.WARNING: Style(bold=True, color="dark_orange"),
-    Level.CRITICAL: Style(bold=True, color="red"),
-}
+_COLOURS = {Level.WATCH: "yellow", Level.WARNING: "dark_orange", Level.CRITICAL: "red"}
 
 
 class TerminalNotifier:
@@ -61,7 +54,7 @@ class TerminalNotifier:
         text = plain(message, possible_repeat=possible_repeat)
         if self._in_colour():
             head, separator, rest = text.partition("\n")
-            text = _STYLES[message.level].render(head) + separator + rest
+            text = _bold(head, _COLOURS.get(message.level)) + separator + rest
         try:
             if self._write is not None:
                 self._write(f"{text}\n\n")
@@ -82,3 +75,9 @@ class TerminalNotifier:
 
     async def aclose(self) -> None:
         """Do nothing: standard output belongs to the process."""
+
+
+def _bold(text: str, colour: str | None) -> str:
+    from rich.style import Style  # noqa: PLC0415  only where a person looks on in colour
+
+    return Style(bold=True, color=colour).render(text)

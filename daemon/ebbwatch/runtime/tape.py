@@ -26,7 +26,7 @@ from ebbwatch.core.render import Translator
 from ebbwatch.core.signals import Signals
 from ebbwatch.expr.evaluate import Evaluation, Readings
 from ebbwatch.expr.graph import Node
-from ebbwatch.expr.numbers import Bytes, Longs, Numbers
+from ebbwatch.expr.numbers import Bytes, Longs, Numbers, distinct
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.chart import ChartSpec
@@ -178,7 +178,7 @@ class _Wordy(Context):
         """Return the periods of a rule's readings as known at an instant (µs), oldest first."""
         whole = self._taped.walked[name]
         if whole.rule.node.momentary:
-            return np.unique(_between(whole.signals, BEGINNING, at).periods)
+            return distinct(_between(whole.signals, BEGINNING, at).periods)
         return whole.evaluation.elements(whole.rule.node, at=at)[0]
 
     def as_known(self, at: int) -> Evaluation:
@@ -337,7 +337,7 @@ def _own_stops(judged: Judged) -> Longs:
     if judged.rule.rule.repeat is not None:
         again |= _firing(moves, signals)
     at = np.array([move.at for move in moves], np.int64)
-    return np.unique(np.concatenate((at, signals.at[again])))
+    return distinct(np.concatenate((at, signals.at[again])))
 
 
 def _firing(moves: Sequence[Move], signals: Signals) -> NDArray[np.bool_]:

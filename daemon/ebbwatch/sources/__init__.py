@@ -4,3 +4,8 @@ An adapter asks (`http`), reads strictly (`numbers`) and returns what was publis
 provider's own unit. It decides nothing: what became known when, whether a figure is a
 revision and whether it is plausible is the polling's business.
 """
+
+from ebbwatch.lean import without
+
+with without("click", "pygments", "rich"):
+    import httpx  # noqa: F401 - first here, so that no module loads it with a command line

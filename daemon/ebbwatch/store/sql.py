@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime, timedelta
+from importlib import import_module
 from threading import RLock
 from typing import Any
 
@@ -29,7 +30,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ebbwatch.model.alert import Transition
@@ -72,11 +72,9 @@ class SqlStore:
         self._leadership = leadership
         self._lock = RLock()
         self._open: Connection | None = None
-        dialects: dict[str, Callable[[Table], Any]] = {
-            "sqlite": sqlite.insert,
-            "postgresql": postgresql.insert,
-        }
-        self._insert = dialects[engine.dialect.name]
+        # Only this engine's own: the other dialect is 3 MiB.
+        dialect = import_module(f"sqlalchemy.dialects.{engine.dialect.name}")
+        self._insert: Callable[[Table], Any] = dialect.insert
 
     def lead(self) -> bool:
         """Return whether this store may evaluate: it is the only one, or the first of many.
