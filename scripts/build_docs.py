@@ -28,7 +28,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ from typing import Any
 import click
 import typer.main
 import yaml
-from pydantic import BaseModel
 
 from ebbwatch import app, archive
 from ebbwatch.cli.commands import COMMANDS
@@ -46,7 +45,7 @@ from ebbwatch.model.units import UNITS, printed_unit
 from ebbwatch.ruleset import shape as s
 from ebbwatch.ruleset.kinds import Kind, Shape
 from ebbwatch.ruleset.load import load
-from ebbwatch.settings import PREFIX, SECRETS_DIR, KeySettings, Settings, SourceSettings
+from ebbwatch.settings import PREFIX, SECRETS_DIR, KeySettings, Settings, SourceSettings, names
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "daemon" / "ebbwatch"
@@ -280,27 +279,30 @@ def sources() -> str:
 def settings() -> str:
     """Return every setting, from its model."""
     top, rows = attributes(Settings), []
-    for name, field in Settings.model_fields.items():
+    for field in fields(Settings):
+        name = field.name
         full = PREFIX + name.upper()
-        if isinstance(field.default, BaseModel):
+        if name not in names(Settings):
+            continue
+        if is_dataclass(field.default):
             section = type(field.default)
             said = attributes(section)
             title = (section.__doc__ or "").partition(".")[0]
             title = name.upper() if section is KeySettings else title
             rows += [
                 (
-                    f"{full}__{leaf.upper()}",
+                    f"{full}__{below.name.upper()}",
                     _default(below.default),
-                    f"{title}: {_lower(said[leaf])}",
+                    f"{title}: {_lower(said[below.name])}",
                 )
-                for leaf, below in section.model_fields.items()
+                for below in fields(section)
             ]
         elif name == "secret":
             rows.append((f"{full}__<NAME>", "", "A secret that rule files name, in capitals."))
         elif name == "sources":
             said = attributes(SourceSettings)
             rows += [(f"{full}__<NAME>__{leaf.upper()}", "", f"A source, by name: {_lower(said[leaf])}")
-                     for leaf in SourceSettings.model_fields]  # fmt: skip
+                     for leaf in names(SourceSettings)]  # fmt: skip
         elif name == "database_url":
             rows.append(
                 (full, "SQLite under the state directory", f"Database: {_lower(top[name])}")

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 import typer.main
 
-from ebbwatch import app, settings
+from ebbwatch import app
 from ebbwatch.cli.commands import COMMANDS
 from ebbwatch.cli.commands import app as command_line
 from ebbwatch.core.render.context import Trouble
@@ -21,6 +21,7 @@ from ebbwatch.model.units import UNITS
 from ebbwatch.ruleset import shape
 from ebbwatch.ruleset.kinds import Kind, Shape
 from ebbwatch.ruleset.load import load
+from ebbwatch.settings import reading
 from tests.paths import ROOT
 
 
@@ -82,7 +83,7 @@ def test_every_option_is_documented() -> None:
 def test_every_setting_is_documented() -> None:
     """Each variable has a row of its own."""
     said = text("docs/settings.md")
-    names = [*settings._names(), "EBBWATCH_SECRET__<NAME>", "EBBWATCH_SOURCES__<NAME>__BASE_URL"]
+    names = [*reading._every(), "EBBWATCH_SECRET__<NAME>", "EBBWATCH_SOURCES__<NAME>__BASE_URL"]
     assert [name for name in names if f"| `{name}` |" not in said] == []
 
 

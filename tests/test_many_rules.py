@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ebbwatch.runtime import spread
+from ebbwatch import spread
 from tests.bench.generated import generate
 from tests.cli import Ran, run
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from ebbwatch.runtime.spread import processors, shares, spread
+from ebbwatch.spread import apart, processors, shares, spread
 
 
 def test_parts_come_back_in_order_and_all_but_the_last_from_elsewhere() -> None:
@@ -68,6 +68,36 @@ def test_a_fault_of_the_work_is_raised_here() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_work_done_apart_leaves_nothing_here() -> None:
+    """Its result comes back, and what it changed does not."""
+    seen: list[int] = []
+
+    def work() -> tuple[int, int]:
+        seen.append(1)
+        return os.getpid(), len(seen)
+
+    process, count = apart(work)
+    assert process != os.getpid()
+    assert (count, seen) == (1, [])
+
+
+def test_work_done_apart_is_done_here_when_its_process_dies_or_it_fails() -> None:
+    """So nothing is lost, and an error is the work's own."""
+    here = os.getpid()
+
+    def dying() -> int:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return here
+
+    def failing() -> int:
+        raise LookupError(os.getpid())
+
+    assert apart(dying) == here
+    with pytest.raises(LookupError, match=str(here)):
+        apart(failing)
+
+
 def test_a_process_with_threads_is_not_copied() -> None:
     """A lock that another thread holds would stay locked in the copy for ever."""
     done = threading.Event()
@@ -75,6 +105,7 @@ def test_a_process_with_threads_is_not_copied() -> None:
     thread.start()
     try:
         assert processors() == 1
+        assert apart(os.getpid) == os.getpid()
     finally:
         done.set()
         thread.join()

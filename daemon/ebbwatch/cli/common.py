@@ -122,11 +122,16 @@ def settings() -> Settings:
         stop(as_text(error.problems))
 
 
-def rules_directory(given: Path | None) -> Path:
-    """Return the directory asked for, the settings' one, or the default pack's."""
+def rules_directory(given: Path | None, said: Settings | None = None) -> Path:
+    """Return the directory asked for, the settings' one, or the default pack's.
+
+    Args:
+        given: As typed.
+        said: The settings, where they were read already.
+    """
     if given is not None:
         return given
-    return settings().rules_dir or root.default_rules()
+    return (said or settings()).rules_dir or root.default_rules()
 
 
 def loaded(directory: Path, *, data_only: bool = False) -> Loaded:

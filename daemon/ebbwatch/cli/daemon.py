@@ -45,9 +45,10 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     settings = common.settings()
     configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
     sys.excepthook = crashed
-    directory = common.rules_directory(rules)
+    directory = common.rules_directory(rules, settings)
     ruleset = _told(common.valid(directory), settings)
     with common.faults_end_it():
+        root.prepare(settings, ruleset)
         asyncio.run(_run(settings, ruleset, directory, once=once))
 
 
@@ -132,7 +133,7 @@ def poll(
 ) -> None:
     """Visit sources now, show what they gave, and keep nothing."""
     settings = common.settings()
-    ruleset = common.valid(common.rules_directory(rules))
+    ruleset = common.valid(common.rules_directory(rules, settings))
     wanted = root.wanted_sources(ruleset)
     unknown = sorted(set(source or ()) - set(root.plugins("sources")))
     if unknown:

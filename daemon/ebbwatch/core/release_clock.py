@@ -294,10 +294,8 @@ def _from_months(months: Longs) -> Longs:
 
 def _business_days_after(business: BusinessCalendar, days: Longs, count: int) -> Longs:
     """Return the count-th business day after each day; for 0, the day itself or the next."""
-    first = _year_of(int(days.min()))
     # Even a calendar closed half the year has a hundred days in it.
-    last = _year_of(int(days.max())) + 1 + count // 100
-    open_days = _open_days(business, first, last)
+    open_days = _open_days(business, *_decades(days, more=1 + count // 100))
     if count == 0:
         return open_days[np.searchsorted(open_days, days, side="left")]
     return open_days[np.searchsorted(open_days, days, side="right") + count - 1]
@@ -311,7 +309,7 @@ def _open_days(business: BusinessCalendar, first_year: int, last_year: int) -> L
 
 def _instants(days: Longs, at: time, zone: str) -> Longs:
     """Return the instants of a time of day in a zone, on days since the epoch."""
-    changes, offsets = _offsets(zone, at, _year_of(int(days.min())), _year_of(int(days.max())))
+    changes, offsets = _offsets(zone, at, *_decades(days))
     clock = ((at.hour * 60 + at.minute) * 60 + at.second) * 1_000_000
     return days * _DAY + clock - offsets[np.searchsorted(changes, days, side="right") - 1]
 
@@ -344,5 +342,12 @@ def _offsets(zone: str, at: time, first_year: int, last_year: int) -> tuple[Long
             np.array([microseconds for _, microseconds in changes], np.int64))  # fmt: skip
 
 
-def _year_of(day: int) -> int:
-    return (EPOCH + timedelta(days=day)).year
+def _decades(days: Longs, *, more: int = 0) -> tuple[int, int]:
+    """Return the first and last year of whole decades around days: so series share tables.
+
+    Args:
+        days: Since the epoch.
+        more: Years after the last day that are wanted, too.
+    """
+    first, last = ((EPOCH + timedelta(days=int(day))).year for day in (days.min(), days.max()))
+    return max(first // 10 * 10, 1), min((last + more) // 10 * 10 + 9, 9999)

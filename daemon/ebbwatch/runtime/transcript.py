@@ -21,7 +21,7 @@ from ebbwatch.ruleset.rules import Rule, Ruleset
 from ebbwatch.runtime.lines import Lines
 from ebbwatch.runtime.pipeline import Handled, Outcome, Pipeline, tape_end
 from ebbwatch.runtime.replay import Span, as_json, drive
-from ebbwatch.runtime.spread import shares, spread
+from ebbwatch.spread import shares, spread
 
 #: Lines written at once.
 CHUNK = 2000

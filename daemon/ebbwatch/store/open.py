@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from ebbwatch.ports import StoreError
 from ebbwatch.store.leader import AdvisoryLock, FileLock
@@ -50,6 +50,31 @@ def open_store(url: str) -> SqlStore:
             raise StoreError(f"{_EXPECTED}, found a database of kind {other}")
 
 
+def is_new(url: str) -> bool:
+    """Return whether a database is still to be made, or brought up to date.
+
+    Of one that cannot be asked it is not known, and opening it will say what is wrong.
+    """
+    try:
+        address = make_url(url)
+        match address.get_backend_name():
+            case "sqlite":
+                if not Path(address.database or "").is_file():
+                    return True
+                engine = _sqlite_engine(address)
+            case "postgresql" | "postgres":
+                engine = _postgresql_engine(address)
+            case _:
+                return False
+        try:
+            with engine.connect() as connection:
+                return _version(connection) != HEAD
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ValueError, OSError):
+        return False
+
+
 def _open_sqlite(address: URL) -> SqlStore:
     if address.database in (None, "", ":memory:"):
         raise StoreError("expected the path of a file after sqlite:///, found none")
@@ -63,6 +88,12 @@ def _open_sqlite(address: URL) -> SqlStore:
             f"the database file {path} cannot be opened for writing: {err.strerror}; check "
             "that its directory exists and belongs to the user Ebbwatch runs as"
         ) from err
+    engine = _sqlite_engine(address)
+    _migrate(engine, f"the database file {path}")
+    return SqlStore(engine, FileLock(path))
+
+
+def _sqlite_engine(address: URL) -> Engine:
     engine = create_engine(
         address.set(drivername="sqlite+pysqlite"),
         hide_parameters=True,
@@ -71,8 +102,7 @@ def _open_sqlite(address: URL) -> SqlStore:
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    _migrate(engine, f"the database file {path}")
-    return SqlStore(engine, FileLock(path))
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -92,7 +122,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _open_postgresql(address: URL) -> SqlStore:
-    engine = create_engine(
+    engine = _postgresql_engine(address)
+    where = f"the PostgreSQL database {address.database or ''} at {address.host or 'localhost'}"
+    _migrate(engine, where)
+    return SqlStore(engine, AdvisoryLock(engine))
+
+
+def _postgresql_engine(address: URL) -> Engine:
+    return create_engine(
         address.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         execution_options={"preserve_rowcount": True},
@@ -105,9 +142,6 @@ def _open_postgresql(address: URL) -> SqlStore:
             "keepalives_count": 3,
         },
     )
-    where = f"the PostgreSQL database {address.database or ''} at {address.host or 'localhost'}"
-    _migrate(engine, where)
-    return SqlStore(engine, AdvisoryLock(engine))
 
 
 def _migrate(engine: Engine, where: str) -> None:

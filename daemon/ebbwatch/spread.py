@@ -1,4 +1,4 @@
-"""Work spread over the machine's processors, where its parts know nothing of each other.
+"""Work done by copies of this process: by several at once, or by one that takes it all along.
 
 A part is done in a copy of this process, made by fork: it sees everything that is loaded and
 pays for none of it. Its result comes back through memory that both hold.
@@ -26,9 +26,11 @@ def processors() -> int:
     A thread's locks would stay locked in a copy for ever, and only Linux tells how many
     processors a process may use.
     """
-    if threading.active_count() > 1 or not hasattr(os, "sched_getaffinity"):
-        return 1
-    return len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) if _can_copy() else 1
+
+
+def _can_copy() -> bool:
+    return threading.active_count() == 1 and hasattr(os, "sched_getaffinity")
 
 
 def shares(
@@ -62,6 +64,21 @@ def spread(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result
     finally:
         for helper in helpers:
             helper.end()
+
+
+def apart(work: Callable[[], Result]) -> Result:
+    """Return what work makes, done elsewhere: what it loads and leaves behind ends with it.
+
+    Where no copy of this process is safe, or the copy dies, or cannot hand over what it
+    made, it is done here: so an error of the work itself is raised here, too.
+    """
+    if not _can_copy():
+        return work()
+    helper = _Helper.start(lambda _: work(), None)
+    try:
+        return helper.result()
+    finally:
+        helper.end()
 
 
 @dataclass(slots=True)

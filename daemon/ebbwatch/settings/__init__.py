@@ -1,0 +1,355 @@
+"""Settings: what the surroundings say, read once and frozen.
+
+A name is looked for in the environment, then in ``.env`` of the working directory, then in
+the secrets directory (``EBBWATCH_SECRETS_DIR``: a file per name, ``telegram__token`` or
+``EBBWATCH_TELEGRAM__TOKEN``), then in the file that ``<NAME>_FILE`` points to; else its
+default holds. A name that is set to nothing counts as not set, because that is how compose
+files pass on what they were not given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from ebbwatch.model.problem import Problem
+from ebbwatch.ports import EbbwatchError, Secret
+from ebbwatch.spread import apart
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+PREFIX = "EBBWATCH_"
+SECRETS_DIR = "EBBWATCH_SECRETS_DIR"
+
+
+class SettingsInvalid(EbbwatchError):
+    """Something in the settings is wrong.
+
+    Attributes:
+        problems: Everything that is, each naming its variable.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        """Take all complaints at once."""
+        lines = (f"{p.message}\n  hint: {p.hint}" if p.hint else p.message for p in problems)
+        super().__init__("\n".join(lines))
+        self.problems = problems
+
+
+def _hidden(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _split(value: object) -> object:
+    return (
+        tuple(part for part in re.split(r"[,\s]+", value) if part)
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _base(value: object) -> object:
+    """Check an address that others are appended to; its text may hold a password."""
+    if isinstance(value, str):
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            message = "expected an address that begins with http:// or https://"
+            raise ValueError(message)
+        return value.rstrip("/")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What makes a text into what its field holds; pydantic asks for it once it is loaded.
+
+    Attributes:
+        make: Takes what was found; raises ValueError with what was expected.
+    """
+
+    make: Callable[[object], object]
+
+    def __get_pydantic_core_schema__(
+        self, kind: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return the schema of the field with this in front."""
+        from pydantic_core.core_schema import (  # noqa: PLC0415  loaded by whoever reads
+            no_info_before_validator_function,
+        )
+
+        return no_info_before_validator_function(self.make, handler(kind))
+
+
+Hidden = Annotated[Secret, _Before(_hidden)]
+Base = Annotated[str, _Before(_base)]
+Words = Annotated[tuple[str, ...], _Before(_split)]
+Numbers = Annotated[tuple[int, ...], _Before(_split)]
+
+
+class _Section:
+    """What the sections have in common; the name of the attribute is pydantic's."""
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {
+        "extra": "forbid", "hide_input_in_errors": True, "arbitrary_types_allowed": True,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TelegramSettings(_Section):
+    """Telegram.
+
+    Attributes:
+        token: Of the bot; without it there is no Telegram.
+        chat: Where messages go when no rule file names receivers; also a chat that may ask.
+        api_base: Of the Bot API, where it is not Telegram's own.
+        chats: Further chats that may ask.
+        readers: Numeric ids of people who may ask.
+        admins: Numeric ids of people who may ask and change.
+    """
+
+    token: Hidden | None = None
+    chat: str | None = None
+    api_base: Base | None = None
+    chats: Words = ()
+    readers: Numbers = ()
+    admins: Numbers = ()
+
+
+@dataclass(frozen=True)
+class SlackSettings(_Section):
+    """Slack.
+
+    Attributes:
+        bot_token: ``xoxb-...``; without it there is no Slack.
+        app_token: ``xapp-...``, for Socket Mode: commands and buttons.
+        channel: Where messages go when no rule file names receivers; also one that may ask.
+        api_base: Of the Web API, where it is not Slack's own.
+        channels: Further channels that may ask.
+        readers: Ids of people who may ask.
+        admins: Ids of people who may ask and change.
+    """
+
+    bot_token: Hidden | None = None
+    app_token: Hidden | None = None
+    channel: str | None = None
+    api_base: Base | None = None
+    channels: Words = ()
+    readers: Words = ()
+    admins: Words = ()
+
+
+@dataclass(frozen=True)
+class KeySettings(_Section):
+    """A provider that wants a key.
+
+    Attributes:
+        api_key: The user's own.
+    """
+
+    api_key: Hidden | None = None
+
+
+@dataclass(frozen=True)
+class SourceSettings(_Section):
+    """A source.
+
+    Attributes:
+        base_url: Asked instead of the provider's own address.
+    """
+
+    base_url: Base | None = None
+
+
+@dataclass(frozen=True)
+class WebSettings(_Section):
+    """The status page.
+
+    Attributes:
+        bind: Host and port it listens on.
+        token: What it asks for; needed beyond loopback.
+    """
+
+    bind: str = "127.0.0.1:8077"
+    token: Hidden | None = None
+
+    @property
+    def host(self) -> str:
+        """Return the host to listen on, without brackets."""
+        return self.bind.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """Return the port to listen on; 0 for any that is free."""
+        return int(self.bind.rpartition(":")[2])
+
+    @property
+    def loopback(self) -> bool:
+        """Return whether only this machine can reach it."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    def __post_init__(self) -> None:
+        """Refuse what is no address, and a page for others without a token."""
+        host, _, port = self.bind.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            message = "bind: expected host:port, such as 127.0.0.1:8077"
+            raise ValueError(message)
+        if not self.loopback and self.token is None:
+            message = (
+                f"bind: {self.host} can be reached by others, and then the page wants "
+                "a token: set EBBWATCH_WEB__TOKEN"
+            )
+            raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class LogSettings(_Section):
+    """The log.
+
+    Attributes:
+        level: Least urgent level that is written.
+        format: ``auto`` is pretty on a terminal and JSON elsewhere.
+    """
+
+    level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        _Before(lambda v: v.upper() if isinstance(v, str) else v),
+    ] = "INFO"
+    format: Annotated[
+        Literal["auto", "json", "pretty"],
+        _Before(lambda v: v.lower() if isinstance(v, str) else v),
+    ] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the surroundings say.
+
+    Attributes:
+        rules_dir: Where the user's rules stand; None for the default pack.
+        database_url: Of the store; hidden, as it may hold a password.
+        language: Of whatever names none itself.
+        heartbeat_url: Asked while polling and delivery work; hidden, as it is a key.
+        secret: By the names that rule files use, in capitals.
+        sources: By name.
+        origins: Where each value that is not a default came from, by the variable's name.
+    """
+
+    rules_dir: Path | None = None
+    database_url: Hidden
+    language: Literal["en", "zh-Hant"] = "en"
+    heartbeat_url: Annotated[Hidden | None, _Before(_base)] = None
+    telegram: TelegramSettings = TelegramSettings()
+    slack: SlackSettings = SlackSettings()
+    fred: KeySettings = KeySettings()
+    bea: KeySettings = KeySettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+    secret: Mapping[str, Hidden] = field(default_factory=dict)
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def api_key(self, source: str) -> Secret | None:
+        """Return the key of a source; None where it wants none, or none is set."""
+        section = getattr(self, source, None)
+        return section.api_key if isinstance(section, KeySettings) else None
+
+    def base_url(self, source: str) -> str | None:
+        """Return the address to ask instead of a source's own; None for its own."""
+        section = self.sources.get(source)
+        return None if section is None else section.base_url
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return every secret text, for whoever must keep them out of sight."""
+        hidden = [value for _, value in _leaves(self) if isinstance(value, Secret)]
+        password = urlsplit(self.database_url.reveal()).password
+        hidden.remove(self.database_url)
+        return (*hidden, *([Secret(password)] if password else []))
+
+
+def load() -> Settings:
+    """Return the settings in force.
+
+    They are read by a copy of this process: what reads them is 12 MiB that would stay.
+
+    Raises:
+        SettingsInvalid: If a name is unknown, or a value is not what its name expects.
+    """
+    return apart(_read)
+
+
+def _read() -> Settings:
+    from ebbwatch.settings.reading import read  # noqa: PLC0415  in the copy alone
+
+    return read()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting, for people.
+
+    Attributes:
+        name: Of its variable.
+        value: In force; secrets are masked; empty where nothing is set.
+        origin: Where it came from: ``environment``, ``.env``, a file, ``default``.
+    """
+
+    name: str
+    value: str
+    origin: str
+
+
+def describe(settings: Settings) -> list[Row]:
+    """Return every setting with its value, secrets masked, and where it came from."""
+    rows = []
+    for path, value in _leaves(settings):
+        name = variable(path)
+        match value:
+            case None:
+                text = ""
+            case Secret() if path == ("database_url",):
+                text = _without_password(value.reveal())
+            case tuple():
+                text = ", ".join(map(str, value))
+            case _:
+                text = str(value)
+        rows.append(Row(name, text, settings.origins.get(name, "default")))
+    return rows
+
+
+def _leaves(section: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every setting with its path, in the order of the fields."""
+    for name in names(section):
+        value = getattr(section, name)
+        branches = sorted(value.items()) if isinstance(value, Mapping) else None
+        if is_dataclass(value):
+            yield from _leaves(value, (*path, name))
+        elif branches is not None:
+            for key, branch in branches:
+                if is_dataclass(branch):
+                    yield from _leaves(branch, (*path, name, key))
+                else:
+                    yield (*path, name, key), branch
+        else:
+            yield (*path, name), value
+
+
+def names(section: Any) -> list[str]:
+    """Return the names of a section's settings."""
+    return [each.name for each in fields(section) if each.name != "origins"]
+
+
+def variable(path: tuple[str, ...]) -> str:
+    """Return the name of the variable that a setting is read from."""
+    return PREFIX + "__".join(path).upper()
+
+
+def _without_password(url: str) -> str:
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":***@") if password else url

@@ -1,0 +1,293 @@
+"""Where settings stand and what each may be; the only reader of `os.environ`.
+
+Importing this module costs about 150 ms and 12 MiB, so it is done by a copy of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from dotenv import dotenv_values
+from pydantic import ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ebbwatch.model.problem import Problem, Span
+from ebbwatch.settings import (
+    PREFIX,
+    SECRETS_DIR,
+    Settings,
+    SettingsInvalid,
+    SourceSettings,
+    names,
+    variable,
+)
+
+DOTENV = ".env"
+DATABASE_FILE = "ebbwatch.db"
+
+#: Sections whose next part is a name of the user's or a source's.
+_BY_NAME = ("secret", "sources")
+
+#: What Kubernetes puts into every container beside a Service called ``ebbwatch``.
+#: Source: kubernetes.io, "Service", environment variables, as known in November 2026.
+_KUBERNETES = re.compile(
+    r"EBBWATCH_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A name that was found.
+
+    Attributes:
+        name: In full: ``EBBWATCH_TELEGRAM__TOKEN``.
+        text: What it is set to.
+        origin: Where, for people.
+        span: Where, for problems.
+    """
+
+    name: str
+    text: str
+    origin: str
+    span: Span
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Return where it belongs: ``("telegram", "token")``."""
+        section, *rest = self.name.removeprefix(PREFIX).lower().split("__", 1)
+        if section == "secret":
+            return (section, *(name.upper() for name in rest))
+        if section == "sources" and rest:
+            return (section, *rest[0].rsplit("__", 1))
+        return (section, *rest)
+
+
+class _Everywhere(PydanticBaseSettingsSource):
+    """All places at once, because each value's origin is to be known."""
+
+    def get_field_value(
+        self,
+        field: FieldInfo,  # noqa: ARG002  # the library's signature
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        """Return a field's value as found; everything that is nested stands in it."""
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what was found, nested as the fields are."""
+        nested: dict[str, Any] = {"database_url": _default_database()}
+        for found in _read().values():
+            *sections, leaf = found.path
+            place = nested
+            for section in sections:
+                place = place.setdefault(section, {})
+            place[leaf] = found.text
+        return nested
+
+
+class _Reader(BaseSettings):
+    """What reads and checks the fields of `Settings`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read from our one source of sources."""
+        return (_Everywhere(settings_cls),)
+
+
+def read() -> Settings:
+    """Return the settings in force.
+
+    Raises:
+        SettingsInvalid: If a name is unknown, or a value is not what its name expects.
+    """
+    found = _read()
+    problems = [_unknown(one) for one in found.values() if not _known(one)]
+    if not problems:
+        hints = get_type_hints(Settings, include_extras=True)
+        expected: dict[str, Any] = {
+            each.name: (hints[each.name], _default(each)) for each in fields(Settings)
+            if each.name in names(Settings)
+        }  # fmt: skip
+        try:
+            checked = create_model("Settings", __base__=_Reader, **expected)()
+        except ValidationError as err:
+            problems = [
+                _invalid(found, *_place(error)) for error in err.errors(include_input=False)
+            ]
+        else:
+            origins = {variable(one.path): one.origin for one in found.values()}
+            return Settings(**{n: getattr(checked, n) for n in expected}, origins=origins)
+    raise SettingsInvalid(tuple(dict.fromkeys(problems)))
+
+
+def _default(each: Field[Any]) -> Any:
+    """Return what a field holds where nothing is set; an ellipsis where something must be."""
+    if each.default_factory is not MISSING:
+        return each.default_factory()
+    return ... if each.default is MISSING else each.default
+
+
+def _read() -> dict[str, _Found]:
+    """Return every name that is set anywhere, from the place that counts."""
+    environment = {
+        name.upper(): _Found(name.upper(), text, "environment", Span("environment", 1, 1))
+        for name, text in sorted(os.environ.items())
+        if name.upper().startswith(PREFIX) and not _KUBERNETES.fullmatch(name.upper())
+    }
+    layers = [environment, _dotenv(Path(DOTENV))]
+    direct = {**layers[1], **{k: v for k, v in environment.items() if v.text}}
+    folder = direct.pop(SECRETS_DIR, None)
+    if folder is not None and folder.text:
+        layers.append(_secrets(folder))
+    layers.append(_files(direct))
+    found: dict[str, _Found] = {}
+    for layer in reversed(layers):
+        found |= {name: one for name, one in layer.items() if one.text.strip()}
+    pointers = {f"{one.name}_FILE" for one in layers[-1].values()}
+    return {n: one for n, one in found.items() if n not in pointers and n != SECRETS_DIR}
+
+
+def _dotenv(path: Path) -> dict[str, _Found]:
+    """Return what ``.env`` sets; empty without it."""
+    if not path.is_file():
+        return {}
+    lines = path.read_text("utf-8").splitlines()
+    found = {}
+    for name, text in dotenv_values(path, interpolate=False).items():
+        if name.upper().startswith(PREFIX):
+            line = next((n for n, line in enumerate(lines, 1) if name in line), 1)
+            found[name.upper()] = _Found(name.upper(), text or "", DOTENV, Span(DOTENV, line, 1))
+    return found
+
+
+def _secrets(folder: _Found) -> dict[str, _Found]:
+    """Return what the files of the secrets directory set.
+
+    Other programs' secrets may lie there too: a file without our prefix counts only where
+    its name is one of ours.
+    """
+    root = Path(folder.text)
+    if not root.is_dir():
+        raise SettingsInvalid((_problem(folder, f"{root} is no directory", "no-directory"),))
+    found = {}
+    for file in sorted(root.iterdir()):
+        if file.name.startswith(".") or not file.is_file():
+            continue
+        name = file.name.upper()
+        full = name if name.startswith(PREFIX) else PREFIX + name
+        one = _Found(full, _text(file, folder), str(file), Span(str(file), 1, 1))
+        if name == full or _known(one):
+            found[full] = one
+    return found
+
+
+def _files(direct: Mapping[str, _Found]) -> dict[str, _Found]:
+    """Return what the files set that ``<NAME>_FILE`` points to."""
+    found = {}
+    for pointer in direct.values():
+        name = pointer.name.removesuffix("_FILE")
+        path = Path(pointer.text)
+        if name != pointer.name and pointer.text:
+            one = _Found(name, _text(path, pointer), f"{path} ({pointer.name})", pointer.span)
+            if _known(one):
+                found[name] = one
+    return found
+
+
+def _text(path: Path, asked: _Found) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as err:
+        reason = err.strerror if isinstance(err, OSError) else "not text"
+        message = f"{path} cannot be read: {reason}"
+        raise SettingsInvalid((_problem(asked, message, "unreadable-file"),)) from None
+
+
+def _known(one: _Found) -> bool:
+    """Return whether a name stands for a setting."""
+    match one.path:
+        case ("secret", name):
+            return bool(name)
+        case ("sources", name, leaf):
+            return bool(name) and leaf in names(SourceSettings)
+        case (section,):
+            return section in names(Settings) and section not in (*_BY_NAME, *_sections())
+        case (section, leaf):
+            return leaf in _sections().get(section, ())
+    return False
+
+
+def _sections() -> dict[str, list[str]]:
+    """Return the names of the settings in each section."""
+    return {
+        each.name: names(each.default) for each in fields(Settings) if is_dataclass(each.default)
+    }
+
+
+def _every() -> list[str]:
+    """Return every variable that does not depend on the user's own names."""
+    sections = _sections()
+    paths = [
+        path
+        for name in names(Settings)
+        if name not in _BY_NAME
+        for path in ([(name, leaf) for leaf in sections[name]] if name in sections else [(name,)])
+    ]
+    return [SECRETS_DIR, *map(variable, paths)]
+
+
+def _unknown(one: _Found) -> Problem:
+    if len(one.path) == 1 and one.path[0] in (*_BY_NAME, *_sections()):
+        return _problem(
+            one, "no such setting", "unknown-setting", f"its settings begin with {one.name}__"
+        )
+    close = get_close_matches(one.name.removesuffix("_FILE"), _every(), n=1)
+    hint = f"did you mean {close[0]}?" if close else "ebbwatch settings lists every name"
+    return _problem(one, "no such setting", "unknown-setting", hint)
+
+
+def _place(error: Any) -> tuple[tuple[str, ...], str]:
+    """Return where an error of the library's belongs, and what it says."""
+    path = tuple(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    leaf, colon, rest = message.partition(": ")
+    if colon and path == ("web",):
+        return (*path, leaf), rest
+    return path, message[:1].lower() + message[1:]
+
+
+def _invalid(found: Mapping[str, _Found], path: tuple[str, ...], message: str) -> Problem:
+    by_name = {variable(one.path): one for one in found.values()}
+    while path and variable(path) not in by_name and len(path) > 1:
+        path = path[:-1]
+    name = variable(path)
+    one = by_name.get(name) or _Found(name, "", "default", Span("environment", 1, 1))
+    return _problem(one, message, "invalid-setting")
+
+
+def _problem(one: _Found, message: str, code: str, hint: str = "") -> Problem:
+    return Problem(one.span, "error", code, f"{one.name}: {message}", hint)
+
+
+def _default_database() -> str:
+    """Return the address of the embedded database in the user's (or service's) state directory.
+
+    ``STATE_DIRECTORY`` is what systemd gives a service with ``StateDirectory=``.
+    """
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    folder = Path(given) if given else Path(state) / "ebbwatch"
+    return f"sqlite:///{folder / DATABASE_FILE}"
