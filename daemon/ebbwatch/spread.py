@@ -72,13 +72,22 @@ def apart(work: Callable[[], Result]) -> Result:
     Where no copy of this process is safe, or the copy dies, or cannot hand over what it
     made, it is done here: so an error of the work itself is raised here, too.
     """
+    return begun(work)()
+
+
+def begun(work: Callable[[], Result]) -> Callable[[], Result]:
+    """Begin work elsewhere, as `apart` does it, and return what waits for its result."""
     if not _can_copy():
-        return work()
+        return work
     helper = _Helper.start(lambda _: work(), None)
-    try:
-        return helper.result()
-    finally:
-        helper.end()
+
+    def result() -> Result:
+        try:
+            return helper.result()
+        finally:
+            helper.end()
+
+    return result
 
 
 @dataclass(slots=True)

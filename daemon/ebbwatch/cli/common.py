@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from importlib.resources import files as package_files
@@ -112,12 +112,16 @@ def instant_of(text: str, *, end: bool = False) -> int:
 # ---- rules and figures -----------------------------------------------------------------
 
 
-def settings() -> Settings:
-    """Return what the surroundings say, or end with what is wrong in it."""
+def settings(loading: Callable[[], Settings] | None = None) -> Settings:
+    """Return what the surroundings say, or end with what is wrong in it.
+
+    Args:
+        loading: What waits for them, where loading has begun.
+    """
     from ebbwatch.settings import SettingsInvalid, load
 
     try:
-        return load()
+        return load() if loading is None else loading()
     except SettingsInvalid as error:
         stop(as_text(error.problems))
 

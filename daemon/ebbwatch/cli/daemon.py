@@ -37,12 +37,17 @@ Format = Annotated[str, typer.Option("--format", help="text or json.")]
 
 def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     """Watch: poll the sources, evaluate the rules, tell people, until stopped."""
-    from ebbwatch.runtime.logs import configure, crashed
+    from ebbwatch.settings import loading
 
     # Off for commands, whose life is short; this one's is long.
     gc.enable()
 
-    settings = common.settings()
+    reading = loading()
+    # Loaded meanwhile, because a start takes them all.
+    from ebbwatch.runtime.logs import configure, crashed
+    from ebbwatch.store import open as _  # noqa: F401
+
+    settings = common.settings(reading)
     configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
     sys.excepthook = crashed
     directory = common.rules_directory(rules, settings)

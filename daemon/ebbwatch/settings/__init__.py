@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import EbbwatchError, Secret
-from ebbwatch.spread import apart
+from ebbwatch.spread import begun
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -276,12 +276,18 @@ class Settings:
 def load() -> Settings:
     """Return the settings in force.
 
-    They are read by a copy of this process: what reads them is 12 MiB that would stay.
-
     Raises:
         SettingsInvalid: If a name is unknown, or a value is not what its name expects.
     """
-    return apart(_read)
+    return loading()()
+
+
+def loading() -> Callable[[], Settings]:
+    """Begin to load the settings, and return what waits for them as `load` would.
+
+    They are read by a copy of this process: what reads them is 12 MiB that would stay.
+    """
+    return begun(_read)
 
 
 def _read() -> Settings:
