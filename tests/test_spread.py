@@ -98,6 +98,22 @@ def test_work_done_apart_is_done_here_when_its_process_dies_or_it_fails() -> Non
         apart(failing)
 
 
+def test_where_the_system_has_no_process_to_give_the_work_is_done_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A limit on processes or memory costs time, and stops nobody."""
+
+    def refused(*_: object) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", refused)
+    here = os.getpid()
+    assert spread(lambda part: (part, os.getpid()), [1, 2]) == [(1, here), (2, here)]
+    assert apart(os.getpid) == here
+    monkeypatch.setattr(os, "memfd_create", refused)
+    assert apart(os.getpid) == here
+
+
 def test_a_process_with_threads_is_not_copied() -> None:
     """A lock that another thread holds would stay locked in the copy for ever."""
     done = threading.Event()

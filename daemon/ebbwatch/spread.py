@@ -6,6 +6,7 @@ pays for none of it. Its result comes back through memory that both hold.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import signal
@@ -97,7 +98,7 @@ class _Helper(Generic[Part, Result]):
     Attributes:
         work: What it does.
         part: With what.
-        process: Its id; 0 once it has ended.
+        process: Its id; 0 once it has ended, or where there never was one.
         file: Takes its result: memory that both hold, gone with the last of them.
     """
 
@@ -108,9 +109,14 @@ class _Helper(Generic[Part, Result]):
 
     @staticmethod
     def start(work: Callable[[Part], Result], part: Part) -> _Helper[Part, Result]:
-        """Start the process."""
-        file = os.fdopen(os.memfd_create("ebbwatch-part"), "w+b")
-        process = os.fork()
+        """Start the process; where the system has none to give, the part is left to `result`."""
+        file: IO[bytes] = io.BytesIO()
+        process = 0
+        try:
+            file = os.fdopen(os.memfd_create("ebbwatch-part"), "w+b")
+            process = os.fork()
+        except OSError:
+            return _Helper(work, part, 0, file)
         if process:
             return _Helper(work, part, process, file)
         # From here on this is the copy: it must not return, nor write what this one buffered.
@@ -123,6 +129,8 @@ class _Helper(Generic[Part, Result]):
 
     def result(self) -> Result:
         """Return what the process made of its part."""
+        if not self.process:
+            return self.work(self.part)
         _, status = os.waitpid(self.process, 0)
         self.process = 0
         if status != 0:
