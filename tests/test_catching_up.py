@@ -19,6 +19,7 @@ from ebbwatch.model.units import UNITS
 from ebbwatch.ports import SourceSetup
 from ebbwatch.sources.nyfed import NewYorkFed
 from ebbwatch.store.memory import MemoryStore
+from tests.contracts.samples import row
 from tests.ruleset.loading import valid
 from tests.scenarios.stage import Heard, RecordingNotifier, Stage
 from tests.standins.providers import EagerClock, Seen, StandIn
@@ -240,3 +241,21 @@ async def test_nothing_is_said_of_figures_while_their_source_cannot_be_reached(d
     assert [heard.headline for heard in desk.heard] == [
         "👁 Ebbwatch is watching · 0 of 3 rules fire"
     ]
+
+
+async def test_messages_that_waited_for_us_are_not_stuck_until_we_had_time_to_send_them(
+    desk: Desk,
+) -> None:
+    """What lay in the outbox while the daemon was down could not leave: that is no trouble."""
+    with desk.store.transaction():
+        desk.store.enqueue(
+            [row("left behind", not_before=AWAY, expires_at=BACK + timedelta(days=1))]
+        )
+    stage = Stage(valid(RULES), desk.store, EagerClock(BACK), sources={}, notifiers={})
+    service = stage.service
+    service.begin()
+    found = []
+    for minutes in (1, 14, 16):
+        service._look_at_outbox(micros(BACK + timedelta(minutes=minutes)))
+        found.append("outbox" in service.watch.troubles)
+    assert found == [False, False, True]
