@@ -103,6 +103,18 @@ def test_value_shows_people_the_same() -> None:
     ]
 
 
+def test_an_expression_may_begin_with_a_minus() -> None:
+    """It is no option, wherever it stands; what is meant as one and is none is refused."""
+    at = ("--at", "2025-10-16T13:30Z")
+    first = run("value", "-sofr", *at, *ALONE)
+    assert first.out.startswith("-4.29 %  for 2025-10-15")
+    assert run("value", *at, "-sofr", *ALONE).out == first.out
+    assert run("value", "-(sofr - effr)", *at, *ALONE).out.startswith("-19 bp")
+    refused = run("value", "sofr", "--att", "2025-10-16", *ALONE)
+    assert refused.code == 2
+    assert "--att" in refused.err
+
+
 @pytest.mark.parametrize(("at", "gdp"), [("2025-09-30", 30485.729e9), ("2025-09-24", 30353.902e9)])
 def test_value_uses_the_vintage_that_was_known(at: str, gdp: float) -> None:
     """A bare date means the end of that day in New York; GDP was revised on 25 September."""

@@ -81,7 +81,10 @@ def app(arguments: list[str] | None = None) -> typer.Typer:
         command = getattr(import_module(f"ebbwatch.cli.{module}"), function)
         group, _, own = name.rpartition(" ")
         if not group:
-            whole.command(name)(command)
+            # An expression may begin with a minus: `value "-sofr"`.
+            whole.command(name, context_settings={"ignore_unknown_options": name == "value"})(
+                command
+            )
             continue
         if group not in groups:
             groups[group] = typer.Typer(
