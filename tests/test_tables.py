@@ -98,6 +98,21 @@ FAULTS = [
     ("sofr", f"period,value,known_at\n2024-01-02,1_000,{_K}\n", "sofr, line 2: 1_000 is no number"),
     (
         "sofr",
+        f"period,value,known_at\n\n2024-01-02,5,{_K}\n\n\n2024-01-03,x,{_K}\n",
+        "sofr, line 6: x is no number",
+    ),
+    (
+        "sofr",
+        f'period,value,known_at\r\n\r\n"2024-01-02",5,{_K}\r\n\r\n2024-01-03,5\r\n',
+        "sofr, line 5: expected 3 columns, found 2",
+    ),
+    (
+        "sofr",
+        f'period,value,known_at\n"2024-01-02",5,{_K}\n2024-01-03,"5\n",{_K}\n"x\n",5,{_K}\n',
+        "sofr, line 5: x is no period: Invalid isoformat string: 'x'",
+    ),
+    (
+        "sofr",
         f"period,value,known_at\n2024-01-02,.,{_K}\n2024-01-03,1_0,{_K}\n",
         "sofr, line 3: 1_0 is no number",
     ),

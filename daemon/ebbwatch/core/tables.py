@@ -29,6 +29,14 @@ class TableFault(Exception):
     """A table cannot be used; the text says which series, which line, and what to do."""
 
 
+class _RowFault(Exception):
+    """A row cannot be used; `row` counts from 0, and blank lines are none."""
+
+    def __init__(self, row: int, message: str) -> None:
+        super().__init__(message)
+        self.row = row
+
+
 @dataclass(slots=True)
 class Tables:
     """Reads tables into a history; equal columns of different tables are parsed once.
@@ -64,9 +72,16 @@ class Tables:
         Raises:
             TableFault: With the line at fault.
         """
+        try:
+            return self._facts(series, text)
+        except _RowFault as fault:
+            message = f"{series.name}, line {_line_of(text, fault.row)}: {fault}"
+            raise TableFault(message) from None
+
+    def _facts(self, series: Series, text: str) -> Facts:
         columns = _columns(series, text)
         periods = self._periods(series, columns[0])
-        quanta, quantum = _quanta(series, columns[1])
+        quanta, quantum = _quanta(columns[1])
         size = len(periods)
         if len(columns) == 2:
             assumed = np.ones(size, np.bool_)
@@ -75,10 +90,10 @@ class Tables:
             assumed = np.array([not text for text in columns[2]])
             known = np.empty(size, np.int64)
             known[assumed] = self._assumed(series, periods[assumed])
-            known[~assumed] = self._known(series, columns[2])
+            known[~assumed] = self._known(columns[2])
         else:
             assumed = np.zeros(size, np.bool_)
-            known = self._known(series, columns[2])
+            known = self._known(columns[2])
         return Facts(
             periods, known, quanta, quantum * Fraction(series.unit.factor),
             assumed, np.zeros(size, np.int16), (self.source or series.source.name,),
@@ -102,15 +117,15 @@ class Tables:
             found = self._axes[key] = self.history.intern(_parsed_periods(series, texts))
         return found
 
-    def _known(self, series: Series, texts: list[str]) -> Longs:
+    def _known(self, texts: list[str]) -> Longs:
         """Return the instants that are written; empty cells are left out."""
         key = "\n".join(texts)
         found = self._instants.get(key)
         if found is None:
             memo: dict[str, int] = {}
-            for line, text in enumerate(texts, 2):
+            for row, text in enumerate(texts):
                 if text and text not in memo:
-                    memo[text] = _instant(series, line, text)
+                    memo[text] = _instant(row, text)
             found = np.array([memo[text] for text in texts if text], np.int64)
             found = self._instants[key] = self.history.intern(found)
         return found
@@ -135,11 +150,22 @@ def _columns(series: Series, text: str) -> list[list[str]]:
         if not cells or _is_even(body, width):
             return [cells[i::width] for i in range(width)]
         rows = [line.split(",") for line in body.split("\n") if line]
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(rows):
         if len(row) != width:
-            message = f"{series.name}, line {number}: expected {width} columns, found {len(row)}"
-            raise TableFault(message)
+            raise _RowFault(number, f"expected {width} columns, found {len(row)}")
     return [[row[i].strip() for row in rows] for i in range(width)]
+
+
+def _line_of(text: str, row: int) -> int:
+    """Return the line on which a row begins, as an editor counts them."""
+    reader = csv.reader(io.StringIO(text.partition("\n")[2]))
+    begins = 2
+    for cells in reader:
+        if cells and row == 0:
+            break
+        row -= bool(cells)
+        begins = reader.line_num + 2
+    return begins
 
 
 def _is_even(body: str, width: int) -> bool:
@@ -162,12 +188,12 @@ def _parsed_periods(series: Series, texts: list[str]) -> Longs:
             if all(every.fault(p) is None for p in _suspects(periods, every)):
                 return periods
     found = []
-    for line, text in enumerate(texts, 2):
+    for row, text in enumerate(texts):
         try:
             found.append(every.parse(text))
         except ValueError as error:
-            message = f"{series.name}, line {line}: {text or 'nothing'} is no period: {error}"
-            raise TableFault(message) from None
+            message = f"{text or 'nothing'} is no period: {error}"
+            raise _RowFault(row, message) from None
     return np.array(found, np.int64)
 
 
@@ -180,22 +206,21 @@ def _suspects(periods: Longs, every: Every) -> set[int]:
     return set() if every.rank is Rank.DAILY else set(periods.tolist())
 
 
-def _quanta(series: Series, texts: list[str]) -> tuple[Floats, Fraction]:
-    """Return values as whole quanta of the series' unit, exactly."""
+def _quanta(texts: list[str]) -> tuple[Floats, Fraction]:
+    """Return values as whole quanta of the table's unit, exactly."""
     try:
         if "_" in "".join(texts):
             raise ValueError  # noqa: TRY301  the slow way below names the line
         values = np.array(texts, np.float64) if texts else np.empty(0)
     except ValueError:
         values = np.array(
-            [np.nan if text in _MISSING else _number(series, line, text)
-             for line, text in enumerate(texts, 2)], np.float64,
+            [np.nan if text in _MISSING else _number(row, text)
+             for row, text in enumerate(texts)], np.float64,
         )  # fmt: skip
     else:
         if not bool(np.isfinite(values).all()):
             bad = int(np.flatnonzero(~np.isfinite(values))[0])
-            message = f"{series.name}, line {bad + 2}: {texts[bad]} is no number"
-            raise TableFault(message)
+            raise _RowFault(bad, f"{texts[bad]} is no number")
     with np.errstate(invalid="ignore"):
         for decimals in range(_MOST_DECIMALS + 1):
             power = 10.0**decimals
@@ -207,27 +232,23 @@ def _quanta(series: Series, texts: list[str]) -> tuple[Floats, Fraction]:
     return quanta, Fraction(1, 10**decimals)
 
 
-def _number(series: Series, line: int, text: str) -> float:
+def _number(row: int, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = np.nan
     # Python reads 1_000, nan and inf; no publisher means them.
     if not np.isfinite(value) or "_" in text:
-        message = f"{series.name}, line {line}: {text} is no number"
-        raise TableFault(message)
+        raise _RowFault(row, f"{text} is no number")
     return value
 
 
-def _instant(series: Series, line: int, text: str) -> int:
+def _instant(row: int, text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        message = (
-            f"{series.name}, line {line}: {text} is no instant: "
-            "known_at carries an offset, 2019-09-18T09:00:00-04:00"
-        )
-        raise TableFault(message)
+        message = f"{text} is no instant: known_at carries an offset, 2019-09-18T09:00:00-04:00"
+        raise _RowFault(row, message)
     return micros(moment)
