@@ -930,8 +930,9 @@ def test_a_text_that_is_not_held_is_told_without_a_quote() -> None:
 
 
 def test_an_alert_whose_rule_is_gone_is_withdrawn_where_it_was_told() -> None:
-    """No route can ask for the labels of a rule that is gone; who was told is told."""
-    story = Invented(PLAIN, BOTH + "routes: [{match: {theme: funding}, to: [ops]}]")
+    """By its title; no route can ask for the labels of a rule that is gone: who was told is told."""
+    titled = PLAIN.replace("    value:", "    title: Repo over fed funds\n    value:")
+    story = Invented(titled, BOTH + "routes: [{match: {theme: funding}, to: [ops]}]")
     [fired] = story.reads(25)
     rest = ruleset("rules: [{name: other, value: sofr, above: {watch: 9 %}}]",
                    BOTH + "routes: [{match: {theme: funding}, to: [ops]}]")  # fmt: skip
@@ -945,7 +946,7 @@ def test_an_alert_whose_rule_is_gone_is_withdrawn_where_it_was_told() -> None:
     assert [row.target.receiver for row in story.rows] == ["ops", "ops"]
     message = story.rows[1].message
     assert (message.headline, message.lines) == (
-        "⚪ WITHDRAWN · spread",
+        "⚪ WITHDRAWN · Repo over fed funds",
         (
             "Lasted 60 minutes: Tue 2 Jun 2020, 09:00 New York to Tue 2 Jun 2020, 10:00 New York",
             "Cause: the rule was changed or removed; this alert is no more",

@@ -49,9 +49,16 @@ SHADED = ("year-end", "quarter-end")
 class Context:
     """Gathers contexts for the alerts of one judge; reads nothing but its history."""
 
-    def __init__(self, judge: Judge, translators: Sequence[Translator]) -> None:
-        """Take whose alerts, and the languages that texts are wanted in."""
+    def __init__(
+        self,
+        judge: Judge,
+        translators: Sequence[Translator],
+        *,
+        former: Mapping[str, Text] | None = None,
+    ) -> None:
+        """Take whose alerts, the languages of texts, and titles of rules that are gone."""
         self._judge = judge
+        self._former = former or {}
         self._translators = translators
         self._rules = {rule.name: rule for rule in judge.ruleset.rules}
         self._measures: dict[str, Text] = {}
@@ -62,7 +69,7 @@ class Context:
         """Return a change with what one line about it needs."""
         rule, watched = self._rules.get(move.rule), self._judge.watched.get(move.rule)
         if rule is None:
-            return Told(transition=move)
+            return Told(transition=move, title=self._former.get(move.rule, Text()))
         told = Told(
             transition=move, title=rule.title, note=rule.note, link=rule.link, labels=rule.labels
         )

@@ -166,13 +166,16 @@ class Telling:
         self._translators = translators
         self._nflog = Nflog(store)
         self._parsed: tuple[str | None, dict[str, Group]] = (None, {})
+        self._judge = judge
         self.use(judge)
 
     def use(self, judge: Judge) -> None:
         """Go by another ruleset from now on."""
+        # An alert whose rule is gone is withdrawn under the title it was told by.
+        former = {rule.name: rule.title for rule in self._judge.ruleset.rules}
         self._judge = judge
         self._ruleset = judge.ruleset
-        self._context = Context(judge, tuple(self._translators.values()))
+        self._context = Context(judge, tuple(self._translators.values()), former=former)
         self._targets = {
             name: targets for name, targets in judge.ruleset.receivers.items() if targets
         }
