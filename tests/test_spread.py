@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +100,37 @@ def test_work_done_apart_is_done_here_when_its_process_dies_or_it_fails() -> Non
     assert apart(dying) == here
     with pytest.raises(LookupError, match=str(here)):
         apart(failing)
+
+
+def test_a_copy_ends_with_the_process_it_works_for(tmp_path: Path) -> None:
+    """Killed, that one could not end it; a copy that went on would hold what the next one needs."""
+    told = tmp_path / "copy"
+    code = (
+        "import os, time\n"
+        "from pathlib import Path\n"
+        "from ebbwatch.spread import apart\n"
+        "def work():\n"
+        f"    Path({str(told)!r}).write_text(str(os.getpid()))\n"
+        "    time.sleep(60)\n"
+        "apart(work)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 20
+    while not (told.exists() and told.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    copy = int(told.read_text())
+    process.kill()
+    process.wait()
+
+    def works() -> bool:
+        try:
+            return Path(f"/proc/{copy}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    while works() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not works()
 
 
 def test_where_the_system_has_no_process_to_give_the_work_is_done_here(

@@ -6,6 +6,7 @@ pays for none of it. Its result comes back through memory that both hold.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import pickle
@@ -16,6 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO, Generic, TypeVar
+
+#: Source: prctl(2), ``PR_SET_PDEATHSIG``.
+_DIE_WITH_PARENT = 1
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -122,6 +126,8 @@ class _Helper(Generic[Part, Result]):
         # From here on this is the copy: it must not return, nor write what this one buffered.
         code = 1
         with suppress(BaseException):
+            # Killed, the one that waits could not end it, and a database would stay locked.
+            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
             pickle.dump(work(part), file, pickle.HIGHEST_PROTOCOL)
             file.flush()
             code = 0
