@@ -86,7 +86,7 @@ async def idle(found: World) -> None:
         await shown(daemon)
         await asyncio.sleep(SETTLES_S)
         pid = daemon.process.pid
-        show("idle memory", f"{memory_mib(pid):.0f} MiB")
+        show("idle memory", f"{memory_mib(pid):.1f} MiB")
         before = processor_s(pid)
         await asyncio.sleep(IDLES_S)
         used = (processor_s(pid) - before) / IDLES_S
