@@ -225,6 +225,16 @@ def states(ladder: Ladder, steps: Sequence[Step], *, until: int | None = None) -
     return "".join(marks)
 
 
+def states_one_by_one(ladder: Ladder, steps: Sequence[Step]) -> str:
+    """Return the same picture, each reading coming alone to a state that was written down."""
+    state, marks = AlertState(), []
+    for step in steps:
+        found = walked(ladder, [step], until=step.hour, state=state).state
+        state = AlertState.from_json(found.to_json())
+        marks.append("~" if state.state is State.PENDING else ".wWC"[state.level])
+    return "".join(marks)
+
+
 _WATCH, _WARNING = NaiveRung(1, 10, 8), NaiveRung(2, 20, 17)
 _PLAIN = ladder_of([_WATCH, _WARNING])
 
@@ -278,6 +288,7 @@ TIMELINES = [
 def test_timelines(ladder: Ladder, readings: str, picture: str) -> None:
     """What the readings of a row make of an alert, reading by reading."""
     assert states(ladder, drawn(readings)) == picture
+    assert states_one_by_one(ladder, drawn(readings)) == picture
 
 
 def test_a_hold_in_time_is_over_by_a_tick_at_the_very_instant() -> None:
