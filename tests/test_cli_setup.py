@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,6 +94,19 @@ def test_settings_show_where_each_came_from_and_no_secret(monkeypatch: pytest.Mo
     assert rows["EBBWATCH_TELEGRAM__CHAT"] == ["-100", "environment"]
     assert rows["EBBWATCH_LOG__LEVEL"] == ["INFO", "default"]
     assert "secret" not in out
+
+
+def test_commands_learn_how_their_processes_ended_whoever_started_them(tmp_path: Path) -> None:
+    """Some supervisors ignore SIGCHLD, and what they start takes that over."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        done = subprocess.Popen(
+            [sys.executable, "-m", "ebbwatch", "settings"], stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.STDOUT, cwd=tmp_path,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert done.communicate()[0].startswith("SETTING")
 
 
 def test_wrong_settings_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
