@@ -12,7 +12,7 @@ run: $(VENV)/.installed ## Install what is missing, and watch.
 	@$(VENV)/bin/ebbwatch run
 
 test: $(VENV)/.installed-dev ## Run the tests.
-	$(PY) -m pytest
+	$(PY) -m pytest $(AT_ONCE)
 
 test-slow: $(VENV)/.installed-dev ## Run the tests that take minutes.
 	$(PY) -m pytest -m slow
@@ -22,7 +22,10 @@ check: $(VENV)/.installed-dev ## Run what CI runs.
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(PY) -m pytest
+	$(PY) -m pytest $(AT_ONCE)
+
+# Each worker that wants one starts a PostgreSQL server of its own: four are enough.
+AT_ONCE = --numprocesses=auto --maxprocesses=4
 
 bench: $(VENV)/.installed-dev ## Measure, against peers in the same run.
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
