@@ -8,6 +8,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from ebbwatch.cli import common
 from ebbwatch.cli.commands import app
 
 
@@ -25,8 +26,15 @@ class Ran:
         return json.loads(self.out)
 
 
+def forget_settings() -> None:
+    """Have the next command read its settings, as a process of its own would."""
+    common.loading.cache_clear()
+    common.settings.cache_clear()
+
+
 def run(*typed: object) -> Ran:
     """Run a command; what it raises by mistake passes."""
+    forget_settings()
     words = [str(word) for word in typed]
     result = CliRunner().invoke(app(words), words, catch_exceptions=False)
     return Ran(result.exit_code, result.stdout, result.stderr)

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from tests.cli import forget_settings
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own settings out of the tests."""
     for name in [name for name in os.environ if name.startswith("EBBWATCH_")]:
         monkeypatch.delenv(name)
+    forget_settings()
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,17 @@
-"""What servers' certificates are checked with."""
+"""What servers' certificates are checked with.
+
+The first to load httpx, and so without its command line: adapters that use it import this.
+"""
 
 from __future__ import annotations
 
 import ssl
 from functools import cache
 
-import httpx
+from ebbwatch.lean import without
+
+with without("click", "pygments", "rich"):
+    import httpx
 
 
 @cache

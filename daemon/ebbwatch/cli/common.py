@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from functools import cache
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -112,30 +113,30 @@ def instant_of(text: str, *, end: bool = False) -> int:
 # ---- rules and figures -----------------------------------------------------------------
 
 
-def settings(loading: Callable[[], Settings] | None = None) -> Settings:
-    """Return what the surroundings say, or end with what is wrong in it.
+@cache
+def loading() -> Callable[[], Settings]:
+    """Begin to load the settings, once, and return what waits for them."""
+    from ebbwatch.settings import loading
 
-    Args:
-        loading: What waits for them, where loading has begun.
-    """
-    from ebbwatch.settings import SettingsInvalid, load
+    return loading()
+
+
+@cache
+def settings() -> Settings:
+    """Return what the surroundings say, read once, or end with what is wrong in it."""
+    from ebbwatch.settings import SettingsInvalid
 
     try:
-        return load() if loading is None else loading()
+        return loading()()
     except SettingsInvalid as error:
         stop(as_text(error.problems))
 
 
-def rules_directory(given: Path | None, said: Settings | None = None) -> Path:
-    """Return the directory asked for, the settings' one, or the default pack's.
-
-    Args:
-        given: As typed.
-        said: The settings, where they were read already.
-    """
+def rules_directory(given: Path | None) -> Path:
+    """Return the directory asked for, the settings' one, or the default pack's."""
     if given is not None:
         return given
-    return (said or settings()).rules_dir or root.default_rules()
+    return settings().rules_dir or root.default_rules()
 
 
 def loaded(directory: Path, *, data_only: bool = False) -> Loaded:

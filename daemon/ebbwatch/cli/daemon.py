@@ -37,20 +37,18 @@ Format = Annotated[str, typer.Option("--format", help="text or json.")]
 
 def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     """Watch: poll the sources, evaluate the rules, tell people, until stopped."""
-    from ebbwatch.settings import loading
-
     # Off for commands, whose life is short; this one's is long.
     gc.enable()
 
-    reading = loading()
+    common.loading()
     # Loaded meanwhile, because a start takes them all.
     from ebbwatch.runtime.logs import configure, crashed
     from ebbwatch.store import open as _  # noqa: F401
 
-    settings = common.settings(reading)
+    settings = common.settings()
     configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
     sys.excepthook = crashed
-    directory = common.rules_directory(rules, settings)
+    directory = common.rules_directory(rules)
     ruleset = _told(common.valid(directory), settings)
     with common.faults_end_it():
         root.prepare(settings, ruleset)
@@ -138,7 +136,7 @@ def poll(
 ) -> None:
     """Visit sources now, show what they gave, and keep nothing."""
     settings = common.settings()
-    ruleset = common.valid(common.rules_directory(rules, settings))
+    ruleset = common.valid(common.rules_directory(rules))
     wanted = root.wanted_sources(ruleset)
     unknown = sorted(set(source or ()) - set(root.plugins("sources")))
     if unknown:

@@ -331,13 +331,15 @@ def _offsets(zone: str, at: time, first_year: int, last_year: int) -> tuple[Long
     changes: list[tuple[int, int]] = []
     for year in range(first_year, last_year + 1):
         for month in range(1, 13):
-            days = [date(year, month, day) for day in (1, gregorian.monthrange(year, month)[1])]
+            length = gregorian.monthrange(year, month)[1]
+            days = [date(year, month, day) for day in range(1, length + 1)]
+            found = [(day, offset(day)) for day in (days[0], days[-1])]
             # Only months whose ends differ are looked at day by day.
-            if offset(days[0]) != offset(days[1]):
-                days = [date(year, month, day) for day in range(1, days[1].day + 1)]
-            for day in days:
-                if not changes or offset(day) != changes[-1][1]:
-                    changes.append(((day - EPOCH).days, offset(day)))
+            if found[0][1] != found[1][1]:
+                found = [(day, offset(day)) for day in days]
+            for day, microseconds in found:
+                if not changes or microseconds != changes[-1][1]:
+                    changes.append(((day - EPOCH).days, microseconds))
     return (np.array([day for day, _ in changes], np.int64),
             np.array([microseconds for _, microseconds in changes], np.int64))  # fmt: skip
 

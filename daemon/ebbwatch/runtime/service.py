@@ -79,7 +79,7 @@ class Service:
     watch: SelfWatch
     others: list[Callable[[], object]] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _running: datetime = field(init=False)
+    _running_since: datetime = field(init=False)
     _looked_at: Judge | None = None
     _wanted: list[str] = field(default_factory=list)
     _seen: dict[str, tuple[Stands, int]] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Service:
     def __post_init__(self) -> None:
         """Let the self-watch name the alerts that a trouble freezes."""
         self.watch.frozen_by = self._frozen_by
-        self._running = self.clock.now()
+        self._running_since = self.clock.now()
 
     # ---- start -----------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class Service:
         """Report how long the outbox has waited: before we ran, nothing could leave."""
         waiting = self.store.outbox(states=("waiting", "claimed"), limit=1000)
         now = instant(at)
-        due = [max(row.not_before, self._running) for row in waiting if row.not_before <= now]
+        due = [max(row.not_before, self._running_since) for row in waiting if row.not_before <= now]
         self.watch.outbox(oldest=min(due, default=None), count=len(waiting), at=now)
 
     # ---- what others ask ---------------------------------------------------------------

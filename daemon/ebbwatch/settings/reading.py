@@ -72,6 +72,11 @@ class _Found:
 class _Everywhere(PydanticBaseSettingsSource):
     """All places at once, because each value's origin is to be known."""
 
+    def __init__(self, settings_cls: type[BaseSettings], found: Mapping[str, _Found]) -> None:
+        """Take what was found."""
+        super().__init__(settings_cls)
+        self._found = found
+
     def get_field_value(
         self,
         field: FieldInfo,  # noqa: ARG002  # the library's signature
@@ -83,28 +88,13 @@ class _Everywhere(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Return what was found, nested as the fields are."""
         nested: dict[str, Any] = {"database_url": _default_database()}
-        for found in _read().values():
+        for found in self._found.values():
             *sections, leaf = found.path
             place = nested
             for section in sections:
                 place = place.setdefault(section, {})
             place[leaf] = found.text
         return nested
-
-
-class _Reader(BaseSettings):
-    """What reads and checks the fields of `Settings`."""
-
-    model_config = SettingsConfigDict(
-        extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read from our one source of sources."""
-        return (_Everywhere(settings_cls),)
 
 
 def read() -> Settings:
@@ -116,13 +106,25 @@ def read() -> Settings:
     found = _read()
     problems = [_unknown(one) for one in found.values() if not _known(one)]
     if not problems:
+
+        class Reader(BaseSettings):
+            model_config = SettingsConfigDict(
+                extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+            )
+
+            @classmethod
+            def settings_customise_sources(
+                cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+            ) -> tuple[PydanticBaseSettingsSource, ...]:
+                return (_Everywhere(settings_cls, found),)
+
         hints = get_type_hints(Settings, include_extras=True)
         expected: dict[str, Any] = {
             each.name: (hints[each.name], _default(each)) for each in fields(Settings)
             if each.name in names(Settings)
         }  # fmt: skip
         try:
-            checked = create_model("Settings", __base__=_Reader, **expected)()
+            checked = create_model("Settings", __base__=Reader, **expected)()
         except ValidationError as err:
             problems = [
                 _invalid(found, *_place(error)) for error in err.errors(include_input=False)

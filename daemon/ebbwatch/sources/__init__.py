@@ -5,7 +5,4 @@ provider's own unit. It decides nothing: what became known when, whether a figur
 revision and whether it is plausible is the polling's business.
 """
 
-from ebbwatch.lean import without
-
-with without("click", "pygments", "rich"):
-    import httpx  # noqa: F401 - first here, so that no module loads it with a command line
+import ebbwatch.tls  # noqa: F401 - first, so that no adapter loads httpx with a command line
