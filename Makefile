@@ -3,10 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
+LOCKED := $(INSTALL) --require-hashes
 
-.PHONY: run test test-slow check bench lock archive clean
-.DEFAULT_GOAL := run
+.PHONY: help run test test-slow check bench lock archive clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## Install what is missing, and watch.
 	@$(VENV)/bin/ebbwatch run
@@ -30,12 +34,15 @@ AT_ONCE = --numprocesses=auto --maxprocesses=4
 bench: $(VENV)/.installed-dev ## Measure, against peers in the same run.
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
-lock: $(VENV)/.installed-dev ## Pin the newest versions that fit, with hashes and without hosts.
-	$(LOCK) --build-deps-for=editable --output-file=requirements.lock pyproject.toml
-	$(LOCK) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
+lock: $(VENV)/.installed-dev ## Pin the newest versions, with hashes and without hosts.
+	$(LOCK) --group=build --output-file=requirements.lock pyproject.toml
+	$(LOCK) --group=build --group=dev --constraints=requirements.lock \
+		--output-file=requirements-dev.lock pyproject.toml
 
-LOCK = $(VENV)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
-	--no-header --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+# One version of each package for every Python and every system: `fewest` splits none of them.
+LOCK = $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version=3.11 \
+	--fork-strategy=fewest --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
 
 archive: $(VENV)/.installed-dev ## Write the bundled history anew, from a folder of collected figures.
 	$(PY) scripts/build_archive.py $(or $(FROM),../shared/history)
@@ -43,15 +50,16 @@ archive: $(VENV)/.installed-dev ## Write the bundled history anew, from a folder
 clean: ## Remove what was built here.
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
 
-# The stamps make a second start cost nothing. A developer's environment holds the user's.
+# The stamps make a second start cost nothing. A developer's environment holds the user's. A
+# lock is complete, so nothing is resolved: no later release of anything can change what it says.
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(PY)
-	$(INSTALL) --require-hashes --requirement requirements.lock
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	$(LOCKED) --requirement requirements.lock
+	$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	$(LOCKED) --requirement requirements-dev.lock
 	@touch $@
 
 $(PY):

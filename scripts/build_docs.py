@@ -28,14 +28,15 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
+import typer
 import typer.main
 import yaml
+from pydantic import BaseModel
 
 from ebbwatch import app, archive
 from ebbwatch.cli.commands import COMMANDS
@@ -279,23 +280,21 @@ def sources() -> str:
 def settings() -> str:
     """Return every setting, from its model."""
     top, rows = attributes(Settings), []
-    for field in fields(Settings):
-        name = field.name
+    for name in names(Settings):
+        field = Settings.model_fields[name]
         full = PREFIX + name.upper()
-        if name not in names(Settings):
-            continue
-        if is_dataclass(field.default):
-            section = type(field.default)
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
             said = attributes(section)
             title = (section.__doc__ or "").partition(".")[0]
             title = name.upper() if section is KeySettings else title
             rows += [
                 (
-                    f"{full}__{below.name.upper()}",
-                    _default(below.default),
-                    f"{title}: {_lower(said[below.name])}",
+                    f"{full}__{leaf.upper()}",
+                    _default(section.model_fields[leaf].default),
+                    f"{title}: {_lower(said[leaf])}",
                 )
-                for below in fields(section)
+                for leaf in names(section)
             ]
         elif name == "secret":
             rows.append((f"{full}__<NAME>", "", "A secret that rule files name, in capitals."))
@@ -334,10 +333,10 @@ def commands() -> str:
     parts = []
     for name in COMMANDS:
         command: Any = whole
-        context = click.Context(command, info_name="ebbwatch", **command.context_settings)
+        context = typer.Context(command, info_name="ebbwatch", **command.context_settings)
         for word in name.split():
             command = command.commands[word]
-            context = click.Context(command, info_name=word, parent=context)
+            context = typer.Context(command, info_name=word, parent=context)
         context.terminal_width = 80
         parts.append(f"## `ebbwatch {name}`\n\n```text\n{command.get_help(context)}\n```")
     return "\n\n".join(parts)

@@ -28,7 +28,6 @@ class Ran:
 
 def forget_settings() -> None:
     """Have the next command read its settings, as a process of its own would."""
-    common.loading.cache_clear()
     common.settings.cache_clear()
 
 

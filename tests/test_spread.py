@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ebbwatch.spread import apart, processors, shares, spread
+from ebbwatch.spread import processors, shares, spread
 
 
 def test_parts_come_back_in_order_and_all_but_the_last_from_elsewhere() -> None:
@@ -72,47 +72,18 @@ def test_a_fault_of_the_work_is_raised_here() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_work_done_apart_leaves_nothing_here() -> None:
-    """Its result comes back, and what it changed does not."""
-    seen: list[int] = []
-
-    def work() -> tuple[int, int]:
-        seen.append(1)
-        return os.getpid(), len(seen)
-
-    process, count = apart(work)
-    assert process != os.getpid()
-    assert (count, seen) == (1, [])
-
-
-def test_work_done_apart_is_done_here_when_its_process_dies_or_it_fails() -> None:
-    """So nothing is lost, and an error is the work's own."""
-    here = os.getpid()
-
-    def dying() -> int:
-        if os.getpid() != here:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return here
-
-    def failing() -> int:
-        raise LookupError(os.getpid())
-
-    assert apart(dying) == here
-    with pytest.raises(LookupError, match=str(here)):
-        apart(failing)
-
-
 def test_a_copy_ends_with_the_process_it_works_for(tmp_path: Path) -> None:
     """Killed, that one could not end it; a copy that went on would hold what the next one needs."""
     told = tmp_path / "copy"
     code = (
         "import os, time\n"
         "from pathlib import Path\n"
-        "from ebbwatch.spread import apart\n"
-        "def work():\n"
-        f"    Path({str(told)!r}).write_text(str(os.getpid()))\n"
+        "from ebbwatch.spread import spread\n"
+        "def work(part):\n"
+        "    if part == 1:\n"
+        f"        Path({str(told)!r}).write_text(str(os.getpid()))\n"
         "    time.sleep(60)\n"
-        "apart(work)\n"
+        "spread(work, [1, 2])\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 20
@@ -144,9 +115,8 @@ def test_where_the_system_has_no_process_to_give_the_work_is_done_here(
     monkeypatch.setattr(os, "fork", refused)
     here = os.getpid()
     assert spread(lambda part: (part, os.getpid()), [1, 2]) == [(1, here), (2, here)]
-    assert apart(os.getpid) == here
     monkeypatch.setattr(os, "memfd_create", refused)
-    assert apart(os.getpid) == here
+    assert spread(lambda part: (part, os.getpid()), [1, 2]) == [(1, here), (2, here)]
 
 
 def test_a_process_with_threads_is_not_copied() -> None:
@@ -156,7 +126,6 @@ def test_a_process_with_threads_is_not_copied() -> None:
     thread.start()
     try:
         assert processors() == 1
-        assert apart(os.getpid) == os.getpid()
     finally:
         done.set()
         thread.join()

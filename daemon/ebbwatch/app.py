@@ -23,7 +23,7 @@ from ebbwatch.model.series import Series
 from ebbwatch.ruleset.load import Loaded, load
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import ENDINGS, read_rules
-from ebbwatch.spread import apart, shares, spread
+from ebbwatch.spread import shares, spread
 
 if TYPE_CHECKING:
     import asyncio
@@ -365,42 +365,6 @@ class Built:
         for notifier in self.notifiers.values():
             await notifier.aclose()
         self.store.close()
-
-
-def prepare(settings: Settings, ruleset: Ruleset) -> None:
-    """Do what only a first start does: make the database, walk the tape, sum up what fires.
-
-    A copy of this process does it, and takes along what it takes to do it: Alembic, and the
-    memory of a walk over decades. Without that copy the start itself would do the same.
-
-    Raises:
-        StoreError: If the database cannot be used, or another daemon has a SQLite file.
-    """
-    import asyncio
-
-    from ebbwatch.store.open import is_new
-
-    if is_new(settings.database_url.reveal()):
-        apart(lambda: asyncio.run(_begin_once(settings, ruleset)))
-
-
-async def _begin_once(settings: Settings, ruleset: Ruleset) -> None:
-    import asyncio
-
-    from ebbwatch.clocks import SystemClock
-    from ebbwatch.store.open import open_store
-
-    store = open_store(settings.database_url.reveal())
-    if not store.lead():
-        store.close()
-        return
-    built = build(
-        settings, ruleset, store, clock=SystemClock(), owner=new_owner(), stop=asyncio.Event()
-    )
-    try:
-        built.service.begin()
-    finally:
-        await built.aclose()
 
 
 #: How often a replica that stands by tries to lead.

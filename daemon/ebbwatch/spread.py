@@ -1,7 +1,8 @@
-"""Work done by copies of this process: by several at once, or by one that takes it all along.
+"""Run work in forked processes and collect the results.
 
-A part is done in a copy of this process, made by fork: it sees everything that is loaded and
-pays for none of it. Its result comes back through memory that both hold.
+Replays and tables are spread over the processors with it. A part of the work is done in a copy
+of this process, made by fork: it sees everything that is loaded and pays for none of it. Its
+result comes back through memory that both hold.
 """
 
 from __future__ import annotations
@@ -69,30 +70,6 @@ def spread(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result
     finally:
         for helper in helpers:
             helper.end()
-
-
-def apart(work: Callable[[], Result]) -> Result:
-    """Return what work makes, done elsewhere: what it loads and leaves behind ends with it.
-
-    Where no copy of this process is safe, or the copy dies, or cannot hand over what it
-    made, it is done here: so an error of the work itself is raised here, too.
-    """
-    return begun(work)()
-
-
-def begun(work: Callable[[], Result]) -> Callable[[], Result]:
-    """Begin work elsewhere, as `apart` does it, and return what waits for its result."""
-    if not _can_copy():
-        return work
-    helper = _Helper.start(lambda _: work(), None)
-
-    def result() -> Result:
-        try:
-            return helper.result()
-        finally:
-            helper.end()
-
-    return result
 
 
 @dataclass(slots=True)

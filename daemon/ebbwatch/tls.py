@@ -1,17 +1,11 @@
-"""What servers' certificates are checked with.
-
-The first to load httpx, and so without its command line: adapters that use it import this.
-"""
+"""What servers' certificates are checked with."""
 
 from __future__ import annotations
 
 import ssl
 from functools import cache
 
-from ebbwatch.lean import without
-
-with without("click", "pygments", "rich"):
-    import httpx
+import httpx
 
 
 @cache

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, create_engine, text
 from ebbwatch.ports import Store, StoreError
 from ebbwatch.store import schema
 from ebbwatch.store.leader import AdvisoryLock
-from ebbwatch.store.open import is_new, open_store
+from ebbwatch.store.open import open_store
 from tests.contracts.samples import T0, fact, row
 
 MIGRATIONS = Path(schema.__file__).with_name("migrations")
@@ -64,34 +64,14 @@ def test_migrations_and_tables_agree(url: str) -> None:
     open_store(url).close()
     engine = engine_for(url)
     with engine.connect() as connection:
-        tables = schema.with_partial_indexes()
-        assert compare_metadata(MigrationContext.configure(connection), tables) == []
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, schema.metadata) == []
     engine.dispose()
 
 
 def test_the_newest_migration_is_the_one_the_tables_name() -> None:
     """`HEAD` is compared without Alembic, so it must not fall behind."""
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [schema.HEAD]
-
-
-@any_database
-def test_a_database_is_new_until_it_was_opened(url: str) -> None:
-    """Who wants to make it elsewhere can ask first; asking makes nothing."""
-    assert is_new(url)
-    assert is_new(url)
-    open_store(url).close()
-    assert not is_new(url)
-    execute(url, "UPDATE alembic_version SET version_num = 'older'")
-    assert is_new(url)
-
-
-def test_a_database_that_cannot_be_asked_is_not_called_new(tmp_path: Path) -> None:
-    """What is wrong with it is said by opening it."""
-    (tmp_path / "no.db").write_text("not a database, and long enough to be read as one" * 100)
-    assert not is_new(f"sqlite:///{tmp_path}/no.db")
-    assert not is_new("postgresql://nobody@127.0.0.1:9/nothing")
-    assert not is_new("mysql://nobody@127.0.0.1/nothing")
-    assert not is_new("nonsense")
 
 
 @any_database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -114,20 +114,12 @@ def instant_of(text: str, *, end: bool = False) -> int:
 
 
 @cache
-def loading() -> Callable[[], Settings]:
-    """Begin to load the settings, once, and return what waits for them."""
-    from ebbwatch.settings import loading
-
-    return loading()
-
-
-@cache
 def settings() -> Settings:
     """Return what the surroundings say, read once, or end with what is wrong in it."""
-    from ebbwatch.settings import SettingsInvalid
+    from ebbwatch.settings import SettingsInvalid, load
 
     try:
-        return loading()()
+        return load()
     except SettingsInvalid as error:
         stop(as_text(error.problems))
 

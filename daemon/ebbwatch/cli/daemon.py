@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import json
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,10 +38,7 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     # Off for commands, whose life is short; this one's is long.
     gc.enable()
 
-    common.loading()
-    # Loaded meanwhile, because a start takes them all.
     from ebbwatch.runtime.logs import configure, crashed
-    from ebbwatch.store import open as _  # noqa: F401
 
     settings = common.settings()
     configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
@@ -51,7 +46,6 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     directory = common.rules_directory(rules)
     ruleset = _told(common.valid(directory), settings)
     with common.faults_end_it():
-        root.prepare(settings, ruleset)
         asyncio.run(_run(settings, ruleset, directory, once=once))
 
 
@@ -91,14 +85,11 @@ async def _run(settings: Settings, ruleset: Ruleset, directory: Path, *, once: b
 
 
 def _settle() -> None:
-    """Give back what starting took, and keep what stays out of every later collection.
+    """Keep what starting made out of every later collection of garbage.
 
-    Rules and figures stay: looking them through for garbage would only hold up a tick. What
-    was freed between them goes back to the system where the C library can be told so.
+    Rules and figures stay: looking them through would only hold up a tick.
     """
     gc.collect()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
 
 

@@ -10,19 +10,18 @@ files pass on what they were not given.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import EbbwatchError, Secret
-from ebbwatch.spread import begun
-
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
 
 PREFIX = "EBBWATCH_"
 SECRETS_DIR = "EBBWATCH_SECRETS_DIR"
@@ -65,42 +64,18 @@ def _base(value: object) -> object:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """What makes a text into what its field holds; pydantic asks for it once it is loaded.
-
-    Attributes:
-        make: Takes what was found; raises ValueError with what was expected.
-    """
-
-    make: Callable[[object], object]
-
-    def __get_pydantic_core_schema__(
-        self, kind: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Return the schema of the field with this in front."""
-        from pydantic_core.core_schema import (  # noqa: PLC0415  loaded by whoever reads
-            no_info_before_validator_function,
-        )
-
-        return no_info_before_validator_function(self.make, handler(kind))
+Hidden = Annotated[Secret, BeforeValidator(_hidden)]
+Base = Annotated[str, BeforeValidator(_base)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Numbers = Annotated[tuple[int, ...], BeforeValidator(_split)]
 
 
-Hidden = Annotated[Secret, _Before(_hidden)]
-Base = Annotated[str, _Before(_base)]
-Words = Annotated[tuple[str, ...], _Before(_split)]
-Numbers = Annotated[tuple[int, ...], _Before(_split)]
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
 
 
-class _Section:
-    """What the sections have in common; the name of the attribute is pydantic's."""
-
-    __pydantic_config__: ClassVar[Mapping[str, object]] = {
-        "extra": "forbid", "hide_input_in_errors": True, "arbitrary_types_allowed": True,
-    }  # fmt: skip
-
-
-@dataclass(frozen=True)
 class TelegramSettings(_Section):
     """Telegram.
 
@@ -121,7 +96,6 @@ class TelegramSettings(_Section):
     admins: Numbers = ()
 
 
-@dataclass(frozen=True)
 class SlackSettings(_Section):
     """Slack.
 
@@ -144,7 +118,6 @@ class SlackSettings(_Section):
     admins: Words = ()
 
 
-@dataclass(frozen=True)
 class KeySettings(_Section):
     """A provider that wants a key.
 
@@ -155,7 +128,6 @@ class KeySettings(_Section):
     api_key: Hidden | None = None
 
 
-@dataclass(frozen=True)
 class SourceSettings(_Section):
     """A source.
 
@@ -166,7 +138,6 @@ class SourceSettings(_Section):
     base_url: Base | None = None
 
 
-@dataclass(frozen=True)
 class WebSettings(_Section):
     """The status page.
 
@@ -191,9 +162,13 @@ class WebSettings(_Section):
     @property
     def loopback(self) -> bool:
         """Return whether only this machine can reach it."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
         """Refuse what is no address, and a page for others without a token."""
         host, _, port = self.bind.rpartition(":")
         if not host or not port.isdigit() or int(port) > 65535:
@@ -205,9 +180,9 @@ class WebSettings(_Section):
                 "a token: set EBBWATCH_WEB__TOKEN"
             )
             raise ValueError(message)
+        return self
 
 
-@dataclass(frozen=True)
 class LogSettings(_Section):
     """The log.
 
@@ -218,16 +193,15 @@ class LogSettings(_Section):
 
     level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
-        _Before(lambda v: v.upper() if isinstance(v, str) else v),
+        BeforeValidator(lambda v: v.upper() if isinstance(v, str) else v),
     ] = "INFO"
     format: Annotated[
         Literal["auto", "json", "pretty"],
-        _Before(lambda v: v.lower() if isinstance(v, str) else v),
+        BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v),
     ] = "auto"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(BaseSettings):
     """Everything the surroundings say.
 
     Attributes:
@@ -240,20 +214,35 @@ class Settings:
         origins: Where each value that is not a default came from, by the variable's name.
     """
 
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
     rules_dir: Path | None = None
     database_url: Hidden
     language: Literal["en", "zh-Hant"] = "en"
-    heartbeat_url: Annotated[Hidden | None, _Before(_base)] = None
+    heartbeat_url: Annotated[Hidden | None, BeforeValidator(_base)] = None
     telegram: TelegramSettings = TelegramSettings()
     slack: SlackSettings = SlackSettings()
     fred: KeySettings = KeySettings()
     bea: KeySettings = KeySettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
-    secret: Mapping[str, Hidden] = field(default_factory=dict)
-    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+    secret: Mapping[str, Hidden] = Field(default_factory=dict)
+    sources: Mapping[str, SourceSettings] = Field(default_factory=dict)
 
-    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    origins: Mapping[str, str] = Field(default_factory=dict, repr=False)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `reading` found: it knows of every value where it stands."""
+        return (init_settings,)
 
     def api_key(self, source: str) -> Secret | None:
         """Return the key of a source; None where it wants none, or none is set."""
@@ -279,19 +268,7 @@ def load() -> Settings:
     Raises:
         SettingsInvalid: If a name is unknown, or a value is not what its name expects.
     """
-    return loading()()
-
-
-def loading() -> Callable[[], Settings]:
-    """Begin to load the settings, and return what waits for them as `load` would.
-
-    They are read by a copy of this process: what reads them is 12 MiB that would stay.
-    """
-    return begun(_read)
-
-
-def _read() -> Settings:
-    from ebbwatch.settings.reading import read  # noqa: PLC0415  in the copy alone
+    from ebbwatch.settings.reading import read  # noqa: PLC0415  it knows these names
 
     return read()
 
@@ -329,16 +306,18 @@ def describe(settings: Settings) -> list[Row]:
     return rows
 
 
-def _leaves(section: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _leaves(
+    section: BaseModel, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield every setting with its path, in the order of the fields."""
     for name in names(section):
         value = getattr(section, name)
         branches = sorted(value.items()) if isinstance(value, Mapping) else None
-        if is_dataclass(value):
+        if isinstance(value, BaseModel):
             yield from _leaves(value, (*path, name))
         elif branches is not None:
             for key, branch in branches:
-                if is_dataclass(branch):
+                if isinstance(branch, BaseModel):
                     yield from _leaves(branch, (*path, name, key))
                 else:
                     yield (*path, name, key), branch
@@ -346,9 +325,10 @@ def _leaves(section: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
             yield (*path, name), value
 
 
-def names(section: Any) -> list[str]:
+def names(section: BaseModel | type[BaseModel]) -> list[str]:
     """Return the names of a section's settings."""
-    return [each.name for each in fields(section) if each.name != "origins"]
+    kind = section if isinstance(section, type) else type(section)
+    return [name for name in kind.model_fields if name != "origins"]
 
 
 def variable(path: tuple[str, ...]) -> str:

@@ -1,22 +1,17 @@
-"""Where settings stand and what each may be; the only reader of `os.environ`.
-
-Importing this module costs about 150 ms and 12 MiB, so it is done by a copy of the process.
-"""
+"""Where settings stand: finds each in the surroundings; the only reader of `os.environ`."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import ValidationError, create_model
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ValidationError
 
 from ebbwatch.model.problem import Problem, Span
 from ebbwatch.settings import (
@@ -69,34 +64,6 @@ class _Found:
         return (section, *rest)
 
 
-class _Everywhere(PydanticBaseSettingsSource):
-    """All places at once, because each value's origin is to be known."""
-
-    def __init__(self, settings_cls: type[BaseSettings], found: Mapping[str, _Found]) -> None:
-        """Take what was found."""
-        super().__init__(settings_cls)
-        self._found = found
-
-    def get_field_value(
-        self,
-        field: FieldInfo,  # noqa: ARG002  # the library's signature
-        field_name: str,
-    ) -> tuple[Any, str, bool]:
-        """Return a field's value as found; everything that is nested stands in it."""
-        return self().get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return what was found, nested as the fields are."""
-        nested: dict[str, Any] = {"database_url": _default_database()}
-        for found in self._found.values():
-            *sections, leaf = found.path
-            place = nested
-            for section in sections:
-                place = place.setdefault(section, {})
-            place[leaf] = found.text
-        return nested
-
-
 def read() -> Settings:
     """Return the settings in force.
 
@@ -106,40 +73,27 @@ def read() -> Settings:
     found = _read()
     problems = [_unknown(one) for one in found.values() if not _known(one)]
     if not problems:
-
-        class Reader(BaseSettings):
-            model_config = SettingsConfigDict(
-                extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
-            )
-
-            @classmethod
-            def settings_customise_sources(
-                cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
-            ) -> tuple[PydanticBaseSettingsSource, ...]:
-                return (_Everywhere(settings_cls, found),)
-
-        hints = get_type_hints(Settings, include_extras=True)
-        expected: dict[str, Any] = {
-            each.name: (hints[each.name], _default(each)) for each in fields(Settings)
-            if each.name in names(Settings)
-        }  # fmt: skip
+        origins = {variable(one.path): one.origin for one in found.values()}
         try:
-            checked = create_model("Settings", __base__=Reader, **expected)()
+            return Settings(**_nested(found), origins=origins)
         except ValidationError as err:
             problems = [
                 _invalid(found, *_place(error)) for error in err.errors(include_input=False)
             ]
-        else:
-            origins = {variable(one.path): one.origin for one in found.values()}
-            return Settings(**{n: getattr(checked, n) for n in expected}, origins=origins)
     raise SettingsInvalid(tuple(dict.fromkeys(problems)))
 
 
-def _default(each: Field[Any]) -> Any:
-    """Return what a field holds where nothing is set; an ellipsis where something must be."""
-    if each.default_factory is not MISSING:
-        return each.default_factory()
-    return ... if each.default is MISSING else each.default
+def _nested(found: Mapping[str, _Found]) -> dict[str, Any]:
+    """Return the texts that were found, nested as the fields are."""
+    nested: dict[str, Any] = {}
+    for one in found.values():
+        *sections, leaf = one.path
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[leaf] = one.text
+    nested.setdefault("database_url", _default_database())
+    return nested
 
 
 def _read() -> dict[str, _Found]:
@@ -235,7 +189,9 @@ def _known(one: _Found) -> bool:
 def _sections() -> dict[str, list[str]]:
     """Return the names of the settings in each section."""
     return {
-        each.name: names(each.default) for each in fields(Settings) if is_dataclass(each.default)
+        name: names(each.annotation)
+        for name, each in Settings.model_fields.items()
+        if isinstance(each.annotation, type) and issubclass(each.annotation, BaseModel)
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ebbwatch.ports import StoreError
 from ebbwatch.store.leader import AdvisoryLock, FileLock
@@ -48,31 +48,6 @@ def open_store(url: str) -> SqlStore:
             return _open_postgresql(address)
         case other:
             raise StoreError(f"{_EXPECTED}, found a database of kind {other}")
-
-
-def is_new(url: str) -> bool:
-    """Return whether a database is still to be made, or brought up to date.
-
-    Of one that cannot be asked it is not known, and opening it will say what is wrong.
-    """
-    try:
-        address = make_url(url)
-        match address.get_backend_name():
-            case "sqlite":
-                if not Path(address.database or "").is_file():
-                    return True
-                engine = _sqlite_engine(address)
-            case "postgresql" | "postgres":
-                engine = _postgresql_engine(address)
-            case _:
-                return False
-        try:
-            with engine.connect() as connection:
-                return _version(connection) != HEAD
-        finally:
-            engine.dispose()
-    except (SQLAlchemyError, ValueError, OSError):
-        return False
 
 
 def _open_sqlite(address: URL) -> SqlStore:

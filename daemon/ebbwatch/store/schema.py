@@ -13,7 +13,6 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -240,15 +239,7 @@ outbox = Table(
     Index(None, "target_key", "episode", "seq"),
 )
 
-
-@cache
-def with_partial_indexes() -> MetaData:
-    """Return the tables with the indexes that leave settled rows out: nobody asks for those.
-
-    The migration makes them; they are declared for who compares a database with this. Naming
-    an option of a dialect loads all of it, and PostgreSQL's is 3 MiB that SQLite never needs.
-    """
-    still_open = outbox.c.due_at.is_not(None)
-    for columns in ((outbox.c.due_at, outbox.c.seq), (outbox.c.expires_at,)):
-        Index(None, *columns, sqlite_where=still_open, postgresql_where=still_open)
-    return metadata
+# Settled rows are left out of these: nobody asks for them by time.
+_OPEN = outbox.c.due_at.is_not(None)
+Index(None, outbox.c.due_at, outbox.c.seq, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index(None, outbox.c.expires_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
