@@ -142,7 +142,7 @@ MUTATIONS = (
         "                receipt = await self._send(row, target_now)",
     ),
     Mutation(
-        "keys come from the wall clock", "runtime/telling.py",
+        "keys come from the wall clock", "runtime/telling/news.py",
         "        return news[0].key\n    members",
         '        return f"{news[0].key}/{__import__(\'time\').time_ns()}"\n    members',
     ),

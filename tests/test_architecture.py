@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -62,6 +63,27 @@ def test_what_nobody_writes(pattern: str, allowed: set[str]) -> None:
         if re.search(pattern, line)
     ]
     assert found == []
+
+
+def test_telling_can_be_read_piece_by_piece() -> None:
+    """No function of telling is longer than 40 lines, no class of it has more than 15 methods."""
+    functions, classes = [], []
+    for name, text in modules():
+        if not name.startswith(("runtime/telling/", "core/hearing")):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                head = node.body[0]
+                documented = isinstance(head, ast.Expr) and isinstance(head.value, ast.Constant)
+                first = head.end_lineno if documented else node.lineno
+                assert first is not None
+                assert node.end_lineno is not None
+                functions.append((node.end_lineno - first, f"{name} {node.name}"))
+            elif isinstance(node, ast.ClassDef):
+                methods = sum(isinstance(part, ast.FunctionDef) for part in node.body)
+                classes.append((methods, f"{name} {node.name}"))
+    assert [one for one in functions if one[0] > 40] == []
+    assert [one for one in classes if one[0] > 15] == []
 
 
 def test_what_is_pure_starts_nothing() -> None:

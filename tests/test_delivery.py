@@ -142,6 +142,7 @@ def a_row(key: str, target: Target = DESK, *, episode: str = "", **changes: Any)
     row = OutboxRow(
         key=key,
         target=target,
+        place=target.key,
         message=ENGLISH,
         episode=episode,
         created_at=START,
@@ -193,7 +194,7 @@ async def test_a_message_is_delivered_once_and_its_receipt_kept() -> None:
         await delivery.once()
         await delivery.once()
     assert world.sent == [Sent("k", "-200", START)]
-    assert world.store.receipt(target="desk/0", episode="e") == Receipt("1", "-200")
+    assert world.store.receipt(place="desk/0", episode="e") == Receipt("1", "-200")
     assert world.store.next_due() is None
     assert [(event.row.key, event.outcome, event.error) for event in world.events] == [
         ("k", Outcome.DELIVERED, "")

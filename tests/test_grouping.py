@@ -149,5 +149,4 @@ def test_waiting_groups_survive_a_restart() -> None:
         change=Change.RESOLVED, before=Level.WATCH,
     )  # fmt: skip
     waiting = collect((full, FUNDING), (bare, {"name": "qt-ends"}))
-    assert from_json(to_json(waiting)) == waiting
-    assert from_json(to_json({})) == {}
+    assert [from_json(to_json(group)) for group in waiting.values()] == [*waiting.values()]

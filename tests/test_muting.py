@@ -1,118 +1,15 @@
-"""Why something is not told, by name; quiet hours across midnight and changed clocks."""
+"""Quiet hours across midnight and changed clocks; when an alert flaps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from ebbwatch.core.muting import Mute, MutedBy, is_flapping, muted_by, quiet_until
-from ebbwatch.core.routing import labels_of
+from ebbwatch.core.muting import is_flapping, quiet_until
 from ebbwatch.model.alert import Change, Level
-from ebbwatch.ruleset.rules import Inhibition, Quiet
-
-AT = datetime(2025, 11, 3, 14, tzinfo=UTC)  # 22:00 in Taipei
-NIGHT = Quiet(start=time(22), end=time(7), zone="Asia/Taipei", below=Level.CRITICAL)
-LABELS = labels_of("sofr-above-range", Level.WARNING, {"theme": "funding"})
-SPIKE = labels_of("repo-spike", Level.CRITICAL, {"theme": "funding"})
-
-
-@dataclass(frozen=True)
-class Silence:
-    """A silence as the store keeps it."""
-
-    id: str
-    matcher: tuple[tuple[str, str], ...]
-    until: datetime = AT + timedelta(hours=1)
-
-
-def inhibition(source: dict[str, str], mute: dict[str, str]) -> Inhibition:
-    return Inhibition(source=source, mute=mute)
-
-
-BY_SPIKE = MutedBy(Mute.INHIBITED, "repo-spike")
-MORNING = datetime(2025, 11, 3, 23, tzinfo=UTC)
-CASES = [
-    ("nothing keeps it quiet", {}, None),
-    ("history is walked in silence", {"history": True}, MutedBy(Mute.HISTORY)),
-    ("a silence by name", {"silences": [Silence("s1", (("name", "sofr-above-range"),))]},
-     MutedBy(Mute.SILENCE, "s1")),
-    ("a silence by theme", {"silences": [Silence("s1", (("theme", "funding"),))]},
-     MutedBy(Mute.SILENCE, "s1")),
-    ("a silence by level", {"silences": [Silence("s1", (("level", "critical"),))]}, None),
-    ("all matchers of a silence must match",
-     {"silences": [Silence("s1", (("theme", "funding"), ("level", "watch")))]}, None),
-    ("a label that is missing never matches, not even an empty wish",
-     {"silences": [Silence("s1", (("team", ""),))]}, None),
-    ("a silence without matchers silences nothing", {"silences": [Silence("s1", ())]}, None),
-    ("a silence ends at its instant",
-     {"silences": [Silence("s1", (("theme", "funding"),), until=AT)]}, None),
-    ("the first silence is named",
-     {"silences": [Silence("s0", (("theme", "x"),)), Silence("s1", (("theme", "funding"),)),
-                   Silence("s2", (("theme", "funding"),))]}, MutedBy(Mute.SILENCE, "s1")),
-    ("another alert inhibits it",
-     {"inhibitions": [inhibition({"name": "repo-spike"}, {"name": "sofr-above-range"})],
-      "firing": {"repo-spike": SPIKE}}, BY_SPIKE),
-    ("an alert that does not fire inhibits nothing",
-     {"inhibitions": [inhibition({"name": "repo-spike"}, {"name": "sofr-above-range"})]}, None),
-    ("an inhibition of other alerts leaves it alone",
-     {"inhibitions": [inhibition({"name": "repo-spike"}, {"theme": "assets"})],
-      "firing": {"repo-spike": SPIKE}}, None),
-    ("an alert does not inhibit itself",
-     {"inhibitions": [inhibition({"theme": "funding"}, {"theme": "funding"})],
-      "firing": {"sofr-above-range": LABELS}}, None),
-    ("but its neighbour does",
-     {"inhibitions": [inhibition({"theme": "funding"}, {"theme": "funding"})],
-      "firing": {"sofr-above-range": LABELS, "repo-spike": SPIKE}}, BY_SPIKE),
-    ("a label missing at the source never matches",
-     {"inhibitions": [inhibition({"team": ""}, {"theme": "funding"})],
-      "firing": {"repo-spike": SPIKE}}, None),
-    ("a label missing at the target never matches",
-     {"inhibitions": [inhibition({"name": "repo-spike"}, {"team": ""})],
-      "firing": {"repo-spike": SPIKE}}, None),
-    ("an inhibition of nothing mutes nothing",
-     {"inhibitions": [inhibition({"name": "repo-spike"}, {})], "firing": {"repo-spike": SPIKE}},
-     None),
-    ("flapping mutes the watch level", {"flapping": True, "level": Level.WATCH},
-     MutedBy(Mute.FLAPPING)),
-    ("flapping mutes no higher level", {"flapping": True}, None),
-    ("quiet hours hold it until they end", {"quiet": NIGHT},
-     MutedBy(Mute.QUIET_HOURS, until=MORNING)),
-    ("quiet hours let the named level through", {"quiet": NIGHT, "level": Level.CRITICAL}, None),
-    ("outside quiet hours it is told", {"quiet": NIGHT, "at": MORNING}, None),
-    ("a silence drops what quiet hours would tell in the morning",
-     {"quiet": NIGHT, "silences": [Silence("s1", (("theme", "funding"),))]},
-     MutedBy(Mute.SILENCE, "s1")),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "given", "expected"), CASES, ids=[c[0] for c in CASES])
-def test_what_is_not_told_has_a_named_reason(
-    name: str, given: dict[str, object], expected: MutedBy | None
-) -> None:
-    """The first reason that applies is given, and who gives it."""
-    asked = {"level": Level.WARNING, "at": AT, **given}
-    assert muted_by(LABELS, **asked) == expected  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("muted", "text"),
-    [
-        (MutedBy(Mute.HISTORY), "history"),
-        (MutedBy(Mute.FLAPPING), "flapping"),
-        (MutedBy(Mute.SILENCE, "s1"), "silence by s1"),
-        (BY_SPIKE, "inhibited by repo-spike"),
-        (
-            MutedBy(Mute.QUIET_HOURS, until=MORNING),
-            "quiet hours until 2025-11-03T23:00:00+00:00",
-        ),
-    ],
-)
-def test_a_reason_is_recorded_in_words(muted: MutedBy, text: str) -> None:
-    """The text goes with the transition."""
-    assert str(muted) == text
+from ebbwatch.ruleset.rules import Quiet
 
 
 def local(zone: str, text: str, fold: int = 0) -> datetime:

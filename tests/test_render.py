@@ -150,6 +150,7 @@ CRITICAL_2019 = moved(
     ),
     next_due=ny(2019, 9, 19),
 )  # fmt: skip
+WITHDRAWN = moved(at=ny(2025, 11, 5, 12), change=Change.WITHDRAWN, cause=Cause.RULE_CHANGED)
 EASED = moved(
     at=ny(2025, 11, 5),
     change=Change.EASED,
@@ -379,7 +380,7 @@ MESSAGES = {
         reason=Reason.CORRECTION,
     ),
     "rule-changed": alert(
-        moved(at=ny(2025, 11, 5, 12), change=Change.WITHDRAWN, cause=Cause.RULE_CHANGED), reason=Reason.RESOLVED
+        WITHDRAWN, reason=Reason.RESOLVED
     ),
     "history-added": alert(moved(cause=Cause.HISTORY_ADDED, unusual=None, flapping=True)),
     "caught-up": alert(
@@ -440,7 +441,9 @@ MESSAGES = {
     "reload": lambda t: reload_message(
         Reload(
             at=ny(2025, 11, 6, 10), added=("gold-price", "gold-year"),
-            changed=("funding-spread",), removed=("repo-tail",), firing=FIRING[:1],
+            changed=("funding-spread",), removed=("repo-tail",),
+            renamed=(("qe-restarts", "reserve-purchases"),), firing=FIRING[:1], over=(WITHDRAWN,),
+            told=(WITHDRAWN,),
         ),
         t=t,
     ),

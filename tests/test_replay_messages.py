@@ -109,7 +109,7 @@ def told(rows: Iterator[OutboxRow] | list[OutboxRow]) -> list[tuple[datetime, st
 def one_by_one(judge: Judge) -> tuple[list[OutboxRow], MemoryStore]:
     """Drive a tape as a daemon lives it: every instant an event, every wait a tick."""
     store = MemoryStore()
-    telling = Telling(judge, store, TRANSLATORS)
+    telling = Telling(judge, store, TRANSLATORS, place_of=lambda target: target.receiver)
     pipeline = Pipeline(judge, Ledger(store, telling, judge))
     end = max(
         int(column.known.max())

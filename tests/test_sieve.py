@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ebbwatch.app import place_of
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.ladder import AlertState
@@ -206,7 +207,9 @@ def _begun(ruleset: Ruleset, store: MemoryStore) -> Pipeline:
     history = history_of(list(store.observations()))
     judge = Judge(ruleset, history)
     translators = {name: translator(name) for name in LANGUAGES}
-    return Pipeline(judge, Ledger(store, Telling(judge, store, translators), judge))
+    return Pipeline(
+        judge, Ledger(store, Telling(judge, store, translators, place_of=place_of), judge)
+    )
 
 
 def feed_of(tape: Sequence[Observation]) -> list[Event]:

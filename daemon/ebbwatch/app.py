@@ -246,6 +246,23 @@ def with_default_receivers(ruleset: Ruleset, settings: Settings, language: str) 
     return replace(ruleset, receivers={"default": tuple(targets)})
 
 
+#: Options that name the place a target's messages go to, by kind.
+_PLACES = {"telegram": ("chat", "topic"), "slack": ("channel",), "terminal": ()}
+
+
+def place_of(target: Target) -> str:
+    """Return what identifies the place that a target leads to, without secrets."""
+    import hashlib
+    import json
+
+    names = _PLACES.get(target.kind)
+    if names is None:
+        text = json.dumps(target.options, sort_keys=True, default=str)
+        return f"{target.kind}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    parts = [str(target.options[name]) for name in names if name in target.options]
+    return ":".join([target.kind, *parts])
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """A secret that rule files name and settings do not have.
@@ -456,11 +473,15 @@ def build(
     ]
     history = history_from_archive(ruleset, store)
     judge = Judge(ruleset, history)
-    telling = Telling(judge, store, {name: translator(name) for name in LANGUAGES})
+    telling = Telling(
+        judge, store, {name: translator(name) for name in LANGUAGES}, place_of=place_of
+    )
     ledger = Ledger(store, telling, judge)
     pipeline = Pipeline(judge, ledger)
     inbox: asyncio.Queue[Any] = asyncio.Queue()
-    watch = SelfWatch(store, lambda health, key: telling.notice(health, at=clock.now(), key=key))
+    watch = SelfWatch(
+        store, lambda health, key: telling.announcements.notice(health, at=clock.now(), key=key)
+    )
     asked = sources(settings, clock, wanted_sources(ruleset))
     polling = Polling(
         clock=clock, sources=asked, release=history.clock, history=Present(history),

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
-from ebbwatch.model.alert import Transition
+from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Receipt, Target
 from ebbwatch.model.observation import Observation, Published, TextItem
@@ -338,6 +338,21 @@ class Silence:
     comment: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A recorded transition of an alert, without what it says.
+
+    Attributes:
+        at: Logical UTC instant.
+        period: Of the reading, as its publisher writes it.
+        change: How the alert moved.
+    """
+
+    at: datetime
+    period: str
+    change: Change
+
+
 class Store(Protocol):
     """Keeps facts, states and intents; one writer decides, any number deliver.
 
@@ -345,6 +360,10 @@ class Store(Protocol):
     delivery methods, which are transactions of their own. Reads see what was committed
     and, inside a transaction, what it wrote so far.
     """
+
+    #: How many transactions were rolled back: what was read before the last of them, and is
+    #: remembered outside the store, may be wrong.
+    undone: int
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit on leaving, or nothing at all when an exception passes.
@@ -413,6 +432,18 @@ class Store(Protocol):
         """Return transitions, newest first when limited, else oldest first."""
         ...
 
+    def steps(self, rules: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Step]]:
+        """Return each alert's newest `limit` transitions by name, oldest first."""
+        ...
+
+    def memos(self, prefix: str) -> dict[str, str]:
+        """Return the small texts whose keys begin with a prefix, by whole key."""
+        ...
+
+    def put_all(self, texts: Mapping[str, str | None]) -> None:
+        """Write small texts, and delete those that are None."""
+        ...
+
     def get(self, key: str) -> str | None:
         """Return a small stored text (cursors, the last handled instant, waiting groups)."""
         ...
@@ -465,8 +496,8 @@ class Store(Protocol):
         """Settle a row as undeliverable; False if the claim was no longer the owner's."""
         ...
 
-    def receipt(self, *, target: str, episode: str) -> Receipt | None:
-        """Return the receipt of the newest delivered message of an episode at a target."""
+    def receipt(self, *, place: str, episode: str) -> Receipt | None:
+        """Return the receipt of the newest delivered message of an episode at a place."""
         ...
 
     def outbox(self, *, states: Sequence[str] | None = None, limit: int = 100) -> list[OutboxRow]:

@@ -22,6 +22,7 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from ebbwatch.app import place_of
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.ladder import AlertState
@@ -127,7 +128,9 @@ def main() -> None:
             recorder: Recorder = Nobody()
             if recorded:
                 translators = {language: translator(language) for language in LANGUAGES}
-                recorder = Ledger(store, Telling(judge, store, translators), judge)
+                recorder = Ledger(
+                    store, Telling(judge, store, translators, place_of=place_of), judge
+                )
             pipeline = Pipeline(judge, recorder)
             past = [o for _ in range(HISTORY_DAYS) for o in next(feed).observations]
             start = micros(past[-1].known_at)

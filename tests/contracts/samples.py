@@ -85,6 +85,7 @@ def row(key: str, **changes: Any) -> OutboxRow:
     one = OutboxRow(
         key=key,
         target=Target("desk", "terminal"),
+        place="terminal",
         message=PLAIN_MESSAGE,
         episode=f"episode of {key}",
         created_at=T0,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ebbwatch.model.alert import Change
-from ebbwatch.model.message import OutboxRow, Receipt, RowState, Target
+from ebbwatch.model.message import OutboxRow, Receipt, RowState
 from ebbwatch.model.observation import Observation
 from ebbwatch.ports import AlertRecord, Contended, Held, Store, StoreError
 from tests.contracts.samples import (
@@ -549,16 +549,16 @@ def test_a_lapsed_claim_that_has_expired_says_that_it_may_have_arrived(store: St
 
 
 def test_messages_of_an_episode_go_out_in_order(store: Store) -> None:
-    """Of one target and episode, only the oldest unsettled row is handed out."""
+    """Of one place and episode, only the oldest unsettled row is handed out."""
     enqueue(
         store,
         row("1", episode="e"),
         row("2", episode="e"),
         row("3", episode="e"),
         row("other episode", episode="f"),
-        row("other target", episode="e", target=Target("desk", "terminal", number=1)),
+        row("other place", episode="e", place="slack:C01"),
     )
-    assert claim(store) == ["1", "other episode", "other target"]
+    assert claim(store) == ["1", "other episode", "other place"]
     assert claim(store) == []
     store.retry("1", ts=at(1), not_before=at(2), error="", uncertain=False, owner="a")
     assert claim(store, at(1)) == []
@@ -604,24 +604,23 @@ def test_the_next_due_is_the_earliest_row_that_could_be_had(store: Store) -> Non
 
 
 def test_the_receipt_is_of_the_newest_delivered_message(store: Store) -> None:
-    """A receipt is known by target and episode, for editing and answering."""
-    target = Target("desk", "telegram", {}, 1)
-    common: dict[str, Any] = {"episode": "e", "target": target}
+    """A receipt is known by place and episode, for editing and answering."""
+    common: dict[str, Any] = {"episode": "e", "place": "slack:C01"}
     enqueue(store, row("1", **common), row("2", **common), row("3", **common))
-    enqueue(store, row("none", episode="", target=target))
-    assert store.receipt(target="desk/1", episode="e") is None
+    enqueue(store, row("none", episode="", place="slack:C01"))
+    assert store.receipt(place="slack:C01", episode="e") is None
     for number, settled_at in (("1", at(9)), ("2", at(8))):
         assert claim(store)[0] == number
         receipt = Receipt(f"m{number}", "new chat")
         assert store.delivered(number, ts=settled_at, receipt=receipt, owner="a")
-        assert store.receipt(target="desk/1", episode="e") == receipt
+        assert store.receipt(place="slack:C01", episode="e") == receipt
     claim(store)
     store.park("3", ts=at(9), error="refused", owner="a")
     store.delivered("none", ts=at(9), receipt=Receipt("x"), owner="a")
-    assert store.receipt(target="desk/1", episode="e") == Receipt("m2", "new chat")
-    assert store.receipt(target="desk/0", episode="e") is None
-    assert store.receipt(target="desk/1", episode="f") is None
-    assert store.receipt(target="desk/1", episode="") is None
+    assert store.receipt(place="slack:C01", episode="e") == Receipt("m2", "new chat")
+    assert store.receipt(place="slack:C02", episode="e") is None
+    assert store.receipt(place="slack:C01", episode="f") is None
+    assert store.receipt(place="slack:C01", episode="") is None
 
 
 def test_the_outbox_is_listed_newest_first(store: Store) -> None:

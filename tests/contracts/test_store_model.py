@@ -191,7 +191,7 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.get(series))
         self.both(lambda store: store.transitions(rule=rule_name, since=since, limit=limit))
         self.both(lambda store: store.outbox(states=[RowState.CLAIMED, "waiting"], limit=limit))
-        self.both(lambda store: store.receipt(target=f"{series}/0", episode="e"))
+        self.both(lambda store: store.receipt(place=series, episode="e"))
 
     @invariant()
     def both_hold_the_same(self) -> None:

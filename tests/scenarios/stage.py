@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
+from ebbwatch.app import place_of
 from ebbwatch.core.asof import History
 from ebbwatch.core.edge import Present
 from ebbwatch.core.judging import Judge
@@ -154,12 +155,14 @@ class Stage:
             history = History(ruleset.series, ruleset.business, ReleaseClock(ruleset.business))
         history.observe(store.observations())
         judge = Judge(ruleset, history)
-        telling = Telling(judge, store, {name: translator(name) for name in LANGUAGES})
+        telling = Telling(
+            judge, store, {name: translator(name) for name in LANGUAGES}, place_of=place_of
+        )
         ledger = Ledger(store, telling, judge)
         pipeline = Pipeline(judge, ledger)
         inbox: asyncio.Queue[Any] = asyncio.Queue()
         watch = SelfWatch(
-            store, lambda health, key: telling.notice(health, at=clock.now(), key=key)
+            store, lambda health, key: telling.announcements.notice(health, at=clock.now(), key=key)
         )
         polling = Polling(
             clock=clock, sources=sources or {}, release=history.clock, history=Present(history),

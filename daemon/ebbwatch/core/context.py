@@ -53,7 +53,6 @@ class Context:
         self,
         judge: Judge,
         translators: Sequence[Translator],
-        *,
         former: Mapping[str, Text] | None = None,
     ) -> None:
         """Take whose alerts, the languages of texts, and titles of rules that are gone."""

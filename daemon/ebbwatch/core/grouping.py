@@ -67,33 +67,27 @@ def next_due(waiting: Mapping[str, Group]) -> datetime | None:
     return min((group.due_at for group in waiting.values()), default=None)
 
 
-def to_json(waiting: Mapping[str, Group]) -> str:
-    """Return waiting groups as a text that `from_json` reads."""
+def to_json(group: Group) -> str:
+    """Return a waiting group as a text that `from_json` reads."""
     return json.dumps(
-        [
-            {
-                "key": group.key,
-                "receiver": group.receiver,
-                "due_at": group.due_at.isoformat(),
-                "moves": [_move_to_map(move) for move in group.moves],
-            }
-            for group in waiting.values()
-        ]
+        {
+            "key": group.key,
+            "receiver": group.receiver,
+            "due_at": group.due_at.isoformat(),
+            "moves": [_move_to_map(move) for move in group.moves],
+        }
     )
 
 
-def from_json(text: str) -> dict[str, Group]:
-    """Return the waiting groups that `to_json` wrote, by key."""
-    groups = [
-        Group(
-            key=row["key"],
-            receiver=row["receiver"],
-            due_at=datetime.fromisoformat(row["due_at"]),
-            moves=tuple(_move_from_map(move) for move in row["moves"]),
-        )
-        for row in json.loads(text)
-    ]
-    return {group.key: group for group in groups}
+def from_json(text: str) -> Group:
+    """Return the waiting group that `to_json` wrote."""
+    row = json.loads(text)
+    return Group(
+        key=row["key"],
+        receiver=row["receiver"],
+        due_at=datetime.fromisoformat(row["due_at"]),
+        moves=tuple(_move_from_map(move) for move in row["moves"]),
+    )
 
 
 def _move_to_map(move: Transition) -> dict[str, Any]:

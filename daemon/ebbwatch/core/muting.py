@@ -1,17 +1,13 @@
-"""Why an alert is not told now: history, a silence, another alert, flapping, quiet hours."""
+"""What keeps alerts quiet by the clock: the quiet hours of a route, and flapping."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from ebbwatch.core.routing import matches
-from ebbwatch.model.alert import Change, Level
-from ebbwatch.ruleset.rules import Inhibition, Quiet
+from ebbwatch.model.alert import Change
+from ebbwatch.ruleset.rules import Quiet
 
 #: An alert that fired and resolved this often ...
 FLAPS = 3
@@ -19,110 +15,6 @@ FLAPS = 3
 FLAP_PERIODS = 20
 #: ... until it has not moved for this many.
 REST_PERIODS = 10
-
-
-class Mute(StrEnum):
-    """Kinds of reason for saying nothing."""
-
-    HISTORY = "history"
-    SILENCE = "silence"
-    INHIBITED = "inhibited"
-    FLAPPING = "flapping"
-    QUIET_HOURS = "quiet hours"
-
-
-@dataclass(frozen=True, slots=True)
-class MutedBy:
-    """The named reason for which an alert is not told now.
-
-    Attributes:
-        kind: What kind of reason.
-        by: Id of the silence, or name of the alert that inhibits; else empty.
-        until: UTC instant at which it is to be told after all; None where it is not
-            (quiet hours defer, the others drop).
-    """
-
-    kind: Mute
-    by: str = ""
-    until: datetime | None = None
-
-    def __str__(self) -> str:
-        """Return the reason as it is recorded with the transition."""
-        match self.kind:
-            case Mute.SILENCE | Mute.INHIBITED:
-                return f"{self.kind} by {self.by}"
-            case Mute.QUIET_HOURS:
-                assert self.until is not None
-                return f"{self.kind} until {self.until.isoformat()}"
-            case Mute.HISTORY | Mute.FLAPPING:
-                return str(self.kind)
-
-
-class Hush(Protocol):
-    """A silence, as far as muting looks at it."""
-
-    @property
-    def id(self) -> str:
-        """Return what people call it by."""
-        ...
-
-    @property
-    def matcher(self) -> tuple[tuple[str, str], ...]:
-        """Return label names and values that must all be equal; empty matches nothing."""
-        ...
-
-    @property
-    def until(self) -> datetime:
-        """Return its end, UTC, exclusive."""
-        ...
-
-
-def muted_by(
-    labels: Mapping[str, str],
-    *,
-    level: Level,
-    at: datetime,
-    silences: Sequence[Hush] = (),
-    inhibitions: Sequence[Inhibition] = (),
-    firing: Mapping[str, Mapping[str, str]] | None = None,
-    quiet: Quiet | None = None,
-    flapping: bool = False,
-    history: bool = False,
-) -> MutedBy | None:
-    """Return why an alert is not told now, or None when it is.
-
-    Reasons that drop come before the one that defers, so that what a person silenced does
-    not come back in the morning.
-
-    Args:
-        labels: Of the alert, with ``name`` and ``level`` (`routing.labels_of`).
-        level: Of the change: for resolved and withdrawn, the one that was left.
-        at: Logical instant.
-        silences: In the order they were made; ended ones do nothing.
-        inhibitions: In the order of the files.
-        firing: Labels of every alert now firing, by name. An alert never inhibits itself.
-        quiet: Hours of the route; None for none.
-        flapping: Whether the alert is flapping: mutes its watch level.
-        history: Whether the past is being walked for a rule that is new.
-    """
-    if history:
-        return MutedBy(Mute.HISTORY)
-    for silence in silences:
-        if at < silence.until and silence.matcher and matches(labels, dict(silence.matcher)):
-            return MutedBy(Mute.SILENCE, silence.id)
-    for inhibition in inhibitions:
-        if not inhibition.mute or not matches(labels, inhibition.mute):
-            continue
-        for name, others in (firing or {}).items():
-            if name != labels.get("name") and matches(others, inhibition.source):
-                return MutedBy(Mute.INHIBITED, name)
-    if flapping and level <= Level.WATCH:
-        return MutedBy(Mute.FLAPPING)
-    if quiet is not None and level < quiet.below:
-        until = quiet_until(quiet, at)
-        if until is not None:
-            return MutedBy(Mute.QUIET_HOURS, until=until)
-    return None
 
 
 def quiet_until(quiet: Quiet, at: datetime) -> datetime | None:

@@ -121,8 +121,10 @@ class OutboxRow:
     """A committed intent to tell one target one thing.
 
     Attributes:
-        key: Unique for ever: episode, change and target, from logical time only.
+        key: Unique for ever: episode, change, place and language, from logical time only.
         target: Where to.
+        place: What identifies the place that the target leads to: kind and chat, channel or
+            address.
         message: What.
         episode: Of the (first) alert it tells about; empty for other matters.
         created_at: Logical instant of the decision.
@@ -139,6 +141,7 @@ class OutboxRow:
 
     key: str
     target: Target
+    place: str
     message: Message
     episode: str
     created_at: datetime

@@ -347,7 +347,7 @@ class Delivery:
         if not row.episode or row.message.reason is Reason.FIRST:
             return None
         try:
-            receipt = self._store.receipt(target=row.target.key, episode=row.episode)
+            receipt = self._store.receipt(place=row.place, episode=row.episode)
         except StoreError as err:
             raise RetryLater(f"the store did not answer: {err}") from err
         return receipt if receipt is not None and receipt.message_id else None

@@ -99,9 +99,9 @@ def acknowledge(store: Store, rule: str, *, at: datetime, by: str) -> Ack:
     return Ack(rule, episode, by, at)
 
 
-def acknowledged(store: Store, episode: str) -> bool:
-    """Return whether somebody has seen an episode."""
-    return store.get(f"{_ACK}{episode}") is not None
+def acknowledged_episodes(store: Store) -> frozenset[str]:
+    """Return the episodes that somebody has seen."""
+    return frozenset(key.removeprefix(_ACK) for key in store.memos(_ACK))
 
 
 def acks(store: Store) -> Iterator[Ack]:

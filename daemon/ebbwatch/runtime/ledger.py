@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import numpy as np
 import structlog
 
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.ladder import AlertState
-from ebbwatch.core.render import Reload
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import AlertRecord, Store
 from ebbwatch.runtime.pipeline import Handled, Outcome
-from ebbwatch.runtime.telling import Telling
+from ebbwatch.runtime.telling import Edit, Telling
 
 #: Where the instant of the newest handled event is kept.
 HANDLED = "handled"
@@ -34,30 +32,6 @@ _DERIVED = ("read_at", "value", "previous", "why", "known")
 _EVENTS = {change: f"alert.{change.value}" for change in Change}
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """A change of the rule files, to be told in the transaction that adopts it.
-
-    Attributes:
-        at: UTC instant at which it was seen.
-        added: Names of rules.
-        changed: Of those that evaluate something else, or cross it elsewhere.
-        removed: Of those that are gone.
-        mends: Whether people were told that the files before it were wrong.
-    """
-
-    at: datetime
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    mends: bool = False
-
-    @property
-    def told(self) -> bool:
-        """Return whether it is told: a reworded title or note is nobody's news."""
-        return bool(self.added or self.changed or self.removed or self.mends)
 
 
 @dataclass(slots=True)
@@ -116,8 +90,11 @@ class Ledger:
             self.store.record_texts(event.texts)
             moved = self._transitions(handled)
             told = self.telling.tell(moved, at=at, states=states, history=handled.history)
-            edits = self.telling.tell(handled.others, at=at, states=states, history=False)
-            self.store.append([*told, *edits])
+            if not handled.history:
+                told += self.telling.tell(handled.others, at=at, states=states)
+            elif self.edit is not None:
+                told += self.telling.edited(self.edit, handled.others, at=at, states=states)
+            self.store.append(told)
             first = handled.history and self.store.get(HANDLED) is None
             # A rule that has no figure yet is known all the same: it is no new one tomorrow.
             blank = {name: AlertState() for name in self.judge.watched} if first else {}
@@ -125,12 +102,10 @@ class Ledger:
             if handled.removed:
                 self.store.forget_alerts(handled.removed)
             if not handled.history:
-                self.telling.remind(self._read(handled), at=at, states=states)
+                self.telling.look(self._read(handled), at=at, states=states)
             self.telling.tick(at=at, states=states)
             if first:
                 self.telling.summary(at=at, states=states)
-            elif handled.history and self.edit is not None and self.edit.told:
-                self._tell_edit(self.edit, handled, states)
             for key, text in event.cursors:
                 self.store.put(key, text)
             self.store.put(HANDLED, at.isoformat())
@@ -141,19 +116,7 @@ class Ledger:
             self.records.pop(name, None)
             self._saved.pop(name, None)
         self._saved.update(handled.states)
-        self._say(handled, [*told, *edits])
-
-    def _tell_edit(self, edit: Edit, handled: Handled, states: Mapping[str, AlertState]) -> None:
-        """Say what an edit changed, and what fires of that which was walked and told nobody."""
-        firing = self.telling.firing(states, micros(edit.at))
-        self.telling.reload(
-            Reload(
-                at=edit.at, added=edit.added, changed=edit.changed, removed=edit.removed,
-                firing=tuple(one for one in firing if one.name in handled.states),
-            ),
-            at=edit.at,
-            states=states,
-        )  # fmt: skip
+        self._say(handled, told)
 
     def _read(self, handled: Handled) -> list[str]:
         """Return the alerts with new readings of which there may be something to tell."""

@@ -35,12 +35,13 @@ from ebbwatch.runtime.additions import added, learn, settled
 from ebbwatch.runtime.delivery import Delivery, Settled
 from ebbwatch.runtime.delivery import Outcome as Told
 from ebbwatch.runtime.feeds import LiveFeed, as_event, drive
-from ebbwatch.runtime.ledger import HANDLED, Edit, Ledger, refreshed
+from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
 from ebbwatch.runtime.polling import Outcome, Polling
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.selfwatch import Standing as Stands
 from ebbwatch.runtime.telling import Telling
+from ebbwatch.runtime.telling.edits import edit_of
 
 #: How often the outbox and the freshness of series are looked at for the self-watch.
 LOOK_EVERY = timedelta(seconds=30)
@@ -127,30 +128,19 @@ class Service:
             self._after(self.pipeline.handle(self._catching_up(at)))
 
     def _adopt_edits(self, at: int) -> None:
-        """Adopt what was edited in the rules since the store was written, and tell it now."""
+        """Adopt what was edited since the store was written, and tell what it means."""
         records = self.ledger.records
+        held = {name: (record.definition, record.ladder) for name, record in records.items()}
+        # A text rule keeps no state, so that nobody knows whether it is new.
         watched = self.pipeline.judge.watched
-        edited = [
-            name
-            for name, rule in watched.items()
-            if (record := records.get(name)) is None
-            or (record.definition, record.ladder) != (rule.rule.definition, rule.rule.ladder)
-        ]
+        rules = {name: known for name, known in _hashes(self.pipeline.judge).items()
+                 if name in watched}  # fmt: skip
+        self.ledger.edit = edit_of(held, rules, at=instant(at))
         gone = [name for name in records if name not in watched]
-        if edited or gone:
-            self.ledger.edit = Edit(
-                at=instant(at),
-                added=tuple(name for name in edited if name not in records),
-                changed=tuple(name for name in edited if name in records),
-                removed=tuple(gone),
-            )
-            self.pipeline.states.update(
-                {name: AlertState.from_json(records[name].state) for name in gone}
-            )
-            self.pipeline.adopt_since(
-                {name: (record.definition, record.ladder) for name, record in records.items()},
-                self.pipeline.handled,
-            )
+        self.pipeline.states.update(
+            {name: AlertState.from_json(records[name].state) for name in gone}
+        )
+        self.pipeline.adopt_since(held, self.pipeline.handled)
 
     # ---- run -------------------------------------------------------------------------
 
@@ -283,19 +273,10 @@ class Service:
         self.pipeline.handle(Event(at=at))
         self.ledger.judge = judge
         self.telling.use(judge)
-        old = {rule.name: rule for rule in self.pipeline.judge.ruleset.rules}
-        new = {rule.name: rule for rule in judge.ruleset.rules}
-        self.ledger.edit = Edit(
-            at=instant(at),
-            added=tuple(name for name in new if name not in old),
-            changed=tuple(
-                name for name, rule in new.items()
-                if name in old and (old[name].definition, old[name].ladder)
-                != (rule.definition, rule.ladder)
-            ),
-            removed=tuple(name for name in old if name not in new),
-            mends=any(key.startswith("reload/") for key in self.watch.troubles),
-        )  # fmt: skip
+        mends = any(key.startswith("reload/") for key in self.watch.troubles)
+        self.ledger.edit = edit_of(
+            _hashes(self.pipeline.judge), _hashes(judge), at=instant(at), mends=mends
+        )
         self.pipeline.adopt(judge, at)
         self.watch.reload_valid()
         log.info("rules.reloaded", at=instant(at).isoformat(), changes=list(difference))
@@ -317,11 +298,16 @@ class Service:
         receiver, at = event.row.target.receiver, event.ts
         if event.outcome is Told.PARKED:
             with self.store.transaction():
-                self.telling.reset(event.row)
+                self.telling.lost(event.row)
             self.watch.receiver_broken(receiver, event.error, parked=1, at=at)
             self.delivery.wake()
         elif event.outcome is Told.DELIVERED:
             self.watch.receiver_recovered(receiver, at=at)
+
+
+def _hashes(judge: Judge) -> dict[str, tuple[str, str]]:
+    """Return what each rule measures and where it crosses, by name."""
+    return {rule.name: (rule.definition, rule.ladder) for rule in judge.ruleset.rules}
 
 
 def _standing(history: History, series: Series, at: int) -> tuple[Stands, int]:

@@ -12,8 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +29,10 @@ from ebbwatch.expr.numbers import Bytes, Longs, Numbers, distinct
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.chart import ChartSpec
-from ebbwatch.model.message import OutboxRow, Receipt, Target
+from ebbwatch.model.message import OutboxRow, Target
 from ebbwatch.model.observation import TextItem
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import micros
+from ebbwatch.model.text import Text
 from ebbwatch.ports import Store
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.ledger import Ledger
@@ -40,10 +40,6 @@ from ebbwatch.runtime.pipeline import Event, Pipeline
 from ebbwatch.runtime.replay import Journal
 from ebbwatch.runtime.telling import Telling
 
-#: Who takes the rows out of the outbox; nobody else is there to take them.
-_OWNER = "tape"
-_LEASE = timedelta(minutes=1)
-_ARMFUL = 1000
 #: The receiver of rule files that name none.
 TERMINAL = "terminal"
 _QUIETLY = (Change.ARMED, Change.DISARMED)
@@ -166,12 +162,18 @@ def _between(signals: Signals, after: int, upto: int) -> Signals:
     return signals.chosen(np.arange(low, high))
 
 
-class _Wordy(Context):
-    """Gathers what a text says, and draws nothing."""
+class WordyContext(Context):
+    """Gathers what texts say of a tape's alerts, and draws nothing."""
 
-    def __init__(self, judge: TapeJudge, translators: Sequence[Translator]) -> None:
-        """Take whose alerts, and the languages that texts are wanted in."""
-        super().__init__(judge, translators)
+    def __init__(
+        self,
+        judge: Judge,
+        translators: Sequence[Translator],
+        former: Mapping[str, Text] | None = None,
+    ) -> None:
+        """Take whose alerts, the languages of texts, and titles of rules that are gone."""
+        super().__init__(judge, translators, former)
+        assert isinstance(judge, TapeJudge)
         self._taped = judge
 
     def periods(self, name: str, at: int) -> Longs:
@@ -196,45 +198,35 @@ class _Wordy(Context):
         return None
 
 
-class Retelling(Telling):
-    """Tells as ever, but puts into words only what somebody will read.
+@dataclass(slots=True)
+class Reader:
+    """Takes the messages of a tape that somebody wants to read; others are not worded.
 
-    What it remembers of each telling, and so what it tells next, does not depend on that.
+    What is remembered of a telling, and so what is told next, does not depend on that.
 
     Attributes:
-        spoke: Whether anything was written to the outbox; set back by whoever looks.
+        wanted: Whether messages of an instant are read.
     """
 
-    def __init__(
-        self,
-        judge: Judge,
-        store: Store,
-        translators: Mapping[str, Translator],
-        wanted: Callable[[datetime], bool],
-    ) -> None:
-        """Take what `Telling` takes, and which instants' messages are read."""
-        self._wanted = wanted
-        self.spoke = False
-        super().__init__(judge, store, translators)
+    wanted: Callable[[datetime], bool]
+    _keys: set[str] = field(default_factory=set)
+    _rows: list[OutboxRow] = field(default_factory=list)
 
-    def use(self, judge: Judge) -> None:
-        """Go by another ruleset from now on."""
-        super().use(judge)
-        assert isinstance(judge, TapeJudge)
-        self._context = _Wordy(judge, tuple(self._translators.values()))
+    def wants(self, at: datetime) -> bool:
+        """Return whether messages of an instant are read."""
+        return self.wanted(at)
 
-    def _write(
-        self, receiver: str, base: str, news: Any, at: datetime, group: str, *, grouped: bool
-    ) -> None:
-        if self._wanted(at):
-            super()._write(receiver, base, news, at, group, grouped=grouped)
+    def enqueue(self, rows: Sequence[OutboxRow]) -> int:
+        """Take messages; one that was taken already is left alone."""
+        new = [row for row in rows if row.key not in self._keys]
+        self._keys.update(row.key for row in new)
+        self._rows += new
+        return len(new)
 
-    def _announce(
-        self, receiver: str, base: str, message: Any, *, at: datetime, **more: Any
-    ) -> None:
-        if self._wanted(at):
-            self.spoke = True
-            super()._announce(receiver, base, message, at=at, **more)
+    def read(self) -> list[OutboxRow]:
+        """Return the messages taken since the last time, oldest first."""
+        rows, self._rows = self._rows, []
+        return rows
 
 
 def to_one_reader(ruleset: Ruleset, language: str) -> Ruleset:
@@ -279,24 +271,18 @@ def messages(
     own = {judged.rule.name: _own_stops(judged) for judged in journal.judged}
     taped = TapeJudge(judge.ruleset, judge.history, walked=walked, stops=own)
     taped.watched = {name: rule for name, rule in taped.watched.items() if name in walked}
-    telling = Retelling(taped, store, translators, wanted)
+    reader = Reader(wanted)
+    telling = Telling(
+        taped, store, translators, place_of=lambda target: target.receiver, outlet=reader,
+        contexts=WordyContext,
+    )  # fmt: skip
     pipeline = Pipeline(taped, Ledger(store, telling, taped))
     # A digest tells what happened since the last one, the first since the tape began.
     ahead[:0] = judge.history.known_instants(after=BEGINNING, upto=ahead[0] - 1)[:1].tolist()
     while (at := _next_stop(pipeline, taped, ahead, telling.owed())) is not None:
         pipeline.handle(Event(at=at, texts=tuple(published.get(at, ()))))
         taped.watchful |= telling.owed()
-        if telling.spoke:
-            telling.spoke = False
-            yield from _sent(store, instant(at))
-
-
-def _sent(store: Store, ts: datetime) -> Iterator[OutboxRow]:
-    """Take what is due out of the outbox, as delivery does, and yield it."""
-    while rows := store.claim(ts=ts, lease=_LEASE, owner=_OWNER, limit=_ARMFUL):
-        for row in rows:
-            store.delivered(row.key, ts=ts, receipt=Receipt(), owner=_OWNER)
-            yield row
+        yield from reader.read()
 
 
 def _next_stop(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Any
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.message import OutboxRow, Receipt, RowState
 from ebbwatch.model.observation import Observation, TextItem
-from ebbwatch.ports import AlertRecord, Contended, Held, Silence, StoreError
+from ebbwatch.ports import AlertRecord, Contended, Held, Silence, Step, StoreError
 
 #: Stands for "there was nothing", where None could have been there.
 _NOTHING = object()
@@ -49,8 +49,8 @@ class _Entry:
 
     @property
     def lane(self) -> tuple[str, str]:
-        """Return the target and episode within which rows keep their order."""
-        return self.row.target.key, self.row.episode
+        """Return the place and episode within which rows keep their order."""
+        return self.row.place, self.row.episode
 
 
 class MemoryStore:
@@ -65,6 +65,7 @@ class MemoryStore:
         # What a rollback puts back, newest last; None outside a transaction.
         self._undo: list[tuple[dict[Any, Any], Any, Any]] | None = None
         self._seq = 0
+        self.undone = 0
         self._observations: dict[tuple[datetime, str, int, str], Observation] = {}
         self._held: dict[int, Held] = {}
         self._texts: dict[tuple[str, str, str], tuple[int, TextItem]] = {}
@@ -94,6 +95,7 @@ class MemoryStore:
             try:
                 yield
             except BaseException:
+                self.undone += 1
                 for table, key, before in reversed(undo):
                     if before is _NOTHING:
                         del table[key]
@@ -250,6 +252,16 @@ class MemoryStore:
         found.sort(key=lambda it: it[:2], reverse=limit is not None)
         return [one for _, _, one in found[:limit]]
 
+    def steps(self, rules: Sequence[str], *, limit: int) -> dict[str, list[Step]]:
+        """Return the newest transitions of some alerts without what they say, oldest first."""
+        wanted = set(rules)
+        found: dict[str, list[Step]] = {}
+        with self._lock:
+            moves = [(one.at, seq, one) for seq, one in self._transitions.values()]
+        for _, _, one in sorted((m for m in moves if m[2].rule in wanted), key=lambda m: m[:2]):
+            found.setdefault(one.rule, []).append(Step(one.at, one.period, one.change))
+        return {rule: steps[-limit:] for rule, steps in found.items()}
+
     def get(self, key: str) -> str | None:
         """Return a small stored text."""
         with self._lock:
@@ -262,6 +274,16 @@ class MemoryStore:
                 self._delete(self._memos, key)
             else:
                 self._set(self._memos, key, value)
+
+    def memos(self, prefix: str) -> dict[str, str]:
+        """Return the small texts whose keys begin with a prefix."""
+        with self._lock:
+            return {key: text for key, text in self._memos.items() if key.startswith(prefix)}
+
+    def put_all(self, texts: Mapping[str, str | None]) -> None:
+        """Write small texts, and delete those that are None."""
+        for key, text in texts.items():
+            self.put(key, text)
 
     def silences(self) -> list[Silence]:
         """Return every silence, ended ones included, oldest first."""
@@ -350,8 +372,8 @@ class MemoryStore:
                 self._update(entry, RowState.PARKED, error=error)
             return entry is not None
 
-    def receipt(self, *, target: str, episode: str) -> Receipt | None:
-        """Return the receipt of the newest delivered message of an episode at a target.
+    def receipt(self, *, place: str, episode: str) -> Receipt | None:
+        """Return the receipt of the newest delivered message of an episode at a place.
 
         Rows without an episode have no earlier message to edit or to answer to.
         """
@@ -359,7 +381,7 @@ class MemoryStore:
             found = [
                 entry
                 for entry in self._outbox.values()
-                if entry.receipt is not None and entry.lane == (target, episode)
+                if entry.receipt is not None and entry.lane == (place, episode)
             ]
         return max(found, key=lambda entry: entry.seq).receipt if found and episode else None
 

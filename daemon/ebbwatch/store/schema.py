@@ -37,7 +37,7 @@ from ebbwatch.store.codec import decode, encode
 
 #: The newest migration, which these tables agree with. It stands here so that opening a
 #: database that is up to date need not import Alembic.
-HEAD = "0001"
+HEAD = "0002"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -216,7 +216,7 @@ outbox = Table(
     # Order of enqueueing, which is the order of delivery within an episode.
     Column("seq", Serial, primary_key=True),
     Column("key", Name, nullable=False, unique=True),
-    Column("target_key", Name, nullable=False),
+    Column("place", Name, nullable=False),
     Column("target", Coded(Target), nullable=False),
     Column("message", Coded(Message), nullable=False),
     Column("episode", Name, nullable=False),
@@ -236,7 +236,7 @@ outbox = Table(
     # Wall time of the last claim or settlement.
     Column("touched_at", Instant),
     Column("receipt", Coded(Receipt)),
-    Index(None, "target_key", "episode", "seq"),
+    Index(None, "place", "episode", "seq"),
 )
 
 # Settled rows are left out of these: nobody asks for them by time.

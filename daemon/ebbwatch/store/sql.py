@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    func,
     literal,
     or_,
     select,
@@ -32,15 +33,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ebbwatch.model.alert import Transition
+from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.message import OutboxRow, Receipt, RowState
 from ebbwatch.model.observation import Observation, TextItem
-from ebbwatch.ports import AlertRecord, Contended, Held, Silence, StoreError
+from ebbwatch.ports import AlertRecord, Contended, Held, Silence, Step, StoreError
 from ebbwatch.store import schema
 from ebbwatch.store.leader import Leadership
 
 #: Observations read at a time: enough to make a round trip cheap, few enough to hold.
 _PAGE_ROWS = 10_000
+
+#: Names asked for in one statement: SQLite takes at least 999.
+_NAMES_AT_ONCE = 500
 
 #: Marks connections that will write, for the engine's "begin" event.
 WRITES = "ebbwatch_writes"
@@ -72,6 +76,7 @@ class SqlStore:
         self._leadership = leadership
         self._lock = RLock()
         self._open: Connection | None = None
+        self.undone = 0
         # Only this engine's own: the other dialect is 3 MiB.
         dialect = import_module(f"sqlalchemy.dialects.{engine.dialect.name}")
         self._insert: Callable[[Table], Any] = dialect.insert
@@ -109,12 +114,16 @@ class SqlStore:
     def _begun(self) -> Iterator[Connection]:
         with _refusals(), self._engine.connect() as connection:
             connection.execution_options(**{WRITES: True})
-            with connection.begin():
-                self._open = connection
-                try:
-                    yield connection
-                finally:
-                    self._open = None
+            try:
+                with connection.begin():
+                    self._open = connection
+                    try:
+                        yield connection
+                    finally:
+                        self._open = None
+            except BaseException:
+                self.undone += 1
+                raise
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -306,6 +315,30 @@ class SqlStore:
             query = query.order_by(table.c.at.desc(), table.c.seq.desc()).limit(limit)
         return [row["body"] for row in self._rows(query)]
 
+    def steps(self, rules: Sequence[str], *, limit: int) -> dict[str, list[Step]]:
+        """Return the newest transitions of some alerts without what they say, oldest first."""
+        table = schema.transitions
+        found: dict[str, list[Step]] = {}
+        for start in range(0, len(rules), _NAMES_AT_ONCE):
+            newest = func.row_number().over(
+                partition_by=table.c.rule, order_by=(table.c.at.desc(), table.c.seq.desc())
+            )
+            inner = (
+                select(table.c.rule, table.c.at, table.c.seq, table.c.period, table.c.change,
+                       newest.label("place"))
+                .where(table.c.rule.in_(rules[start : start + _NAMES_AT_ONCE]))
+                .subquery()
+            )  # fmt: skip
+            query = (
+                select(inner.c.rule, inner.c.at, inner.c.period, inner.c.change)
+                .where(inner.c.place <= limit)
+                .order_by(inner.c.at, inner.c.seq)
+            )
+            for row in self._rows(query):
+                step = Step(row["at"], row["period"], Change(row["change"]))
+                found.setdefault(row["rule"], []).append(step)
+        return found
+
     def get(self, key: str) -> str | None:
         """Return a small stored text."""
         with self._reading() as connection:
@@ -318,7 +351,26 @@ class SqlStore:
             with self._writing() as connection:
                 connection.execute(delete(schema.memos).where(schema.memos.c.key == key))
         else:
-            self._replace(schema.memos, {"key": key, "value": value})
+            self._replace(schema.memos, [{"key": key, "value": value}])
+
+    def memos(self, prefix: str) -> dict[str, str]:
+        """Return the small texts whose keys begin with a prefix."""
+        table = schema.memos
+        # Keys are compared byte by byte, so that what follows the prefix lies before this.
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        query = select(table.c.key, table.c.value).where(table.c.key >= prefix, table.c.key < end)
+        return {row["key"]: row["value"] for row in self._rows(query)}
+
+    def put_all(self, texts: Mapping[str, str | None]) -> None:
+        """Write small texts, and delete those that are None."""
+        table = schema.memos
+        gone = [{"gone": key} for key, text in texts.items() if text is None]
+        kept = [{"key": key, "value": text} for key, text in texts.items() if text is not None]
+        if gone:
+            with self._writing() as connection:
+                connection.execute(delete(table).where(table.c.key == bindparam("gone")), gone)
+        if kept:
+            self._replace(table, kept)
 
     def silences(self) -> list[Silence]:
         """Return every silence, ended ones included, oldest first."""
@@ -329,15 +381,16 @@ class SqlStore:
     def silence(self, silence: Silence) -> None:
         """Add a silence, or replace the one with its id."""
         row = {field.name: getattr(silence, field.name) for field in fields(Silence)}
-        self._replace(schema.silences, row)
+        self._replace(schema.silences, [row])
 
-    def _replace(self, table: Table, row: Mapping[str, Any]) -> None:
-        """Insert a row, or put it in the place of the one with its key."""
+    def _replace(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows with the same columns, each in the place of the one with its key."""
         with self._writing() as connection:
             insert = self._insert(table)
             key = [column.name for column in table.primary_key]
-            others = {name: insert.excluded[name] for name in row if name not in key}
-            connection.execute(insert.on_conflict_do_update(index_elements=key, set_=others), [row])
+            others = {name: insert.excluded[name] for name in rows[0] if name not in key}
+            statement = insert.on_conflict_do_update(index_elements=key, set_=others)
+            connection.execute(statement, [*rows])
 
     # telling
 
@@ -347,7 +400,7 @@ class SqlStore:
             schema.outbox,
             [
                 {field.name: getattr(row, field.name) for field in fields(OutboxRow)}
-                | {"target_key": row.target.key, "due_at": row.not_before}
+                | {"due_at": row.not_before}
                 for row in rows
             ],
         )
@@ -437,8 +490,8 @@ class SqlStore:
             row = {"claimed_key": key, "claimed_by": owner, **values}
             return connection.execute(_SETTLE, row).rowcount == 1
 
-    def receipt(self, *, target: str, episode: str) -> Receipt | None:
-        """Return the receipt of the newest delivered message of an episode at a target.
+    def receipt(self, *, place: str, episode: str) -> Receipt | None:
+        """Return the receipt of the newest delivered message of an episode at a place.
 
         Rows without an episode have no earlier message to edit or to answer to.
         """
@@ -448,7 +501,7 @@ class SqlStore:
         query = (
             select(table.c.receipt)
             .where(
-                table.c.target_key == target,
+                table.c.place == place,
                 table.c.episode == episode,
                 table.c.state == RowState.DELIVERED,
             )
@@ -507,12 +560,12 @@ def _fact(observation: Observation) -> dict[str, Any]:
 
 
 def _next_in_episode() -> ColumnElement[bool]:
-    """Return the condition that no older row of the same target and episode is unsettled."""
+    """Return the condition that no older row of the same place and episode is unsettled."""
     row, older = schema.outbox, schema.outbox.alias("older")
     waits_for_another = (
         select(older.c.seq)
         .where(
-            older.c.target_key == row.c.target_key,
+            older.c.place == row.c.place,
             older.c.episode == row.c.episode,
             older.c.seq < row.c.seq,
             older.c.due_at.is_not(None),

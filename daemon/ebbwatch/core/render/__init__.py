@@ -7,7 +7,7 @@ Everything that is said is in the context handed over: nothing is looked up here
 
 from __future__ import annotations
 
-from ebbwatch.core.render.alerts import alert_message
+from ebbwatch.core.render.alerts import alert_message, bare_message
 from ebbwatch.core.render.context import (
     Digest,
     Firing,
@@ -32,7 +32,7 @@ from ebbwatch.core.render.words import (
 
 __all__ = [
     "Digest", "Firing", "Health", "Late", "Quote", "Reload", "Revised", "Told", "Translator",
-    "Trouble", "Working", "alert_message", "digest_message", "fingerprint", "health_message",
+    "Trouble", "Working", "alert_message", "bare_message", "digest_message", "fingerprint", "health_message",
     "level_word", "measure_text", "reload_message", "series_label", "summary_message",
     "test_message",
 ]  # fmt: skip

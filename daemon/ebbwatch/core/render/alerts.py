@@ -106,7 +106,37 @@ def alert_message(
         link=last.link or (last.quote.address if last.quote else ""),
         buttons=_buttons(t, move),
         chart=chart,
-        alerts=(_payload(t, last),),
+        alerts=(payload(t, last),),
+        group=group,
+    )
+
+
+def bare_message(
+    moves: Sequence[Transition], *, reason: Reason, t: Translator, group: str = ""
+) -> Message:
+    """Return what happened in plain figures, for moves that no better words were found for.
+
+    Args:
+        moves: The newest of each alert, at least one.
+        reason: Why it is told.
+        t: The reader's language.
+        group: Key of the group.
+    """
+    level = max(Level.NONE if move.change in OVER else move.level for move in moves)
+    first = moves[0]
+    title = first.rule if len(moves) == 1 else str(len(moves))
+    word = RESOLVED if level is Level.NONE else ICONS[level]
+    return Message(
+        headline=heading(word, first.change.value.upper(), title),
+        lines=tuple(
+            f"{move.rule}: {move.change.value} ({move.level.word}), "
+            f"{move.value!r} {move.unit or ''} [{move.period}]"
+            for move in moves
+        ),
+        language=t.language,
+        level=level,
+        reason=reason,
+        alerts=tuple(_bare_payload(Told(transition=move)) for move in moves),
         group=group,
     )
 
@@ -423,21 +453,27 @@ def _buttons(t: Translator, move: Transition) -> tuple[Button, ...]:
     )
 
 
-def _payload(t: Translator, told: Told) -> Mapping[str, Any]:
-    """Return the alert for programs, in the shape that `Message.alerts` describes."""
-    move = told.transition
-    over = move.change in OVER
+def payload(t: Translator, told: Told) -> Mapping[str, Any]:
+    """Return an alert for programs, in the shape that `Message.alerts` describes."""
     lines = _lines(t, told, Reason.FIRST)
     annotations = {
-        "summary": title_of(t, told, move.rule),
+        "summary": title_of(t, told, told.transition.rule),
         "description": lines[0] if lines else "",
         "note": told.note.in_language(t.language),
     }
+    return _bare_payload(told) | {
+        "annotations": {key: text for key, text in annotations.items() if text}
+    }
+
+
+def _bare_payload(told: Told) -> dict[str, Any]:
+    move = told.transition
+    over = move.change in OVER
     return {
         "rule": move.rule,
         "status": "resolved" if over else "firing",
         "labels": {**told.labels, "name": move.rule, "level": move.level.word},
-        "annotations": {key: text for key, text in annotations.items() if text},
+        "annotations": {},
         "starts_at": (move.entered_at or move.at).isoformat(),
         "ends_at": move.at.isoformat() if over else None,
         "fingerprint": fingerprint(move.rule),
@@ -480,7 +516,7 @@ def _group_message(
         level=level,
         reason=reason,
         footer=tuple(footer),
-        alerts=tuple(_payload(t, one) for one in newest),
+        alerts=tuple(payload(t, one) for one in newest),
         group=group,
     )
 
@@ -495,6 +531,8 @@ def move_line(t: Translator, told: Told, *, titled: bool = False) -> str:
     icon = RESOLVED if move.change is Change.RESOLVED else ICONS[move.level]
     if move.change is Change.EASED:
         icon = EASED
+    if move.change is Change.WITHDRAWN:
+        icon = ICONS[Level.NONE]
     verb = t.gettext(_MOVES[move.change]).format(level=level_word(t, move.level))
     named = titled or not move.period
     what = title_of(t, told, move.rule) if named else t.period(move.period, told.every)

@@ -211,7 +211,10 @@ class Reload:
         added: Names of alerts that are new.
         changed: Names of alerts that measure or compare otherwise than before.
         removed: Names of alerts that are gone.
-        firing: Of the added and changed ones, those that fire now.
+        renamed: Of those that are the same under another name: the old one, and the new one.
+        firing: What fires now, and the reader has not heard of.
+        over: What the reader was told of, and is no more.
+        told: Every alert that the message tells of, for programs.
         zone: IANA name of the zone that instants are written in.
     """
 
@@ -219,7 +222,10 @@ class Reload:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
     firing: tuple[Firing, ...] = ()
+    over: tuple[Told, ...] = ()
+    told: tuple[Told, ...] = ()
     zone: str = NEW_YORK
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ebbwatch.core.render.context import Health, Reload, Trouble
+from collections.abc import Sequence
+
+from ebbwatch.core.render.alerts import move_line, payload
+from ebbwatch.core.render.context import Health, Reload, Told, Trouble
 from ebbwatch.core.render.lists import firing_lines
 from ebbwatch.core.render.words import (
     LIST_LIMIT,
@@ -24,22 +27,29 @@ def reload_message(reload: Reload, *, t: Translator) -> Message:
         (t.gettext("Added: {names}"), reload.added),
         (t.gettext("Changed: {names}"), reload.changed),
         (t.gettext("Removed: {names}"), reload.removed),
+        (t.gettext("Renamed: {names}"), [f"{old} → {new}" for old, new in reload.renamed]),
     ):
         if names:
             lines.append(words.format(names=listed(t, names)))
-    if not lines:
-        lines.append(t.gettext("No alert changed"))
+    if reload.over:
+        lines += [t.gettext("No longer told:"), *_over_lines(t, reload.over)]
     if reload.firing:
-        lines += [t.gettext("Of these, firing now:"), *firing_lines(t, reload.firing, reload.zone)]
+        lines += [t.gettext("Firing now:"), *firing_lines(t, reload.firing, reload.zone)]
     return Message(
         headline=heading(
             "🔄", t.gettext("New rules are in force"), t.clock(reload.at, reload.zone)
         ),
-        lines=tuple(lines),
+        lines=tuple(lines) or (t.gettext("No alert changed"),),
         language=t.language,
-        level=Level.NONE,
+        level=max((one.level for one in reload.firing), default=Level.NONE),
         reason=Reason.HEALTH,
+        alerts=tuple(payload(t, one) for one in reload.told),
     )
+
+
+def _over_lines(t: Translator, over: Sequence[Told]) -> list[str]:
+    lines = [move_line(t, one, titled=True) for one in over[:LIST_LIMIT]]
+    return [*lines, and_more(t, len(over) - LIST_LIMIT)] if len(over) > LIST_LIMIT else lines
 
 
 def test_message(receiver: str, *, t: Translator) -> Message:

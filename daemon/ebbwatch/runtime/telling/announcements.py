@@ -1,0 +1,179 @@
+"""Announcements: messages that are not about one move of an alert.
+
+The summary of a first start, what an edit of the rules changed, notices of the self-watch,
+digests, and the message that proves that a receiver can be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from ebbwatch.core.dedup import remembered
+from ebbwatch.core.digest_clock import due_digest, next_digest
+from ebbwatch.core.hearing import Why
+from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.render import (
+    Digest,
+    Firing,
+    Health,
+    Trouble,
+    digest_message,
+    health_message,
+    summary_message,
+    test_message,
+)
+from ebbwatch.model.alert import Level
+from ebbwatch.model.calendars import SIFMA
+from ebbwatch.model.message import Message, Target
+from ebbwatch.model.periods import micros
+from ebbwatch.ruleset.rules import Digest as DigestRule
+from ebbwatch.runtime.telling.audience import places_of
+from ebbwatch.runtime.telling.floor import Floor
+from ebbwatch.runtime.telling.looking import standing_of
+from ebbwatch.runtime.telling.news import QUIETLY, stamp
+
+#: The first summary waits until the receiver has been set up.
+LASTS_OF_SUMMARY = timedelta(days=7)
+#: A digest is of its morning.
+LASTS_OF_DIGEST = timedelta(hours=12)
+LASTS_OF_NOTICE = timedelta(days=2)
+
+_DIGESTS = "digests"
+
+
+class Announcements:
+    """Tells what is no move of an alert, by one ruleset."""
+
+    def __init__(self, floor: Floor) -> None:
+        """Take what telling stands on."""
+        self._floor = floor
+
+    # ---- summary and notices ---------------------------------------------------------
+
+    def summary(self, *, at: datetime, states: Mapping[str, AlertState]) -> None:
+        """Tell every place, at the first start, what fires now, and remember that it was."""
+        floor = self._floor
+        self.begin_digests(at)
+        firing = floor.context.firing(states, micros(at))
+        base = f"summary/{stamp(at)}"
+        floor.writer.write(
+            floor.audience.everywhere().values(), base,
+            lambda t: summary_message(firing, rules=len(floor.ruleset.rules), t=t),
+            at=at, lasts=LASTS_OF_SUMMARY,
+        )  # fmt: skip
+        self._remember(firing, base, at, states)
+        floor.save()
+
+    def notice(self, health: Health, *, at: datetime, key: str | None = None) -> None:
+        """Tell a notice of the self-watch to whoever hears of data health.
+
+        Args:
+            health: What is wrong, or well again.
+            at: Instant at which it was found.
+            key: Unlike that of any other notice; made from the notice and its instant
+                where not given.
+        """
+        floor, audience = self._floor, self._floor.audience
+        receivers = audience.hearing(health.name, Level.WARNING)
+        if health.kind is Trouble.RECEIVER_BROKEN:
+            # Whoever cannot be told is not told that; unless there is nobody else.
+            receivers = [name for name in receivers if name != health.name] or [
+                name for name in audience.receivers if name != health.name
+            ]
+        base = key or f"{health.kind}/{health.name}/{health.period}/{stamp(at)}"
+        places = {place.key: place for name in receivers for place in audience.places(name)}
+        floor.writer.write(
+            places.values(), f"notice/{base}", lambda t: health_message(health, t=t),
+            at=at, lasts=LASTS_OF_NOTICE,
+        )  # fmt: skip
+        floor.save()
+
+    def test(self, receiver: str) -> list[tuple[Target, Message]]:
+        """Return the message that proves a receiver can be reached, for each of its targets."""
+        languages = self._floor.writer.languages
+        return [
+            (target, test_message(receiver, t=languages.of(target)))
+            for place in self._floor.audience.places(receiver)
+            for target in place.targets
+        ]
+
+    def _remember(
+        self, firing: Iterable[Firing], base: str, at: datetime, states: Mapping[str, AlertState]
+    ) -> None:
+        """Take alerts as told to whoever the routes would have told."""
+        floor, audience = self._floor, self._floor.audience
+        for one in firing:
+            standing = standing_of(floor.judge.watched[one.name], states[one.name])
+            labels = audience.labels(one.name, one.level)
+            for place, _ in places_of(audience, audience.destinations(labels, ())):
+                floor.memory.log.note(place.key, one.name, base, remembered(standing, at=at))
+
+    # ---- digests ---------------------------------------------------------------------
+
+    def begin_digests(self, at: datetime) -> None:
+        """Let digests that are new be due from now on, and forget those that are gone."""
+        told = self._floor.memory.instants(_DIGESTS)
+        begun = {_name_of(d): told.get(_name_of(d), at) for d in self._floor.ruleset.digests}
+        if begun != told:
+            self._floor.memory.keep_instants(_DIGESTS, begun)
+
+    def next_digest(self) -> datetime | None:
+        """Return when the next digest is due."""
+        told = self._floor.memory.instants(_DIGESTS)
+        business = self._floor.ruleset.business[SIFMA]
+        due = [
+            next_digest(digest, last, business)
+            for digest in self._floor.ruleset.digests
+            if (last := told.get(_name_of(digest))) is not None
+        ]
+        return min((at for at in due if at is not None), default=None)
+
+    def digests(self, at: datetime, states: Mapping[str, AlertState]) -> None:
+        """Tell the digests that are due; of several that were missed, the newest."""
+        floor = self._floor
+        told = floor.memory.instants(_DIGESTS)
+        for digest in floor.ruleset.digests:
+            last = told[_name_of(digest)]
+            due = due_digest(digest, last, at, floor.ruleset.business[SIFMA])
+            if due is None:
+                continue
+            told[_name_of(digest)] = due
+            content = self._digest(digest, last, due, at, states)
+            places = {p.key: p for name in digest.to for p in floor.audience.places(name)}
+            floor.writer.write(
+                places.values(), f"digest/{stamp(due)}",
+                lambda t, content=content: digest_message(content, t=t),  # type: ignore[misc]
+                at=at, lasts=LASTS_OF_DIGEST,
+            )  # fmt: skip
+        floor.memory.keep_instants(_DIGESTS, told)
+
+    def _digest(
+        self,
+        digest: DigestRule,
+        last: datetime,
+        due: datetime,
+        at: datetime,
+        states: Mapping[str, AlertState],
+    ) -> Digest:
+        floor = self._floor
+        moves = [
+            floor.context.short(move)
+            for move in floor.store.transitions(since=last)
+            if last < move.at <= at and move.change not in QUIETLY and move.muted != Why.HISTORY
+        ]
+        series = dict.fromkeys(
+            name for rule in floor.judge.watched.values() for name in rule.node.series
+        )
+        return Digest(
+            at=due,
+            rules=len(floor.ruleset.rules),
+            zone=digest.zone,
+            firing=floor.context.firing(states, micros(at)),
+            moves=tuple(moves),
+            late=floor.context.late(series, micros(at)),
+        )
+
+
+def _name_of(digest: DigestRule) -> str:
+    return f"{digest.at} {digest.zone} {digest.on} {','.join(digest.to)}"

@@ -1,0 +1,160 @@
+"""Groups: moves that are told together, from the event that made them to the end of their wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ebbwatch.core.grouping import Group, group_key, joined, next_due
+from ebbwatch.core.hearing import Later, Told, Why
+from ebbwatch.core.routing import Destination
+from ebbwatch.model.alert import Transition
+from ebbwatch.ruleset.rules import Route
+from ebbwatch.runtime.telling.deciding import Heard, ask, tell_places
+from ebbwatch.runtime.telling.floor import Floor, Now
+from ebbwatch.runtime.telling.memory import MoveId, move_id
+from ebbwatch.runtime.telling.news import QUIETLY
+
+#: Why each move is not told, by receiver; None where it is told, or will be.
+Fates = dict[MoveId, dict[str, str | None]]
+
+
+@dataclass(slots=True)
+class _Flushed:
+    """What became of a group.
+
+    Attributes:
+        kept: Moves that wait on.
+        until: When to look at them again.
+        untold: Named reasons of moves that are told at no place of the receiver.
+    """
+
+    kept: list[Transition] = field(default_factory=list)
+    until: list[datetime] = field(default_factory=list)
+    untold: dict[MoveId, str] = field(default_factory=dict)
+
+
+def join(floor: Floor, moves: Sequence[Transition]) -> tuple[dict[str, Group], Fates]:
+    """Return the groups that moves go to, those that wait already included, by key.
+
+    Args:
+        floor: Of telling.
+        moves: Of one event, oldest first.
+
+    Returns:
+        The groups, and the fate of each move so far.
+    """
+    groups = dict(floor.memory.waiting())
+    fates: Fates = {}
+    for name, some in by_alert(moves).items():
+        labels = floor.audience.labels(name, max(move.level for move in some))
+        told = receivers_told(floor, name, some[-1].episode, groups)
+        destinations = floor.audience.destinations(labels, told)
+        for move in some:
+            fates[move_id(move)] = {d.receiver: None for d in destinations}
+            for destination in destinations:
+                _put(groups, move, labels, destination)
+            if not destinations:
+                fates[move_id(move)] = {"": Why.NO_RECEIVER.value}
+    return groups, fates
+
+
+def flush(floor: Floor, groups: Mapping[str, Group], now: Now, fates: Fates) -> None:
+    """Tell the groups that are due; remember the others, and why moves are not told."""
+    stored = floor.memory.waiting()
+    now.back.read(m.rule for g in groups.values() if g.due_at <= now.at for m in g.moves)
+    for key, group in groups.items():
+        rest: Group | None = group
+        if group.due_at <= now.at:
+            flushed = _flush(floor, group, now)
+            rest = None
+            if flushed.kept:
+                rest = replace(group, moves=tuple(flushed.kept), due_at=min(flushed.until))
+            _note_untold(floor, group.receiver, flushed.untold, fates)
+        if stored.get(key) is not rest:
+            floor.memory.wait(key, rest)
+
+
+def due_at(floor: Floor) -> datetime | None:
+    """Return when the first group that waits is to be told."""
+    return next_due(floor.memory.waiting())
+
+
+def receivers_told(floor: Floor, name: str, episode: str, groups: Mapping[str, Group]) -> set[str]:
+    """Return the receivers that were told of an episode, or wait to be."""
+    memory, audience = floor.memory, floor.audience
+    told = {
+        receiver
+        for receiver in audience.receivers
+        for place in audience.places(receiver)
+        if (entry := memory.log.told(place.key, name)) is not None and entry.episode == episode
+    }
+    waiting = {
+        group.receiver
+        for group in groups.values()
+        if any(move.episode == episode for move in group.moves)
+    }
+    return told | waiting
+
+
+def _flush(floor: Floor, group: Group, now: Now) -> _Flushed:
+    """Tell a group at each place of its receiver, in one message at each."""
+    flushed = _Flushed()
+    places = floor.audience.places(group.receiver)
+    heard: list[Heard] = []
+    route = Route()
+    for name, moves in by_alert(group.moves).items():
+        labels = floor.audience.labels(name, max(move.level for move in moves))
+        route = floor.audience.route(group.receiver, labels)
+        found = [
+            Heard(place, name, *ask(floor, now, place.key, route, moves), tuple(moves))
+            for place in places
+        ]
+        untils = [one.answer.until for one in found if isinstance(one.answer, Later)]
+        if untils:
+            flushed.kept += moves
+            flushed.until += untils
+            continue
+        if not any(isinstance(one.answer, Told) for one in found):
+            reason = str(found[0].answer) if found else Why.NO_RECEIVER.value
+            flushed.untold |= dict.fromkeys(map(move_id, moves), reason)
+        heard += found
+    tell_places(floor, now, heard, group=group.key, grouped=bool(route.group_by))
+    return flushed
+
+
+def _note_untold(floor: Floor, receiver: str, untold: Mapping[MoveId, str], fates: Fates) -> None:
+    """Note why moves are told to nobody: of this event with them, of earlier ones aside."""
+    for move, reason in untold.items():
+        if move in fates:
+            fates[move][receiver] = reason
+        else:
+            floor.memory.note_untold(receiver, move, reason)
+
+
+def _put(
+    groups: dict[str, Group],
+    move: Transition,
+    labels: Mapping[str, str],
+    destination: Destination,
+) -> None:
+    """Put a move into its group, which waits no longer than the route says.
+
+    A group that quiet hours hold back is looked at again: the new move may be loud.
+    """
+    key = group_key(labels, destination)
+    if key in groups and move_id(move) in map(move_id, groups[key].moves):
+        return
+    group = joined(groups, move, labels=labels, destination=destination)
+    wait = timedelta(seconds=destination.route.group_wait_s)
+    groups[key] = replace(group, due_at=min(group.due_at, move.at + wait))
+
+
+def by_alert(moves: Iterable[Transition]) -> dict[str, list[Transition]]:
+    """Return moves that are anybody's news by the alert they are of, in order."""
+    found: dict[str, list[Transition]] = {}
+    for move in moves:
+        if move.change not in QUIETLY:
+            found.setdefault(move.rule, []).append(move)
+    return found

@@ -1,0 +1,244 @@
+"""Writing: news into words, and words into outbox rows.
+
+What cannot be put into words, because of a fault of ours or a figure that nobody foresaw, is
+told in plain figures: a fault in one message never keeps an alert from being told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from ebbwatch.core.context import Context
+from ebbwatch.core.render import Quote, Told, Translator, alert_message, bare_message
+from ebbwatch.model.alert import Transition
+from ebbwatch.model.message import Message, OutboxRow, Reason, Target
+from ebbwatch.model.observation import TextItem
+from ebbwatch.runtime.telling.audience import Place
+from ebbwatch.runtime.telling.looking_back import LOOK_BACK, LookBack
+from ebbwatch.runtime.telling.news import News, weightiest, worth_of
+
+_UP = (Reason.FIRST, Reason.ESCALATED)
+
+#: Puts a message into a language.
+Wording = Callable[[Translator], Message]
+
+log = structlog.get_logger()
+
+
+class Outlet(Protocol):
+    """Where rows go."""
+
+    def wants(self, at: datetime) -> bool:
+        """Return whether messages of an instant are read by anybody; others are not worded."""
+        ...
+
+    def enqueue(self, rows: Sequence[OutboxRow]) -> int:
+        """Take rows; those with a key that was taken already are left alone."""
+        ...
+
+
+class Archive(Protocol):
+    """What is looked up for words."""
+
+    def transitions(self, *, rule: str, limit: int) -> list[Transition]:
+        """Return an alert's newest transitions, newest first."""
+        ...
+
+    def texts(self, source: str) -> list[TextItem]:
+        """Return the texts held of a source, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """The languages that messages are written in.
+
+    Attributes:
+        translators: By language, the fallback first.
+    """
+
+    translators: Mapping[str, Translator]
+
+    def of(self, target: Target) -> Translator:
+        """Return a target's language, or the fallback."""
+        fallback = next(iter(self.translators.values()))
+        return self.translators.get(target.language, fallback)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes rows, put into words once for each language.
+
+    Attributes:
+        languages: Of the messages.
+        outlet: Takes the rows.
+        archive: Is looked up for earlier moves and published texts.
+        broken: Names of alerts whose words failed, and what was raised; whoever watches over
+            rules takes them out.
+    """
+
+    languages: Languages
+    outlet: Outlet
+    archive: Archive
+    broken: dict[str, Exception] = field(default_factory=dict)
+    _rows: list[OutboxRow] = field(default_factory=list)
+
+    def save(self) -> None:
+        """Hand over what was written; called once at the end of each telling."""
+        if self._rows:
+            self.outlet.enqueue(self._rows)
+            self._rows = []
+
+    def alerts(
+        self,
+        places: Iterable[Place],
+        base: str,
+        news: Sequence[News],
+        context: Context,
+        back: LookBack,
+        *,
+        at: datetime,
+        group: str = "",
+        grouped: bool = False,
+    ) -> None:
+        """Write the message about one alert, or about several that are told together.
+
+        Args:
+            places: Where to.
+            base: What the rows have in common in their keys.
+            news: At least one.
+            context: Gathers what is said.
+            back: The alerts' last moves.
+            at: Logical instant.
+            group: Key of the group.
+            grouped: Whether the route tells alerts together.
+        """
+        if not self.outlet.wants(at):
+            return
+        reason = weightiest(news)
+        first = news[0].last
+
+        def wording() -> Wording:
+            told = [one for item in news for one in self._said(item, context, back, at)]
+            drawn = len(news) == 1 and reason in _UP
+            stored = self._recorded(first.rule, news[0].moves) if drawn else []
+
+            def message(t: Translator) -> Message:
+                chart = context.chart(first.rule, first.at, t, stored) if drawn else None
+                return alert_message(told, reason=reason, t=t, group=group, chart=chart)
+
+            return message
+
+        self.write(
+            places,
+            base,
+            self._safely(wording, news, reason, group),
+            at=at,
+            lasts=worth_of(reason, max(one.last.level for one in news)),
+            episode=first.episode,
+            # An edit replaces the episode's last message, which of a route that tells alerts
+            # together may have told of others as well.
+            quiet=reason is Reason.EASED and not grouped,
+        )
+
+    def write(
+        self,
+        places: Iterable[Place],
+        base: str,
+        wording: Wording,
+        *,
+        at: datetime,
+        lasts: timedelta,
+        episode: str = "",
+        quiet: bool = False,
+    ) -> None:
+        """Write one row for each target of some places, worded once for each language."""
+        if not self.outlet.wants(at):
+            return
+        worded: dict[str, Message] = {}
+        for place in places:
+            for target in place.targets:
+                t = self.languages.of(target)
+                if t.language not in worded:
+                    worded[t.language] = wording(t)
+                self._rows.append(
+                    OutboxRow(
+                        key=f"{base}/{place.key}/{t.language}",
+                        target=target,
+                        place=place.key,
+                        message=worded[t.language],
+                        episode=episode,
+                        created_at=at,
+                        not_before=at,
+                        expires_at=at + lasts,
+                        quiet=quiet,
+                    )
+                )
+
+    def _safely(
+        self, wording: Callable[[], Wording], news: Sequence[News], reason: Reason, group: str
+    ) -> Wording:
+        """Return a wording that falls back on plain figures where its words fail."""
+        made: list[Wording] = []
+
+        def message(t: Translator) -> Message:
+            try:
+                if not made:
+                    made.append(wording())
+                return made[0](t)
+            except Exception as error:
+                moves = [one.last for one in news]
+                self.broken |= dict.fromkeys((move.rule for move in moves), error)
+                log.exception("message.plain", rules=[move.rule for move in moves])
+                return bare_message(moves, reason=reason, t=t, group=group)
+
+        return message
+
+    def _said(self, news: News, context: Context, back: LookBack, at: datetime) -> list[Told]:
+        """Return the moves of one alert, the newest with all that is said of it."""
+        last = news.last
+        entry_period = back.entry_period(last.rule, news.moves)
+        whole = replace(
+            context.whole(last, at=at, entry_period=entry_period),
+            flapping=back.flaps(last.rule, news.moves),
+            quote=self._quote(last, context),
+            told_value=news.told_value,
+        )
+        return [*(context.short(move) for move in news.moves[:-1]), whole]
+
+    def _recorded(self, name: str, more: Sequence[Transition]) -> list[Transition]:
+        """Return an alert's last transitions, some that are not recorded yet included."""
+        stored = self.archive.transitions(rule=name, limit=LOOK_BACK)
+        found = {(m.at, m.period, m.change): m for m in [*reversed(stored), *more]}
+        return list(found.values())
+
+    def _quote(self, move: Transition, context: Context) -> Quote | None:
+        """Return the text that a text rule found its pattern in."""
+        rule = context.rule(move.rule)
+        if rule is None or not rule.pattern:
+            return None
+        for item in reversed(self.archive.texts(rule.text_source)):
+            if not move.episode.endswith(item.key):
+                continue
+            match = re.search(rule.pattern, item.body)
+            passage = "" if match is None else _sentence(item.body, match.start(), match.end())
+            return Quote(
+                title=item.title, passage=passage, published_at=item.published_at,
+                address=item.key if item.key.startswith("https://") else "",
+            )  # fmt: skip
+        return None
+
+
+def _sentence(text: str, start: int, end: int) -> str:
+    """Return the sentence around a stretch of a text."""
+    first = max(text.rfind(stop, 0, start) + len(stop) for stop in (". ", "\n"))
+    lasts = [at + 1 for stop in (". ", ".\n") if (at := text.find(stop, end)) >= 0]
+    line = text.find("\n", end)
+    last = min([*lasts, line if line >= 0 else len(text)])
+    return text[max(first, 0) : last].strip()
