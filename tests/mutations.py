@@ -98,7 +98,7 @@ MUTATIONS = (
         "        stay |= ~known\n", "",
     ),
     Mutation(
-        "a level is entered a period late", "core/waiting.py",
+        "a level is entered a period late", "core/holds.py",
         "counted.run[row] >= rung.releases", "counted.run[row] > rung.releases",
     ),
     Mutation(
@@ -111,7 +111,7 @@ MUTATIONS = (
         "            stay[row] = ~numbers.beyond(rung.exit, above=not ladder.rising)",
     ),
     Mutation(
-        "a second reading of a period counts twice", "core/waiting.py",
+        "a second reading of a period counts twice", "core/holds.py",
         "continued = bool(axis[0] == state.period)", "continued = False",
     ),
     Mutation(

@@ -17,7 +17,7 @@ from ebbwatch.core.ladder import AlertState
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.ports import AlertRecord, Undeliverable
-from ebbwatch.runtime import hushing
+from ebbwatch.runtime import silences
 from ebbwatch.store.memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests.cli import run
@@ -153,14 +153,14 @@ def test_a_silence_that_means_nothing_is_refused(typed: tuple[str, ...], said: s
 def test_silences_in_force_are_sorted_by_their_end() -> None:
     """Ended ones are gone; equal words make one matcher, in any order."""
     store = MemoryStore()
-    words = hushing.matcher_of(["level=watch", "a"])
-    assert words == hushing.matcher_of(["name=a", "level=watch"]) == (
+    words = silences.matcher_of(["level=watch", "a"])
+    assert words == silences.matcher_of(["name=a", "level=watch"]) == (
         ("level", "watch"), ("name", "a"),
     )  # fmt: skip
-    later = hushing.silence(store, words, at=AT, until=AT + timedelta(days=2), by="me")
-    sooner = hushing.silence(store, words, at=AT, until=AT + timedelta(days=1), by="you")
-    assert hushing.in_force(store, AT) == [sooner, later]
-    assert hushing.in_force(store, sooner.until) == [later]
+    later = silences.silence(store, words, at=AT, until=AT + timedelta(days=2), by="me")
+    sooner = silences.silence(store, words, at=AT, until=AT + timedelta(days=1), by="you")
+    assert silences.in_force(store, AT) == [sooner, later]
+    assert silences.in_force(store, sooner.until) == [later]
 
 
 # ---- ack ---------------------------------------------------------------------------------
@@ -189,15 +189,15 @@ def test_an_acknowledgement_is_of_one_episode() -> None:
     store = MemoryStore()
     with store.transaction():
         store.save_alerts([_firing()])
-    made = hushing.acknowledge(store, "funding-spread", at=AT, by="me")
+    made = silences.acknowledge(store, "funding-spread", at=AT, by="me")
     assert made.episode == "funding-spread@2023-11-14T22:13:20Z"
-    assert list(hushing.acks(store)) == [made]
-    assert hushing.acknowledged_episodes(store) == {made.episode}
+    assert list(silences.acks(store)) == [made]
+    assert silences.acknowledged_episodes(store) == {made.episode}
     with store.transaction():
         store.save_alerts([replace(_firing(Level.NONE), version=1)])
-    assert list(hushing.acks(store)) == []
-    with pytest.raises(hushing.NothingToAck):
-        hushing.acknowledge(store, "funding-spread", at=AT, by="me")
+    assert list(silences.acks(store)) == []
+    with pytest.raises(silences.NothingToAck):
+        silences.acknowledge(store, "funding-spread", at=AT, by="me")
 
 
 # ---- notify test -------------------------------------------------------------------------

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ebbwatch.core.asof import History
+from ebbwatch.core.conditions import working_of
 from ebbwatch.core.context import CHART_POINTS, Context
+from ebbwatch.core.defines import filled_in
 from ebbwatch.core.digest_clock import due_digest, next_digest
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.core.render import Late, Revised, Told, Working
-from ebbwatch.core.working import filled_in, working_of
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.locale import translator

@@ -23,7 +23,7 @@ from ebbwatch.runtime.additions import note_added
 from ebbwatch.runtime.replay import amount, input_row
 
 if TYPE_CHECKING:
-    from ebbwatch.core.asking import Answer, Given
+    from ebbwatch.core.answers import Answer, Given
     from ebbwatch.core.asof import History
     from ebbwatch.core.judging import Judge
     from ebbwatch.core.ladder import AlertState
@@ -53,7 +53,7 @@ def value(
     format: Format = "text",  # noqa: A002
 ) -> None:
     """Show what an expression comes to, and the figures it is made of."""
-    from ebbwatch.core.asking import answer
+    from ebbwatch.core.answers import answer
 
     _known_format(format)
     with common.faults_end_it():
@@ -66,7 +66,7 @@ def _asked(
     text: str, rules: Path | None, data: Path | None, store: str | None
 ) -> tuple[Judge, Expression]:
     """Return a judge, and an expression that somebody typed; end with what is wrong with it."""
-    from ebbwatch.core.asking import compiled
+    from ebbwatch.core.answers import compiled
     from ebbwatch.core.judging import Judge
 
     ruleset = common.valid(common.rules_directory(rules), data_only=True)
@@ -224,7 +224,7 @@ def chart(
 
 
 def _spec(judge: Judge, asked: Expression, at: int, since: str | None) -> ChartSpec:
-    from ebbwatch.core.asking import history_of
+    from ebbwatch.core.answers import history_of
 
     first = None if since is None else _day(since)
     spec = history_of(judge, asked, at, first)

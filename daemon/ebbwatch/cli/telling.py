@@ -40,12 +40,12 @@ def silence(
     rules: common.RulesOption = None,
 ) -> None:  # fmt: skip
     """Keep alerts quiet for a while, or list what is kept quiet."""
-    from ebbwatch.runtime import hushing
+    from ebbwatch.runtime import silences
 
     now = _now()
     if end is not None:
         with common.faults_end_it():
-            ended = hushing.end_silence(common.opened_store(), end, at=now)
+            ended = silences.end_silence(common.opened_store(), end, at=now)
         if ended is None:
             common.stop(f"there is no silence {end} in force")
         print(f"{ended.id} ended: {_words(ended.matcher)}")
@@ -59,10 +59,10 @@ def silence(
     if length is None:
         common.stop("say for how long: --for 2d", common.WRONG_USE)
     until = now + _length(length)
-    matcher = hushing.matcher_of(match)
+    matcher = silences.matcher_of(match)
     with common.faults_end_it():
         _check_matcher(matcher, common.rules_directory(rules))
-        made = hushing.silence(
+        made = silences.silence(
             common.opened_store(), matcher, at=now, until=until, by=_user(), comment=comment
         )
     print(f"{made.id}: {_words(matcher)} is quiet until {clock(until)}")
@@ -95,7 +95,7 @@ def _words(matcher: tuple[tuple[str, str], ...]) -> str:
 
 
 def _silences(store: Store | None, now: datetime) -> str:
-    from ebbwatch.runtime.hushing import in_force
+    from ebbwatch.runtime.silences import in_force
 
     found = [] if store is None else in_force(store, now)
     if not found:
@@ -111,20 +111,20 @@ def ack(
     ] = None,
 ) -> None:
     """Note that an alert was seen: no reminder comes until it is over."""
-    from ebbwatch.runtime import hushing
+    from ebbwatch.runtime import silences
 
     with common.faults_end_it():
         store = common.existing_store()
         if rule is None:
-            found = [] if store is None else list(hushing.acks(store))
+            found = [] if store is None else list(silences.acks(store))
             rows = [("RULE", "SINCE", "BY"), *((a.rule, clock(a.at), a.by) for a in found)]
             print(aligned(rows) if found else "nothing that fires was acknowledged")
             return
         if store is None:
             common.stop(f"{rule} does not fire: there is no database yet")
         try:
-            made = hushing.acknowledge(store, rule, at=_now(), by=_user())
-        except hushing.NothingToAck as error:
+            made = silences.acknowledge(store, rule, at=_now(), by=_user())
+        except silences.NothingToAck as error:
             common.stop(str(error))
     print(f"{made.rule} is acknowledged until it is over")
 

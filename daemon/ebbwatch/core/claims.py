@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ebbwatch.core.asking import Answer, answer, compiled
+from ebbwatch.core.answers import Answer, answer, compiled
 from ebbwatch.core.judging import Judge
 from ebbwatch.expr import Expression
 from ebbwatch.model.problem import Problem

@@ -11,11 +11,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ebbwatch.core.conditions import working_of
+from ebbwatch.core.defines import filled_in
 from ebbwatch.core.history_rank import Unusual, unusual
 from ebbwatch.core.judging import Judge, Watched
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.render import Firing, Late, Revised, Told, Translator, level_word, measure_text
-from ebbwatch.core.working import filled_in, working_of
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import BEGINNING

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from ebbwatch.core.asking import compiled
+from ebbwatch.core.answers import compiled
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged
 from ebbwatch.core.muting import is_flapping

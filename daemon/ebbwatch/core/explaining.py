@@ -8,13 +8,14 @@ from datetime import datetime
 
 import numpy as np
 
-from ebbwatch.core.asking import Given, given
+from ebbwatch.core.answers import Given, given
+from ebbwatch.core.conditions import working_of
 from ebbwatch.core.context import Context
+from ebbwatch.core.defines import filled_in
 from ebbwatch.core.judging import Judge, Watched
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.render import Translator, Working
 from ebbwatch.core.status import REASONS_NONE
-from ebbwatch.core.working import filled_in, working_of
 from ebbwatch.expr.evaluate import TRUE, UNKNOWN, Evaluation, Readings
 from ebbwatch.expr.numbers import KNOWN, REASONS
 from ebbwatch.expr.parse import parse

@@ -19,9 +19,9 @@ from typing import Any, overload
 
 import numpy as np
 
+from ebbwatch.core.holds import Counted, Deadlines, Steps, steps_of
 from ebbwatch.core.ladder import BROKEN_AFTER, AlertState, Ladder
 from ebbwatch.core.signals import Flags, Signals, latched
-from ebbwatch.core.waiting import Counted, Deadlines, Steps, steps_of
 from ebbwatch.expr.numbers import ZERO, Bytes, Longs
 from ebbwatch.expr.view import Spells
 from ebbwatch.model.alert import Change, Level

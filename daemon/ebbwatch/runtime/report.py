@@ -17,10 +17,10 @@ from markupsafe import Markup
 
 from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.context import Context
+from ebbwatch.core.defines import filled_in
 from ebbwatch.core.hindsight import Provenance, provenance
 from ebbwatch.core.judging import Judge, Judged
 from ebbwatch.core.render import Translator, level_word
-from ebbwatch.core.working import filled_in
 from ebbwatch.markup.layout import laid_out
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.chart import ChartSpec

@@ -18,7 +18,7 @@ from ebbwatch.expr.numbers import Longs
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import micros
 from ebbwatch.ruleset.rules import Rule, Ruleset
-from ebbwatch.runtime.lines import Lines
+from ebbwatch.runtime.jsonl import Lines
 from ebbwatch.runtime.pipeline import Handled, Outcome, Pipeline, tape_end
 from ebbwatch.runtime.replay import Span, as_json, drive
 from ebbwatch.spread import shares, spread

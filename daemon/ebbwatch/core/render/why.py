@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ebbwatch.core.asking import Given
+from ebbwatch.core.answers import Given
 from ebbwatch.core.explaining import Explanation, Rung
 from ebbwatch.core.release_clock import State
 from ebbwatch.core.render.words import Translator, level_word, marked, series_label

@@ -12,7 +12,7 @@ from ebbwatch.core.ladder import AlertState
 from ebbwatch.model.alert import Level
 from ebbwatch.ports import Silence, Store
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.runtime.hushing import acknowledged_episodes
+from ebbwatch.runtime.silences import acknowledged_episodes
 from ebbwatch.runtime.telling.audience import Audience
 from ebbwatch.runtime.telling.looking_back import LookBack
 from ebbwatch.runtime.telling.memory import Memory

@@ -1,4 +1,4 @@
-"""Hushing: silences and acknowledgements, as people ask for them at a terminal or in a chat."""
+"""Silences and acknowledgements: made, ended and listed, for the terminal and for chats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transitions as the lines that programs read, made column by column.
+"""Transitions as JSON lines, made column by column: `replay --format jsonl` of many rules.
 
 A replay of thousands of rules writes far more than it evaluates, so a line is put together
 from texts that are made once: of an instant, of a period, of a figure. `as_json` in

@@ -1,4 +1,4 @@
-"""Waiting: what `for` makes of readings, by a number of releases or by a length of time."""
+"""Holds: what a rule's `for` makes of its readings, by a number of releases or a length of time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking: what an expression says at an instant, with the figures it was made of."""
+"""Answers: what an expression that somebody typed comes to, and the figures it is made of."""
 
 from __future__ import annotations
 
