@@ -412,7 +412,7 @@ def test_conditions(releases: int, when: str, clear: str | None, picture: str) -
     ladder = Ladder((Rung(Level.WARNING, releases=releases),))
     marks = ""
     for count in range(1, len(when) + 1):
-        signals, _ = signals_of_condition(
+        signals = signals_of_condition(
             truths(when[:count]), None if clear is None else truths(clear[:count]),
             np.zeros(count, np.bool_),
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -112,6 +113,16 @@ class Watched:
         return float(f"{float(exact):.12g}")
 
 
+def waits_for(node: Node, series: Collection[str]) -> bool:
+    """Return whether a node has no new reading while none comes of some series.
+
+    A count moves as long as any of its conditions does.
+    """
+    if node.momentary:
+        return all(waits_for(arg, series) for arg in node.args if not arg.is_constant)
+    return not node.setters.isdisjoint(series)
+
+
 def every_of(node: Node) -> Every:
     """Return the frequency a node's periods are written in; of a count, its parts' fastest."""
     if node.every is not None:
@@ -213,7 +224,7 @@ class Judge:
         held = self._held(rule, readings.periods)
         if rule.rule.value is not None:
             return signals_of_value(rule.ladder, readings, held)
-        return signals_of_condition(readings, clear, held)[0]
+        return signals_of_condition(readings, clear, held)
 
     def _held(self, rule: Watched, periods: Longs) -> Flags:
         """Return which periods lie in a turn that the rule holds in."""
@@ -229,13 +240,17 @@ class Judge:
         return inside[np.searchsorted(each, periods)]
 
     def frozen(self, rule: Watched) -> Spells:
-        """Return when a series that sets the rule's periods was late."""
-        setters = sorted(rule.node.setters)
-        spells = [self.history.late(name) for name in setters]
-        if rule.node.momentary:
-            # A count moves as long as any of its conditions does.
-            return NO_SPELLS
-        return _union(spells)
+        """Return when a rule had no new reading to wait for but late ones.
+
+        That is while a series that sets its periods was late. A count moves as long as any of
+        its conditions does: it is frozen while all of them are.
+        """
+        return self._frozen(rule.node)
+
+    def _frozen(self, node: Node) -> Spells:
+        if not node.momentary:
+            return _union([self.history.late(name) for name in sorted(node.setters)])
+        return _common([self._frozen(arg) for arg in node.args if not arg.is_constant])
 
     def is_frozen(self, rule: Watched, at: int) -> bool:
         """Return whether a rule is frozen at an instant (µs)."""
@@ -438,6 +453,18 @@ def _union(spells: list[Spells]) -> Spells:
         else:
             merged.append([start, end])
     return Spells(np.array([m[0] for m in merged]), np.array([m[1] for m in merged]))
+
+
+def _common(spells: list[Spells]) -> Spells:
+    """Return the stretches that all of them cover."""
+    found = spells[0]
+    for other in spells[1:]:
+        edges = distinct(np.concatenate((found.starts, found.ends, other.starts, other.ends)))
+        inside = found.cover(edges) & other.cover(edges)
+        begins = np.flatnonzero(inside & ~np.append(False, inside[:-1]))
+        ends = np.flatnonzero(~inside & np.append(False, inside[:-1]))
+        found = Spells(edges[begins], edges[ends])
+    return found
 
 
 def _after(signals: Signals, after: int) -> Signals:

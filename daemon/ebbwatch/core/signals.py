@@ -71,8 +71,7 @@ class Signals:
 def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals:
     """Return what readings of a value say of a ladder."""
     size = len(readings)
-    breach, stay = np.empty((len(ladder.rungs), size), np.bool_), None
-    stay = np.empty_like(breach)
+    breach, stay = (np.empty((len(ladder.rungs), size), np.bool_) for _ in range(2))
     known = readings.why == KNOWN
     if readings.low is not None and readings.high is not None:
         low, high = readings.low, readings.high
@@ -110,40 +109,34 @@ def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals
     )  # fmt: skip
 
 
-def signals_of_condition(when: Readings, clear: Readings | None, held: Flags) -> tuple[
-    Signals, Longs
-]:  # fmt: skip
-    """Return what readings of a condition say, and which of `when`'s readings each repeats."""
-    assert when.truth is not None
-    index = np.arange(len(when))
-    at = when.at
+def signals_of_condition(when: Readings, clear: Readings | None, held: Flags) -> Signals:
+    """Return what readings of a condition say; with those of `clear_when`, at its instants too."""
     truth, why = when.truth, when.why
+    assert truth is not None
     if clear is None:
-        stay = truth != FALSE
-    else:
-        assert clear.truth is not None
-        ends = distinct(clear.at)
-        place = np.searchsorted(when.at, ends, "right")
-        extra = np.searchsorted(when.at, ends) == place
-        extra, place = ends[extra], place[extra]
-        extra, place = extra[place > 0], place[place > 0]
-        index = np.insert(index, place, place - 1)
-        at = np.insert(at, place, extra)
-        truth, why = truth[index], why[index]
-        where = np.searchsorted(clear.at, at, "right") - 1
-        cleared = (
-            (where >= 0) & (clear.truth[np.maximum(where, 0)] == TRUE)
-            if len(clear)
-            else (np.zeros(len(at), np.bool_))
-        )
-        stay = ~(cleared & (truth != TRUE))
         return Signals(
-            at, when.periods[index], (truth == TRUE)[None, :], stay[None, :], truth != UNKNOWN,
-            held[index], None, why,
-        ), index  # fmt: skip
+            when.at, when.periods, (truth == TRUE)[None, :], (truth != FALSE)[None, :],
+            truth != UNKNOWN, held, None, why,
+        )  # fmt: skip
+    assert clear.truth is not None
+    ends = distinct(clear.at)
+    place = np.searchsorted(when.at, ends, "right")
+    extra = np.searchsorted(when.at, ends) == place
+    extra, place = ends[extra], place[extra]
+    extra, place = extra[place > 0], place[place > 0]
+    # Where only `clear_when` is read, the reading of `when` that stands is repeated.
+    index = np.insert(np.arange(len(when)), place, place - 1)
+    at = np.insert(when.at, place, extra)
+    truth, why = truth[index], why[index]
+    where = np.searchsorted(clear.at, at, "right") - 1
+    cleared = np.zeros(len(at), np.bool_)
+    if len(clear):
+        cleared = (where >= 0) & (clear.truth[np.maximum(where, 0)] == TRUE)
+    stay = ~(cleared & (truth != TRUE))
     return Signals(
-        at, when.periods, (truth == TRUE)[None, :], stay[None, :], truth != UNKNOWN, held, None, why
-    ), index
+        at, when.periods[index], (truth == TRUE)[None, :], stay[None, :], truth != UNKNOWN,
+        held[index], None, why,
+    )  # fmt: skip
 
 
 def latched(up: Flags, down: Flags, *, begin: bool) -> Flags:

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from ebbwatch.core.asof import History
-from ebbwatch.core.judging import Judge
+from ebbwatch.core.judging import Judge, waits_for
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.release_clock import NEVER
 from ebbwatch.core.status import Standing, standings
@@ -236,12 +236,8 @@ class Service:
 
     def _frozen_by(self, series: Collection[str]) -> list[str]:
         """Return the alerts that have no new reading without some series."""
-        return [
-            rule.name
-            for rule in self.pipeline.judge.watched.values()
-            # A count moves as long as any of its conditions does.
-            if not rule.node.momentary and rule.node.setters & set(series)
-        ]
+        watched = self.pipeline.judge.watched.values()
+        return [rule.name for rule in watched if waits_for(rule.node, series)]
 
     def _look_at_outbox(self, at: int) -> None:
         """Report how long the outbox has waited: before we ran, nothing could leave."""
