@@ -98,18 +98,42 @@ def test_value_shows_people_the_same() -> None:
         "as known Thu 2025-10-16 09:30 EDT",
         "",
         "SERIES   VALUE  PERIOD      SOURCE  KNOWN",
-        "sofr    4.29 %  2025-10-15  nyfed   Thu 2025-10-16 08:00 EDT (assumed)",
-        "effr     4.1 %  2025-10-15  nyfed   Thu 2025-10-16 09:00 EDT (assumed)",
+        "sofr    4.29 %  2025-10-15  nyfed   2025-10-16 08:00~",
+        "effr     4.1 %  2025-10-15  nyfed   2025-10-16 09:00~",
+        "",
+        "Times are New York's; ~ marks one that the release rule gives.",
     ]
+
+
+def test_value_says_what_is_unknown_and_what_was_known_last() -> None:
+    """The series at fault are named, and each says since when its next figure is missing."""
+    ran = run("value", "sofr - effr", "--at", "2026-10-16", *ALONE)
+    assert ran.out.splitlines() == [
+        "unknown: sofr and effr are stale (last 0 bp for 2026-08-20)",
+        "as known Fri 2026-10-16 23:59 EDT",
+        "",
+        "SERIES   VALUE  PERIOD      SOURCE  KNOWN              NEXT FIGURE",
+        "sofr    3.63 %  2026-08-20  nyfed   2026-08-21 08:00~  stale, due 24 Aug",
+        "effr    3.63 %  2026-08-20  nyfed   2026-08-21 09:00~  stale, due 24 Aug",
+        "",
+        "Times are New York's; ~ marks one that the release rule gives.",
+    ]
+    assert run("value", "gold", "--at", "2026-10-16", *ALONE).out.startswith(
+        "unknown: there is no figure of gold yet\n"
+    )
+    lamps = "count(sofr > 1 %, effr > 1 %, iorb > 1 %)"
+    assert run("value", lamps, "--at", "2026-10-16", *ALONE).out.startswith(
+        "unknown: 3 series are stale (last 3 for 2026-08-21)\n"
+    )
 
 
 def test_an_expression_may_begin_with_a_minus() -> None:
     """It is no option, wherever it stands; what is meant as one and is none is refused."""
     at = ("--at", "2025-10-16T13:30Z")
     first = run("value", "-sofr", *at, *ALONE)
-    assert first.out.startswith("-4.29 %  for 2025-10-15")
+    assert first.out.startswith("−4.29 %  for 2025-10-15")
     assert run("value", *at, "-sofr", *ALONE).out == first.out
-    assert run("value", "-(sofr - effr)", *at, *ALONE).out.startswith("-19 bp")
+    assert run("value", "-(sofr - effr)", *at, *ALONE).out.startswith("−19 bp")
     refused = run("value", "sofr", "--att", "2025-10-16", *ALONE)
     assert refused.code == 2
     assert "--att" in refused.err
@@ -239,7 +263,7 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
             "  critical above 5: 1 past it",
         ], id="count"),
         pytest.param("reserves-to-gdp", "2025-11-12", [
-                "    Oct, 08:30 New York",
+                "    is late since Thu 30 Oct, 08:30 New York",
                 "  warning below 10 %: 0.61 pp past it",
                 "  out of warning: a reading of 10.2 % or more, 0.81 pp away",
             ],
@@ -251,11 +275,12 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
             "It waits for a text of fed_press in which its pattern is found.",
         ], id="text"),
         pytest.param("gold-price", "2025-11-04", [
-            "It is quiet.", "Its reading is unknown: there is no figure yet.",
+            "It is quiet.", "Its reading is unknown: there is no figure of gold yet.",
         ], id="nothing known"),
         pytest.param("sofr-above-range", "2026-10-01", [
-            "Its figures are late: it is frozen until they come.",
-            "Its reading is unknown: an input is stale.",
+            "Its figures are late since Mon 24 Aug 2026, 09:00 New York: it is frozen until",
+            "Its reading is unknown: SOFR and Federal funds target range, upper limit are",
+            "It was −12 bp for Thu 20 Aug 2026.",
         ], id="frozen"),
     ],
 )  # fmt: skip
@@ -285,10 +310,10 @@ def test_series_list_says_what_is_held_and_how_fresh_it_is() -> None:
     """Sorted by name; a series without any figure is empty."""
     ran = run("series", "list", "sofr", "gdp", "gold", "--at", "2025-11-04T10:00-05:00", *ALONE)
     assert ran.out.splitlines()[:4] == [
-        "SERIES  EVERY     NEWEST      VALUE         KNOWN      STATE  NEXT DUE     SOURCE",
-        "gdp     quarter   2025-04-01  $30.485729tn  25-09-25   due    01-30 08:30  bea",
-        "gold    15 min                                         empty  11-04 10:15  kraken",
-        "sofr    bus. day  2025-11-03  4.13 %        25-11-04~  fresh  11-05 08:00  nyfed",
+        "SERIES  NEWEST             VALUE  KNOWN      STATE  NEXT FIGURE   SOURCE",
+        "gdp     2025-04-01  $30.485729tn  25-09-25   due    since 30 Oct  bea",
+        "gold                                         empty  4 Nov 10:15   kraken",
+        "sofr    2025-11-03        4.13 %  25-11-04~  fresh  5 Nov 08:00   nyfed",
     ]
 
 
@@ -479,7 +504,7 @@ def test_why_speaks_both_languages() -> None:
     t = translator("zh-Hant")
     at = micros(datetime(2025, 11, 4, 15, 0, tzinfo=UTC))
     told = explain(judge, "funding-spread", AlertState(), at, (t,))
-    sections = why_sections(t, told, judge.history.catalogue)
+    sections = why_sections(t, told)
     assert sections[0].title == "SOFR 高於有效聯邦資金利率"
     assert "注意：高於 10 個基點，已越過 16 個基點；須連續 2 期，已有 0 期" in sections[2].lines
     with pytest.raises(KeyError):

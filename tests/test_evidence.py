@@ -202,15 +202,15 @@ def test_the_article_s_figures_are_those_of_the_archive() -> None:
     """19 bp on three days, 5.25 %, and an average of -3.0 bp where -2 was written."""
     found = _claims()
     days = found["SOFR stands 19 bp over fed funds (15, 16 and 28 October)"].answers
-    assert [(a.value, a.unit, a.period) for a in days] == [
+    assert [(a.reading.value, a.reading.unit, a.reading.period) for a in days] == [
         (19.0, "bp", "2025-10-15"),
         (19.0, "bp", "2025-10-16"),
         (19.0, "bp", "2025-10-28"),
     ]
     [jump] = found["SOFR jumped to 5.25 % on 17 September 2019"].answers
-    assert (jump.value, jump.unit, jump.period) == (5.25, "%", "2019-09-17")
+    assert (jump.reading.value, jump.reading.unit, jump.reading.period) == (5.25, "%", "2019-09-17")
     [average] = found["From 2020 to 2022 it averaged about -0.02 (-2 bp)"].answers
-    assert average.value == pytest.approx(-3.0, abs=0.05)
+    assert average.reading.value == pytest.approx(-3.0, abs=0.05)
 
 
 # ---- on figures of our own ---------------------------------------------------------------

@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
+from ebbwatch.core.asof import Figure
+from ebbwatch.core.expected import SeriesStanding
 from ebbwatch.core.release_clock import Freshness, ReleaseClock, State
 from ebbwatch.core.render import Health, Trouble
 from ebbwatch.model.calendars import SIFMA, business_calendar
@@ -36,7 +38,7 @@ from ebbwatch.ports import (
 )
 from ebbwatch.runtime.heartbeat import Heartbeat, pinging
 from ebbwatch.runtime.polling import Arrived, Outcome, Polling, _next_texts
-from ebbwatch.runtime.selfwatch import SelfWatch, Standing
+from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.trigger import REST, ReleaseTrigger
 from tests.fakes import ManualClock
 
@@ -709,6 +711,11 @@ def stand(state: State) -> Freshness:
     return Freshness(state, FRIDAY, micros(DUE), TUESDAY, micros(DUE + timedelta(days=1)))
 
 
+def held(period: int) -> Figure:
+    """Return a figure of SOFR for a period."""
+    return Figure(period, None, DUE, assumed=False, source="nyfed")
+
+
 FRESH, LATE, STALE = State.FRESH, State.LATE, State.STALE
 
 
@@ -755,7 +762,7 @@ async def test_late_figures_are_told_once_per_source(
     for hour, states in enumerate(hours):
         watch = desk.another_watch()
         heard = [
-            Standing(each, stand(state), THURSDAY)
+            SeriesStanding(each, stand(state), held(THURSDAY))
             for each, state in zip((SOFR, TGCR), states, strict=True)
             if state is not None
         ]
@@ -771,8 +778,12 @@ async def test_a_late_notice_says_what_is_missing_and_what_is_frozen() -> None:
     """The period held, the one that was due and when, and the alerts without a new reading."""
     desk = Desk()
     desk.watch.frozen_by = lambda names: [f"rule of {name}" for name in names]
-    desk.watch.freshness("nyfed", [Standing(SOFR, stand(LATE), THURSDAY)], at=DUE + 7200 * SECOND)
-    desk.watch.freshness("nyfed", [Standing(SOFR, stand(FRESH), FRIDAY)], at=DUE + 9000 * SECOND)
+    desk.watch.freshness(
+        "nyfed", [SeriesStanding(SOFR, stand(LATE), held(THURSDAY))], at=DUE + 7200 * SECOND
+    )
+    desk.watch.freshness(
+        "nyfed", [SeriesStanding(SOFR, stand(FRESH), held(FRIDAY))], at=DUE + 9000 * SECOND
+    )
     assert desk.told == [
         Health(
             kind=Trouble.SERIES_LATE,

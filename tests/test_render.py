@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ebbwatch.core.history_rank import Unusual
+from ebbwatch.core.reading import Found, Reading
 from ebbwatch.core.render import (
     Digest,
     Firing,
@@ -33,12 +34,14 @@ from ebbwatch.core.render import (
     summary_message,
 )
 from ebbwatch.core.render import test_message as probe_message
+from ebbwatch.core.status import Standing
 from ebbwatch.locale import Translator, translator
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.message import Button, Message, Reason
-from ebbwatch.model.periods import FREQUENCIES, period_of
+from ebbwatch.model.periods import FREQUENCIES, Every, period_of
 from ebbwatch.model.problem import Problem, Span
 from ebbwatch.model.text import LANGUAGES, Text
+from ebbwatch.ruleset.rules import Rule
 
 GOLDEN = Path(__file__).parent / "golden" / "messages"
 DAILY, WEEKLY = FREQUENCIES["business day"], FREQUENCIES["week ending Wednesday"]
@@ -310,34 +313,102 @@ RUNWAY = moved(
     late=(),
     fallbacks={},
 )
+
+
+def standing(
+    name: str,
+    level: Level,
+    since: datetime,
+    *,
+    title: Text,
+    reading: Reading | None = None,
+    frozen: bool = False,
+) -> Standing:
+    """Return how a rule that fires stands."""
+    return Standing(
+        rule=Rule(name=name, title=title), at=ny(2025, 11, 6), state="firing", level=level,
+        since=since, reading=reading, near=None, frozen=frozen, late=(), overdue_since=None,
+        next_due=None,
+    )  # fmt: skip
+
+
+def found(period: str, value: float | None, truth: bool | None = None) -> Found:
+    """Return what was found for a period."""
+    return Found(period=period, value=value, most=None, truth=truth, ended_at=ny(2025, 11, 1))
+
+
+def reading(
+    unit: str | None, every: Every, known: Found | None, last: Found | None = None
+) -> Reading:
+    """Return a reading; one that is not known is stale."""
+    newest = known or last
+    return Reading(
+        unit=unit, every=every, period="" if newest is None else newest.period, found=known,
+        reason="" if known else "an input is stale", culprits=() if known else ("sofr",), last=last,
+    )  # fmt: skip
+
+
 FIRING = (
     Firing(
-        name="funding-spread",
-        level=Level.WARNING,
-        since=ny(2025, 11, 3),
-        title=WARNED.title,
+        standing=standing(
+            "funding-spread",
+            Level.WARNING,
+            ny(2025, 11, 3),
+            title=WARNED.title,
+            reading=reading("bp", DAILY, found("2025-10-31", 36.0)),
+        ),
         measure=WARNED.measure,
-        value=36.0,
-        unit="bp",
-        period="2025-10-31",
-        every=DAILY,
     ),
     Firing(
-        name="reserves-level",
-        level=Level.WATCH,
-        since=ny(2024, 4, 25, 16, 30),
-        title=text("Bank reserves against the ample range", "銀行準備金水位（充裕區間）"),
-        value=2.848e12,
-        unit="USD",
-        period="2025-10-29",
-        every=WEEKLY,
-        frozen=True,
+        standing=standing(
+            "reserves-level",
+            Level.WATCH,
+            ny(2024, 4, 25, 16, 30),
+            frozen=True,
+            title=text("Bank reserves against the ample range", "銀行準備金水位（充裕區間）"),
+            reading=reading("USD", WEEKLY, found("2025-10-29", 2.848e12)),
+        ),
     ),
     Firing(
-        name="repo-spike",
-        level=Level.CRITICAL,
-        since=ny(2025, 11, 3),
-        title=SPIKE.title,
+        standing=standing(
+            "repo-spike",
+            Level.CRITICAL,
+            ny(2025, 11, 3),
+            title=SPIKE.title,
+            reading=reading(None, DAILY, found("2025-10-31", None, truth=True)),
+        ),
+    ),
+)
+STALE = (
+    Firing(
+        standing=standing(
+            "funding-spread",
+            Level.WARNING,
+            ny(2025, 11, 3),
+            title=WARNED.title,
+            frozen=True,
+            reading=reading("bp", DAILY, None, last=found("2025-10-31", 36.0)),
+        ),
+        measure=WARNED.measure,
+    ),
+    Firing(
+        standing=standing(
+            "repo-spike",
+            Level.CRITICAL,
+            ny(2025, 11, 3),
+            title=SPIKE.title,
+            frozen=True,
+            reading=reading(None, DAILY, None, last=found("2025-10-31", None, truth=False)),
+        ),
+    ),
+    Firing(
+        standing=standing(
+            "gold-price",
+            Level.WATCH,
+            ny(2025, 11, 3),
+            title=text("Gold price", "金價"),
+            reading=reading("USD/oz", DAILY, None),
+        ),
     ),
 )
 
@@ -429,6 +500,7 @@ MESSAGES = {
         )
     ),
     "summary": lambda t: summary_message(FIRING, rules=26, t=t),
+    "summary-stale": lambda t: summary_message(STALE, rules=26, t=t),
     "summary-quiet": lambda t: summary_message((), rules=1, t=t),
     "digest": lambda t: digest_message(
         Digest(
@@ -741,7 +813,12 @@ def test_a_text_without_a_link_of_its_rule_leads_to_its_page() -> None:
 def test_long_lists_are_cut_and_say_so() -> None:
     """Twenty are named, the rest counted: of firing alerts, moves, names and problems."""
     en = translator("en")
-    many = tuple(replace(FIRING[2], name=f"rule-{n:02}") for n in range(25))
+    many = tuple(
+        Firing(
+            standing=standing(f"rule-{n:02}", Level.CRITICAL, ny(2025, 11, 3), title=SPIKE.title)
+        )
+        for n in range(25)
+    )
     assert summary_message(many, rules=30, t=en).lines[20:] == ("and 5 more",)
     digest = Digest(at=ny(2025, 11, 6), rules=30, moves=(EASED,) * 22)
     assert digest_message(digest, t=en).lines[-1] == "and 2 more"

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import asyncio
     from importlib.metadata import EntryPoint
 
-    from ebbwatch.core.judging import Judge
-    from ebbwatch.core.ladder import AlertState
     from ebbwatch.ports import Clock, Notifier, Secret, Source, Store
     from ebbwatch.runtime.service import Service
     from ebbwatch.settings import Settings
@@ -557,13 +555,3 @@ def watch_rules(built: Built, settings: Settings, directory: Path) -> None:
 
     reload = Reload(directory, clock=service.clock, held=read_rules(directory), changed=changed)
     service.others.append(reload.run)
-
-
-def walked(judge: Judge, at: int) -> dict[str, AlertState]:
-    """Return where alerts would stand if the tape had been watched from its beginning."""
-    from ebbwatch.runtime.pipeline import Event, Pipeline
-    from ebbwatch.runtime.replay import Journal
-
-    pipeline = Pipeline(judge, Journal())
-    pipeline.handle(Event(at=at))
-    return dict(pipeline.states)

@@ -339,6 +339,23 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Ack:
+    """That somebody has seen an alert, and needs no reminder until its episode is over.
+
+    Attributes:
+        rule: Name of the alert.
+        episode: The one that was seen.
+        by: Who.
+        at: UTC instant.
+    """
+
+    rule: str
+    episode: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A recorded transition of an alert, without what it says.
 

@@ -22,6 +22,7 @@ from ebbwatch.markup.layout import (
     web_address,
 )
 from ebbwatch.model.message import Button, Message, Reason
+from ebbwatch.model.text import width_of
 from tests.markup.samples import CHINESE, ENGLISH, SAMPLES, nasty, of_length
 from tests.standins.slack import _said
 from tests.standins.telegram import _visible
@@ -263,7 +264,7 @@ def test_wide_characters_wrap_by_the_columns_they_take() -> None:
     """No row is wider than asked, and no row begins with closing punctuation."""
     message = replace(CHINESE, link="")
     rows = plain.plain(message, width=30).split("\n")
-    assert max(plain._columns(row) for row in rows) <= 32  # closing punctuation may hang over
+    assert max(width_of(row) for row in rows) <= 32  # closing punctuation may hang over
     assert not [row for row in rows if row.startswith(("，", "。", "；", "）"))]
     assert "".join(rows).replace(" ", "") == plain.plain(message).replace("\n", "").replace(" ", "")
 

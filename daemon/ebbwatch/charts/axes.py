@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.periods import add_months
+from ebbwatch.model.text import width_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
@@ -221,14 +221,9 @@ def _outline(stretch: Sequence[tuple[float, float | None]]) -> list[tuple[float,
     return [stretch[number] for number in sorted({0, lowest, highest, len(stretch) - 1})]
 
 
-def is_wide(character: str) -> bool:
-    """Return whether a character takes the room of two: Chinese ones do."""
-    return unicodedata.east_asian_width(character) in "WF"
-
-
 def columns(labels: Iterable[str]) -> int:
     """Return the width of the longest label, in letters; 0 without any."""
-    return max((sum(1 + is_wide(character) for character in label) for label in labels), default=0)
+    return max(map(width_of, labels), default=0)
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:

@@ -14,8 +14,9 @@ import matplotlib as mpl
 from matplotlib import font_manager, patheffects
 from matplotlib.figure import Figure
 
-from ebbwatch.charts.axes import Frame, columns, frame, is_wide, position, spread
+from ebbwatch.charts.axes import Frame, columns, frame, position, spread
 from ebbwatch.model.chart import ChartSpec
+from ebbwatch.model.text import is_wide
 
 #: 800 by 450 points at twofold resolution.
 SIZE_INCHES = (8.0, 4.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -16,15 +16,17 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.core.asof import NEW_YORK, History
+from ebbwatch.core.judging import Judge
 from ebbwatch.core.tables import TableFault
-from ebbwatch.model.periods import micros
+from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.series import Series
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.load import Loaded
 from ebbwatch.ruleset.report import as_text
 from ebbwatch.ruleset.rules import Rule, Ruleset
-from ebbwatch.ruleset.words import did_you_mean
+from ebbwatch.ruleset.words import no_such
+from ebbwatch.runtime.desk import Desk, NoSuchRule, kept_states, walked_states
 
 if TYPE_CHECKING:
     from ebbwatch.settings import Settings
@@ -47,6 +49,14 @@ StoreOption = Annotated[
     str | None,
     typer.Option("--store", metavar="none", help="'none' leaves the store out: the archive alone."),
 ]
+
+
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", metavar="T", help="As known then: a date (its end in New York), or an "
+                 "instant with an offset; by default now."),
+]  # fmt: skip
+FormatOption = Annotated[str, typer.Option("--format", help="text or json.")]
 
 
 def say(text: str = "") -> None:
@@ -72,6 +82,8 @@ def faults_end_it() -> Iterator[None]:
     try:
         yield
     except root.NoSuchDirectory as error:
+        stop(str(error), WRONG_USE)
+    except NoSuchRule as error:
         stop(str(error), WRONG_USE)
     except TableFault as error:
         stop(str(error))
@@ -108,6 +120,26 @@ def instant_of(text: str, *, end: bool = False) -> int:
     if moment.tzinfo is None:
         stop(f"{text} has no offset: write {text}Z or {text}-04:00", WRONG_USE)
     return micros(moment)
+
+
+def now() -> datetime:
+    """Return what time it is."""
+    from ebbwatch.clocks import SystemClock
+
+    return SystemClock().now()
+
+
+def moment(at: str | None) -> datetime:
+    """Return the instant that is asked about: of a date, the last of its day in New York."""
+    if at is None:
+        return now()
+    return instant(instant_of(at, end=True) - 1 if len(at) == 10 else instant_of(at))
+
+
+def known_format(given: str) -> None:
+    """End where a format is asked for that there is not."""
+    if given not in ("text", "json"):
+        stop(f"expected --format text or json, found {given}", WRONG_USE)
 
 
 # ---- rules and figures -----------------------------------------------------------------
@@ -154,20 +186,15 @@ def known_rule(ruleset: Ruleset, name: str) -> Rule:
     """Return the rule of an alert; end where there is no such one."""
     found = next((rule for rule in ruleset.rules if rule.name == name), None)
     if found is None:
-        stop(_no_such("rule", name, [rule.name for rule in ruleset.rules]), WRONG_USE)
+        stop(no_such("rule", name, [rule.name for rule in ruleset.rules]), WRONG_USE)
     return found
 
 
 def known_series(ruleset: Ruleset, name: str) -> Series:
     """Return a series of the catalogue; end where there is no such one."""
     if name not in ruleset.series:
-        stop(_no_such("series", name, ruleset.series), WRONG_USE)
+        stop(no_such("series", name, ruleset.series), WRONG_USE)
     return ruleset.series[name]
-
-
-def _no_such(noun: str, name: str, names: Collection[str]) -> str:
-    hint = did_you_mean(name, names)
-    return f"there is no {noun} {name}" + (f"; {hint}" if hint else "")
 
 
 def history(ruleset: Ruleset, data: Path | None, store: str | None) -> History:
@@ -180,6 +207,30 @@ def history(ruleset: Ruleset, data: Path | None, store: str | None) -> History:
     if store not in (None, "none"):
         stop(f"expected --store none, found {store}", WRONG_USE)
     return root.history_from_archive(ruleset, None if store == "none" else existing_store())
+
+
+def desk(
+    rules: Path | None,
+    data: Path | None = None,
+    store: str | None = None,
+    *,
+    at: str | None = None,
+) -> Desk:
+    """Return whom to ask about the rules and figures of the options.
+
+    Alerts stand as the daemon left them; where another instant or other figures are asked
+    about, as if those had been watched from their beginning.
+    """
+    kept = None if data is not None or store is not None else existing_store()
+
+    @cache
+    def judge() -> Judge:
+        ruleset = valid(rules_directory(rules), data_only=True)
+        if kept is not None:
+            return Judge(ruleset, root.history_from_archive(ruleset, kept))
+        return Judge(ruleset, history(ruleset, data, store))
+
+    return Desk(judge, walked_states(judge) if at is not None else kept_states(judge, kept), kept)
 
 
 def archive_rows(name: str) -> list[dict[str, str]]:

@@ -8,7 +8,6 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +15,10 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.core.asof import NEW_YORK
-from ebbwatch.core.status import Standing
-from ebbwatch.runtime.replay import amount
+from ebbwatch.cli.layout import fitted
 
 if TYPE_CHECKING:
+    from ebbwatch.core.status import Standing
     from ebbwatch.ruleset.rules import Ruleset
     from ebbwatch.settings import Settings
 
@@ -30,7 +28,6 @@ ONCE_S = 25.0
 Once = Annotated[
     bool, typer.Option("--once", help="Visit every source once, tell what is due, and end.")
 ]
-Format = Annotated[str, typer.Option("--format", help="text or json.")]
 
 
 def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
@@ -70,7 +67,7 @@ async def _run(settings: Settings, ruleset: Ruleset, directory: Path, *, once: b
             print(f"ebbwatch: {warning}", file=sys.stderr)
         service.begin()
         if not once:
-            print(table(service.status()))
+            _show(service.desk.standings(clock.now()))
             sys.stdout.flush()
             _settle()
             root.watch_rules(built, settings, directory)
@@ -79,7 +76,7 @@ async def _run(settings: Settings, ruleset: Ruleset, directory: Path, *, once: b
         for outcome in await service.once(ONCE_S):
             if outcome.fault:
                 print(f"ebbwatch: {outcome.fault}", file=sys.stderr)
-        print(table(service.status()))
+        _show(service.desk.standings(clock.now()))
     finally:
         await built.aclose()
 
@@ -93,32 +90,33 @@ def _settle() -> None:
     gc.freeze()
 
 
-def status(rules: common.RulesOption = None, format: Format = "text") -> None:  # noqa: A002
-    """Show the state of every rule, as the daemon last left it."""
-    from ebbwatch.clocks import SystemClock
-    from ebbwatch.core.judging import Judge
-    from ebbwatch.core.ladder import AlertState
-    from ebbwatch.core.status import standings
-    from ebbwatch.model.periods import micros
-    from ebbwatch.runtime.ledger import refreshed
+def status(
+    rules: common.RulesOption = None,
+    at: common.AtOption = None,
+    data: common.DataOption = None,
+    store: common.StoreOption = None,
+    format: common.FormatOption = "text",  # noqa: A002
+) -> None:
+    """Show how every rule stands, as the daemon last left it."""
+    from ebbwatch.core.rows import standing_row
 
-    if format not in ("text", "json"):
-        common.stop(f"expected --format text or json, found {format}", common.WRONG_USE)
+    common.known_format(format)
     with common.faults_end_it():
-        ruleset = common.valid(common.rules_directory(rules))
-        store = common.existing_store()
-        judge = Judge(ruleset, root.history_from_archive(ruleset, store))
-        at = micros(SystemClock().now())
-        records = {} if store is None else store.alerts()
-        states = {
-            name: AlertState.from_json(record.state)
-            for name, record in records.items()
-            if name in judge.watched
-        }
-        if not states:
-            states = root.walked(judge, at)
-        rows = standings(judge, refreshed(judge, states, at), at)
-    print(as_json(rows) if format == "json" else table(rows))
+        rows = common.desk(rules, data, store, at=at).standings(common.moment(at))
+    if format == "json":
+        print(json.dumps([standing_row(row) for row in rows], indent=2))
+    else:
+        _show(rows)
+
+
+def _show(rows: Sequence[Standing]) -> None:
+    """Print how rules stand, one a line."""
+    from ebbwatch.core.render.standings import standings_footer, standings_table
+    from ebbwatch.locale import translator
+
+    t = translator("en")
+    print(fitted(standings_table(t, rows)))
+    print(standings_footer(t, rows))
 
 
 def poll(
@@ -173,67 +171,3 @@ async def _poll(settings: Settings, ruleset: Ruleset, names: set[str]) -> bool:
         for each in asked.values():
             await each.aclose()
     return reached
-
-
-# ---- showing -----------------------------------------------------------------------------
-
-
-def as_json(rows: Sequence[Standing]) -> str:
-    """Return how rules stand, for programs."""
-    return json.dumps(
-        [
-            {
-                "rule": row.rule,
-                "state": row.state,
-                "level": row.level.word if row.level else None,
-                "value": row.value,
-                "unit": row.unit,
-                "period": row.period or None,
-                "since": None if row.since is None else row.since.isoformat(),
-                "frozen": row.frozen,
-                "next_due": None if row.next_due is None else row.next_due.isoformat(),
-            }
-            for row in rows
-        ],
-        indent=2,
-    )
-
-
-_MARKS = {"firing": "●", "pending": "◐", "inactive": "·", "broken": "✗"}
-
-
-def table(rows: Sequence[Standing]) -> str:
-    """Return how rules stand, one a line, for a terminal."""
-    head = ("", "RULE", "LEVEL", "VALUE", "PERIOD", "AGE", "NEXT FIGURE (NEW YORK)")
-    lines = [_cells(row) for row in rows]
-    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
-    aligned = [
-        "  ".join(
-            cell.rjust(widths[i]) if head[i] in ("VALUE", "AGE") else cell.ljust(widths[i])
-            for i, cell in enumerate(line)
-        ).rstrip()
-        for line in [head, *lines]
-    ]
-    firing = sum(row.state == "firing" for row in rows)
-    return "\n".join([*aligned, f"{len(rows)} rules, {firing} firing"])
-
-
-def _cells(row: Standing) -> tuple[str, ...]:
-    level = row.level.word if row.level else ("" if row.state == "inactive" else row.state)
-    if row.frozen:
-        level = f"{level} (late)".strip()
-    value = amount(row.value, row.unit) if row.value is not None else (row.unknown and "unknown")
-    due = ""
-    if row.next_due is not None:
-        due = row.next_due.astimezone(NEW_YORK).strftime("%a %d %b %H:%M")
-    return (_MARKS[row.state], row.rule, level, value or "", row.period, age(row.age), due)
-
-
-def age(length: timedelta | None) -> str:
-    """Return a length of time in its largest unit: ``3 d``, ``5 h``, ``12 min``."""
-    if length is None:
-        return ""
-    minutes = int(length.total_seconds()) // 60
-    if minutes >= 2880:
-        return f"{minutes // 1440} d"
-    return f"{minutes // 60} h" if minutes >= 120 else f"{minutes} min"

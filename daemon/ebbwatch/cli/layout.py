@@ -1,15 +1,29 @@
-"""How commands lay out what they print: aligned columns, New York's clock, a hundred columns."""
+"""How commands lay out what they print: tables and lines that fit, and New York's clock."""
 
 from __future__ import annotations
 
-import textwrap
+import shutil
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from ebbwatch.core.asof import NEW_YORK
+from ebbwatch.markup import columns as text
+from ebbwatch.model.table import Column
 
-#: Columns of a terminal that everything fits into.
-WIDTH = 100
+#: Columns where nobody says how many there are: what is piped somewhere is read in a terminal.
+_USUAL = (80, 24)
+#: Columns of a line of prose, however wide the terminal.
+_READABLE = 100
+
+
+def width() -> int:
+    """Return the columns of the terminal."""
+    return shutil.get_terminal_size(_USUAL).columns
+
+
+def fitted(columns: Sequence[Column]) -> str:
+    """Return a table as wide as the terminal at most, as far as its columns allow."""
+    return text.table(columns, width())
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), indent: str = "") -> str:
@@ -20,25 +34,25 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), inden
         right: Numbers of the columns that end together rather than begin together.
         indent: In front of each line.
     """
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
-    return "\n".join(
-        (
-            indent
-            + "  ".join(
-                cell.rjust(widths[i]) if i in right else cell.ljust(widths[i])
-                for i, cell in enumerate(row)
-            )
-        ).rstrip()
-        for row in rows
-    )
+    if not rows:
+        return ""
+    columns = [
+        Column(head, cells, right=place in right)
+        for place, (head, *cells) in enumerate(zip(*rows, strict=True))
+    ]
+    return "\n".join(f"{indent}{line}".rstrip() for line in text.table(columns).split("\n"))
 
 
-def wrapped(line: str, *, indent: str = "") -> str:
-    """Return a line broken where it would leave the terminal; what follows stands further in."""
-    return textwrap.fill(
-        line, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ",
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+def wrapped(line: str, *, indent: str = "", hanging: str = "  ") -> str:
+    """Return a line broken where it would leave the terminal.
+
+    Args:
+        line: A line of prose.
+        indent: In front of every row.
+        hanging: In front of every row but the first, too.
+    """
+    room = min(width(), _READABLE)
+    return "\n".join(text.wrapped(line, room, indent=indent, hanging=f"{indent}{hanging}"))
 
 
 def clock(at: datetime) -> str:
@@ -54,14 +68,3 @@ def iso(at: datetime) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a number of things: ``1 rule``, ``26 rules``; ``series`` stays as it is."""
     return f"{count} {noun}" if count == 1 or noun.endswith("s") else f"{count} {noun}s"
-
-
-def figure(value: float, unit: str) -> str:
-    """Return a published figure with every digit it has: ``$30.485729tn``, ``4.29 %``."""
-    if unit == "USD":
-        sign, size = ("-" if value < 0 else ""), abs(value)
-        for scale, word in ((1e12, "tn"), (1e9, "bn"), (1e6, "mn")):
-            if size >= scale:
-                return f"{sign}${size / scale:.12g}{word}"
-        return f"{sign}${size:.12g}"
-    return f"{value:.12g} {unit}".rstrip()

@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import tempfile
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -123,7 +122,7 @@ def say_origin(judge: Judge, journal: Journal, span: Span) -> None:
     found = provenance(judge.history, names)
     end = max((judged.evaluation.upto for judged in journal.judged), default=0)
     text = origin(found, names - {one.series for one in found}, instant(end))
-    print(textwrap.fill(text, layout.WIDTH), file=sys.stderr)
+    print(layout.wrapped(text, hanging=""), file=sys.stderr)
 
 
 def origin(found: Iterable[Provenance], without: Iterable[str], end: datetime) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.cli.layout import WIDTH, aligned, plural
+from ebbwatch.cli.layout import aligned, plural, width
 from ebbwatch.cli.rules import schema_text, test_files
 
 SCHEMA = "rules.schema.json"
@@ -90,7 +90,7 @@ def settings() -> None:
     rows = [("SETTING", "VALUE", "FROM")]
     rows += [(row.name, row.value, row.origin) for row in describe(common.settings())]
     # One long value must not push the last column off everybody's screen.
-    room = WIDTH - max(len(row[0]) for row in rows) - max(len(row[2]) for row in rows) - 4
+    room = width() - max(len(row[0]) for row in rows) - max(len(row[2]) for row in rows) - 4
     short = [(name, value if len(value) <= room else "", origin) for name, value, origin in rows]
     lines = []
     for line, (name, value, _) in zip(aligned(short).split("\n"), rows, strict=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +14,11 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.cli.layout import aligned, clock
+from ebbwatch.cli.layout import aligned, clock, fitted
 
 if TYPE_CHECKING:
     from ebbwatch.model.message import Target
-    from ebbwatch.ports import Clock, Notifier, Store
+    from ebbwatch.ports import Ack, Clock, Notifier, Silence
     from ebbwatch.settings import Settings
 
 #: How long a test message may take, in seconds.
@@ -40,21 +41,22 @@ def silence(
     rules: common.RulesOption = None,
 ) -> None:  # fmt: skip
     """Keep alerts quiet for a while, or list what is kept quiet."""
+    from ebbwatch.core.render.silences import matcher_text
     from ebbwatch.runtime import silences
 
-    now = _now()
+    now = common.now()
     if end is not None:
         with common.faults_end_it():
             ended = silences.end_silence(common.opened_store(), end, at=now)
         if ended is None:
             common.stop(f"there is no silence {end} in force")
-        print(f"{ended.id} ended: {_words(ended.matcher)}")
+        print(f"{ended.id} ended: {matcher_text(ended.matcher)}")
         return
     if not match:
         if length is not None:
             common.stop("say what to silence: a rule's name, or label=value", common.WRONG_USE)
         with common.faults_end_it():
-            print(_silences(common.existing_store(), now))
+            print(_silences(common.desk(rules).silences(now)))
         return
     if length is None:
         common.stop("say for how long: --for 2d", common.WRONG_USE)
@@ -65,7 +67,7 @@ def silence(
         made = silences.silence(
             common.opened_store(), matcher, at=now, until=until, by=_user(), comment=comment
         )
-    print(f"{made.id}: {_words(matcher)} is quiet until {clock(until)}")
+    print(f"{made.id}: {matcher_text(matcher)} is quiet until {clock(until)}")
 
 
 def _check_matcher(matcher: tuple[tuple[str, str], ...], directory: Path) -> None:
@@ -89,20 +91,11 @@ def _length(text: str) -> timedelta:
     return timedelta(days=float(found.days))
 
 
-def _words(matcher: tuple[tuple[str, str], ...]) -> str:
-    names = [value for label, value in matcher if label == "name"]
-    return " ".join([*names, *(f"{a}={b}" for a, b in matcher if a != "name")])
+def _silences(rows: Sequence[Silence]) -> str:
+    from ebbwatch.core.render.silences import silences_table
+    from ebbwatch.locale import translator
 
-
-def _silences(store: Store | None, now: datetime) -> str:
-    from ebbwatch.runtime.silences import in_force
-
-    found = [] if store is None else in_force(store, now)
-    if not found:
-        return "nothing is silenced"
-    rows = [("ID", "WHAT", "UNTIL", "BY", "WHY")]
-    rows += [(s.id, _words(s.matcher), clock(s.until), s.by, s.comment) for s in found]
-    return aligned(rows)
+    return fitted(silences_table(translator("en"), rows)) if rows else "nothing is silenced"
 
 
 def ack(
@@ -114,19 +107,26 @@ def ack(
     from ebbwatch.runtime import silences
 
     with common.faults_end_it():
-        store = common.existing_store()
         if rule is None:
-            found = [] if store is None else list(silences.acks(store))
-            rows = [("RULE", "SINCE", "BY"), *((a.rule, clock(a.at), a.by) for a in found)]
-            print(aligned(rows) if found else "nothing that fires was acknowledged")
+            print(_acks(common.desk(None).acks()))
             return
+        store = common.existing_store()
         if store is None:
             common.stop(f"{rule} does not fire: there is no database yet")
         try:
-            made = silences.acknowledge(store, rule, at=_now(), by=_user())
+            made = silences.acknowledge(store, rule, at=common.now(), by=_user())
         except silences.NothingToAck as error:
             common.stop(str(error))
     print(f"{made.rule} is acknowledged until it is over")
+
+
+def _acks(rows: Sequence[Ack]) -> str:
+    from ebbwatch.core.render.silences import acks_table
+    from ebbwatch.locale import translator
+
+    if not rows:
+        return "nothing that fires was acknowledged"
+    return fitted(acks_table(translator("en"), rows))
 
 
 def _user() -> str:
@@ -135,12 +135,6 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "somebody"
-
-
-def _now() -> datetime:
-    from ebbwatch.clocks import SystemClock
-
-    return SystemClock().now()
 
 
 # ---- notify test -------------------------------------------------------------------------

@@ -8,18 +8,20 @@ from datetime import date, datetime
 
 import numpy as np
 
-from ebbwatch.core.asof import History
+from ebbwatch.core.expected import SeriesStanding
 from ebbwatch.core.judging import Judge, every_of
+from ebbwatch.core.reading import Reader, Reading
 from ebbwatch.core.release_clock import State
 from ebbwatch.expr import Expression, Fault, RuleRef, Scope, compile_expression
-from ebbwatch.expr.evaluate import TRUE, UNKNOWN, Evaluation
-from ebbwatch.expr.numbers import ABSENT, KNOWN, REASONS
+from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.graph import Node
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Input
 from ebbwatch.model.chart import ChartSpec
-from ebbwatch.model.periods import instant, micros, period_of
+from ebbwatch.model.periods import instant, period_of
 from ebbwatch.model.problem import Problem, Span
-from ebbwatch.model.units import PRINTED_FACTORS, printed
+from ebbwatch.model.series import Series
+from ebbwatch.model.units import PRINTED_FACTORS
 from ebbwatch.ruleset.rules import Ruleset
 
 
@@ -29,14 +31,27 @@ class Given:
 
     Attributes:
         input: The figure.
-        state: How fresh the series is at the instant asked about.
-        due_at: UTC instant at which the next figure of the series is, or was, expected after
-            the newest one held; None where nothing says so.
+        standing: How its series stands at the instant asked about.
     """
 
     input: Input
-    state: State
-    due_at: datetime | None
+    standing: SeriesStanding
+
+    @property
+    def series(self) -> Series:
+        """Return its series."""
+        return self.standing.series
+
+    @property
+    def stale(self) -> bool:
+        """Return whether its series is too old to be read."""
+        return self.standing.state is State.STALE
+
+    @property
+    def late_since(self) -> datetime | None:
+        """Return since when the next figure of its series is late; None where none is."""
+        late = self.standing.state in (State.LATE, State.STALE)
+        return self.standing.due_at if late else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,32 +60,15 @@ class Answer:
 
     Attributes:
         text: The expression as asked.
-        value: In `unit`; infinite for never; None for a condition, or where unknown.
-        truth: Of a condition; None for a number, or where unknown.
-        unit: Printed unit; empty for a pure number and for a condition.
-        condition: Whether it is true or false rather than a number.
-        at_least: Whether `value` is the least that a count with unknown parts can be.
-        period: As its publisher writes it; empty where there is no reading.
+        reading: What it says.
         at: UTC instant asked about.
-        reason: Why it is unknown; empty where it is known.
         given: The figures it was made of, in order of appearance.
     """
 
     text: str
-    value: float | None
-    truth: bool | None
-    unit: str
-    condition: bool
-    at_least: bool
-    period: str
+    reading: Reading
     at: datetime
-    reason: str
     given: tuple[Given, ...]
-
-    @property
-    def never(self) -> bool:
-        """Return whether a trend never gets there."""
-        return self.value is not None and math.isinf(self.value)
 
 
 def scope_of(ruleset: Ruleset) -> Scope:
@@ -111,60 +109,27 @@ def _problem(fault: Fault, text: str, file: str) -> Problem:
 
 def answer(judge: Judge, expression: Expression, at: int) -> Answer:
     """Return what an expression says as known at an instant (µs)."""
-    node = expression.node
-    evaluation = Evaluation(judge.history, BEGINNING, at)
-    now = evaluation.current(node)
-    period = int(now.periods[0]) if len(now) else BEGINNING
-    read = period > BEGINNING
-    value: float | None = None
-    truth: bool | None = None
-    at_least = False
-    why = int(now.why[0]) if len(now) else ABSENT
-    if not len(now):
-        pass
-    elif expression.is_condition:
-        assert now.truth is not None
-        truth = None if now.truth[0] == UNKNOWN else bool(now.truth[0] == TRUE)
-    elif now.low is not None and now.high is not None:
-        at_least = bool(now.low[0] != now.high[0])
-        if not np.isnan(now.low[0]):
-            value = printed(float(now.low[0]), expression.unit)
-    elif why == KNOWN:
-        assert now.numbers is not None
-        found = float(now.numbers.values[0])
-        value = found if math.isinf(found) else printed(now.numbers.exact(0), expression.unit)
-    known = value is not None or truth is not None
-    elements = evaluation.working(node, period, at) if read else []
-    return Answer(
-        text=expression.text,
-        value=value,
-        truth=truth,
-        unit=expression.unit,
-        condition=expression.is_condition,
-        at_least=at_least,
-        period=every_of(node).text(period) if read else "",
-        at=instant(at),
-        reason="" if known else REASONS.get(why, REASONS[ABSENT]),
-        given=tuple(given(judge.history, judge.input(element), at) for element in elements),
+    reader = Reader(judge.history, at)
+    reading = reader.read(expression.node, None if expression.is_condition else expression.unit)
+    given = figures_of(judge, reader, expression.node, reading)
+    return Answer(text=expression.text, reading=reading, at=instant(at), given=given)
+
+
+def figures_of(judge: Judge, reader: Reader, node: Node, reading: Reading) -> tuple[Given, ...]:
+    """Return the figures that a reading of a node was made of, in order of appearance."""
+    if not reading.period:
+        return ()
+    period = reading.every.parse(reading.period)
+    elements = reader.evaluation.working(node, period, reader.at)
+    return tuple(
+        Given(judge.input(element), reader.expected.series(element.series)) for element in elements
     )
 
 
-def given(history: History, figure: Input, at: int) -> Given:
-    """Return a figure with how its series stands at an instant (µs)."""
-    series = history.catalogue[figure.series]
-    newest = history.newest(figure.series, as_of=at)
-    assert newest is not None
-    known_at = micros(newest.known_at)
-    fresh = history.clock.freshness(series, newest.period, known_at, at)
-    following = history.clock.next_period(series, newest.period)
-    due = history.clock.expected_at(series, following)
-    return Given(figure, fresh.state, None if due is None else instant(due))
-
-
-def history_of(judge: Judge, expression: Expression, at: int, first: date | None) -> (
+def chart_of(judge: Judge, expression: Expression, at: int, first: date | None) -> (
     ChartSpec | None
 ):  # fmt: skip
-    """Return an expression over its periods, as known at an instant, to be drawn.
+    """Return what to draw of an expression over its periods, as known at an instant.
 
     None for a condition, and where there is no value.
 

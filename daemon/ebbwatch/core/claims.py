@@ -98,9 +98,9 @@ def _found(judge: Judge, point: Point) -> Finding | tuple[Problem, ...]:
         said = _ask(judge, condition, point.at)
         if not isinstance(said, Answer):
             return said
-        if said.truth is None:
+        if said.reading.truth is None:
             return Finding.UNKNOWN
-        if said.truth:
+        if said.reading.truth:
             return finding
     return Finding.FAILS
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ebbwatch.core.defines import filled_in
 from ebbwatch.core.judging import Watched
+from ebbwatch.core.reading import stale_series
 from ebbwatch.core.render import Translator, Working, measure_text
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
@@ -60,15 +61,19 @@ def working_of(
             difference=isinstance(left, Arithmetic) and left.operator == "-",
             own=_unit_of(right),
         )
-        value, bound = (_value(evaluation, one, period, unit) for one in operands)
+        (value, bound), holds = (_value(evaluation, o, period, unit) for o in operands), None
+        stale = [bool(stale_series(evaluation.view, o, evaluation.upto)) for o in operands]
+        if not any(stale):
+            holds = _holds(evaluation, node, period)
         found.append(
             Working(
                 measure=measure_text(filled_in(measure, defines), titles, translators),
-                value=value,
+                value=None if stale[0] else value,
                 comparison=operator,
-                bound=bound,
+                bound=None if stale[1] else bound,
                 unit=unit,
-                holds=_holds(evaluation, node, period),
+                holds=holds,
+                last=value if stale[0] else None,
             )
         )
     return tuple(found)

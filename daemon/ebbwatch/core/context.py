@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from ebbwatch.core.conditions import working_of
 from ebbwatch.core.defines import filled_in
+from ebbwatch.core.expected import Expected, Late
 from ebbwatch.core.history_rank import Unusual, unusual
 from ebbwatch.core.judging import Judge, Watched
 from ebbwatch.core.ladder import AlertState
-from ebbwatch.core.render import Firing, Late, Revised, Told, Translator, level_word, measure_text
+from ebbwatch.core.render import Firing, Revised, Told, Translator, level_word, measure_text
+from ebbwatch.core.status import standings
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import BEGINNING
@@ -28,7 +30,6 @@ from ebbwatch.model.periods import (
     Rank,
     add_months,
     day_of,
-    instant,
     micros,
     period_of,
 )
@@ -146,27 +147,8 @@ class Context:
         return unusual(periods, values, period=period, value=move.value, rising=rule.ladder.rising)
 
     def next_due(self, rule: Watched, at: int) -> datetime | None:
-        """Return when the rule's next figure comes out, or None where nobody knows.
-
-        That is when the last of the series that set its periods is out; a count moves with
-        the first of its parts. A figure that is overdue is not promised again.
-        """
-        history = self._judge.history
-        expected = []
-        for name in rule.node.setters:
-            newest = history.newest(name, as_of=at)
-            if newest is None:
-                continue
-            series = history.catalogue[name]
-            following = history.clock.next_period(series, newest.period)
-            due = history.clock.expected_at(series, following)
-            if due is not None:
-                expected.append(due)
-        if rule.node.momentary:
-            ahead = [due for due in expected if due > at]
-            return instant(min(ahead)) if ahead else None
-        last = max(expected, default=at)
-        return instant(last) if last > at else None
+        """Return when the rule's next figure comes out, or None where nobody knows."""
+        return Expected(self._judge.history, at).next_due(rule.node)
 
     def _turn_days(self, rule: Watched, names: Sequence[str], period: int) -> Mapping[str, date]:
         found = {}
@@ -206,29 +188,9 @@ class Context:
         names = dict.fromkeys(n for n in rule.node.series if n not in rule.node.setters)
         return self.late(names, at)
 
-    def late(self, names: Sequence[str] | Mapping[str, None], at: int) -> tuple[Late, ...]:
+    def late(self, names: Iterable[str], at: int) -> tuple[Late, ...]:
         """Return those of some series whose next figure is late at an instant (µs)."""
-        history = self._judge.history
-        found = []
-        for name in names:
-            if not bool(history.late(name).cover(np.array([at], np.int64))[0]):
-                continue
-            newest = history.newest(name, as_of=at)
-            assert newest is not None
-            series = history.catalogue[name]
-            missing = history.clock.next_period(series, newest.period)
-            due = history.clock.expected_at(series, missing)
-            assert due is not None  # only a series with a release rule is ever late
-            found.append(
-                Late(
-                    series=name,
-                    held=series.every.text(newest.period),
-                    missing=series.every.text(missing),
-                    every=series.every,
-                    since=instant(due),
-                )
-            )
-        return tuple(found)
+        return Expected(self._judge.history, at).all_late(names)
 
     def _revised(self, move: Transition) -> tuple[Revised, ...]:
         """Return the inputs that changed at the move's instant, with what they were before."""
@@ -258,28 +220,15 @@ class Context:
     # ---- how things stand ------------------------------------------------------------
 
     def firing(self, states: Mapping[str, AlertState], at: int) -> tuple[Firing, ...]:
-        """Return the alerts that fire, in the order of the rules."""
-        found = []
-        for name, rule in self._judge.watched.items():
-            state = states.get(name)
-            if state is None or state.level is Level.NONE:
-                continue
-            since = state.read_at if state.entered_at is None else state.entered_at
-            found.append(
-                Firing(
-                    name=name,
-                    level=state.level,
-                    since=instant(since),
-                    title=rule.rule.title,
-                    measure=self.measure(rule),
-                    value=None if rule.unit is None else rule.in_unit(state.value),
-                    unit=rule.unit,
-                    period=rule.every.text(state.period),
-                    every=rule.every,
-                    frozen=self._judge.is_frozen(rule, at),
-                )
-            )
-        return tuple(found)
+        """Return the alerts that fire at an instant (µs), in the order of the rules."""
+        watched = self._judge.watched
+        firing = {
+            n for n, state in states.items() if n in watched and state.level is not Level.NONE
+        }
+        return tuple(
+            Firing(standing=one, measure=self.measure(watched[one.rule.name]))
+            for one in standings(self._judge, states, at, firing)
+        )
 
     # ---- charts ----------------------------------------------------------------------
 
@@ -294,15 +243,25 @@ class Context:
             t: The reader's language.
             moves: Of the alert; those within the picture that went up are marked.
         """
+        return self.chart_since(None, name, at, t, moves)
+
+    def chart_since(
+        self, first: date | None, name: str, at: datetime, t: Translator,
+        moves: Sequence[Transition] = (),
+    ) -> ChartSpec | None:  # fmt: skip
+        """Return the picture of a rule from a day on; from two years back where that is None."""
         rule = self._judge.watched.get(name)
         if rule is None or rule.unit is None:
             return None
         periods, values = self._judge.past(rule, micros(at))
         if len(periods) == 0:
             return None
-        first = period_of(add_months(day_of(int(periods[-1])), -CHART_MONTHS))
-        inside = periods >= first
+        if first is None:
+            first = add_months(day_of(int(periods[-1])), -CHART_MONTHS)
+        inside = periods >= period_of(first)
         periods, values = periods[inside], values[inside]
+        if len(periods) == 0:
+            return None
         shown = _thinned(values, rising=rule.ladder.rising)
         every = rule.every
         return ChartSpec(

@@ -1,32 +1,32 @@
-"""Explaining: how one alert stands at an instant, why, and what would change it."""
+"""Explanations: why one rule stands as it does at an instant, and what would change it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
-from ebbwatch.core.answers import Given, given
+from ebbwatch.core.answers import Given, figures_of
 from ebbwatch.core.conditions import working_of
 from ebbwatch.core.context import Context
 from ebbwatch.core.defines import filled_in
+from ebbwatch.core.expected import Late
 from ebbwatch.core.judging import Judge, Watched
 from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.reading import Found, Reader, Reading
 from ebbwatch.core.render import Translator, Working
-from ebbwatch.core.status import REASONS_NONE
-from ebbwatch.expr.evaluate import TRUE, UNKNOWN, Evaluation, Readings
-from ebbwatch.expr.numbers import KNOWN, REASONS
+from ebbwatch.core.status import Standing, standing
 from ebbwatch.expr.parse import parse
 from ebbwatch.expr.tree import Call
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Level
 from ebbwatch.model.calendars import turns_of
 from ebbwatch.model.durations import Duration
-from ebbwatch.model.periods import Every, instant
+from ebbwatch.model.periods import instant
 from ebbwatch.model.text import Text
-from ebbwatch.ruleset.rules import Rule, TurnPolicy
+from ebbwatch.ruleset.rules import TurnPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,70 +65,48 @@ class Lamp:
 
     Attributes:
         text: As the rule writes it, defines filled in.
-        truth: None where it is unknown.
+        reading: What it says, at its own latest period.
+        late: Series it reads whose next figure is late.
     """
 
     text: str
-    truth: bool | None
+    reading: Reading
+    late: tuple[Late, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """How an alert stands, why, and what would change it.
+    """Why a rule stands as it does, and what would change it.
 
     Attributes:
-        rule: The rule.
-        state: ``inactive``, ``pending``, ``firing`` or ``broken``.
-        level: It rests at.
-        since: UTC instant from which it stands so; None while inactive.
-        at: UTC instant asked about.
+        standing: How it stands.
         measure: What is measured, by language; empty where it is too long to be said.
-        value: In `unit`; None for a condition, or where unknown.
-        at_least: Whether some conditions of a count are unknown.
-        previous: The reading of the period before.
-        unit: Printed unit; None for a condition.
-        truth: Of a condition; None where unknown, and for a value.
-        period: Of the reading; empty where there is none.
-        every: Frequency of the periods; None for a text rule.
-        reason: Why the reading is unknown; empty where it is known.
-        frozen: Whether the series that set the periods are late.
+        titles: Titles of the series that it reads, by name.
+        previous: The known reading of the period before, in the reading's unit.
         given: The figures the reading was made of.
         rungs: Lowest first.
         comparisons: Of a `when` rule, each with what it found.
         lamps: Of a count, each condition.
         turns: Names of the calendars in whose window the period lies.
         held: Whether one of them keeps the reading from counting.
-        next_due: UTC instant of the next figure; None where nobody knows.
     """
 
-    rule: Rule
-    state: str
-    level: Level
-    since: datetime | None
-    at: datetime
-    measure: Text
-    value: float | None
-    at_least: bool
-    previous: float | None
-    unit: str | None
-    truth: bool | None
-    period: str
-    every: Every | None
-    reason: str
-    frozen: bool
-    given: tuple[Given, ...]
-    rungs: tuple[Rung, ...]
-    comparisons: tuple[Working, ...]
-    lamps: tuple[Lamp, ...]
-    turns: tuple[str, ...]
-    held: bool
-    next_due: datetime | None
+    standing: Standing
+    measure: Text = field(default_factory=Text)
+    titles: Mapping[str, Text] = field(default_factory=dict)
+    previous: float | None = None
+    given: tuple[Given, ...] = ()
+    rungs: tuple[Rung, ...] = ()
+    comparisons: tuple[Working, ...] = ()
+    lamps: tuple[Lamp, ...] = ()
+    turns: tuple[str, ...] = ()
+    held: bool = False
 
 
 def explain(
     judge: Judge, name: str, state: AlertState, at: int, translators: Sequence[Translator]
 ) -> Explanation:
-    """Return how an alert stands at an instant (µs), and why.
+    """Return why an alert stands as it does at an instant (µs).
 
     Args:
         judge: Of the ruleset and the history.
@@ -140,78 +118,32 @@ def explain(
     Raises:
         KeyError: If there is no such alert.
     """
-    watched = judge.watched.get(name)
-    if watched is None:
-        rule = next((r for r in judge.ruleset.rules if r.name == name), None)
-        if rule is None:
-            raise KeyError(name)
-        return _text_rule(rule, at)
-    evaluation = Evaluation(judge.history, BEGINNING, at)
-    now = evaluation.current(watched.node)
-    read = len(now) > 0 and int(now.periods[0]) > BEGINNING
-    period = int(now.periods[0]) if read else BEGINNING
-    value = _value(watched, now)
-    why = int(now.why[0]) if read else KNOWN
-    known = read and (value is not None or _truth(now) is not None)
-    elements = evaluation.working(watched.node, period, at) if read else []
-    context = Context(judge, translators)
-    titles = {n: series.title for n, series in judge.history.catalogue.items()}
+    rule = next((rule for rule in judge.ruleset.rules if rule.name == name), None)
+    if rule is None:
+        raise KeyError(name)
+    reader = Reader(judge.history, at)
+    stands = standing(judge, rule, state, reader)
+    watched, reading = judge.watched.get(name), stands.reading
+    if watched is None or reading is None:
+        return Explanation(standing=stands)
+    period = reading.every.parse(reading.period) if reading.period else BEGINNING
+    titles = {name: judge.history.catalogue[name].title for name in watched.series}
     turns = _turns(judge, watched, period)
-    begun = state.entered_at if state.entered_at is not None else state.begun_at
     return Explanation(
-        rule=watched.rule,
-        state="broken" if state.broken else state.state.value,
-        level=state.level,
-        since=None if begun is None else instant(begun),
-        at=instant(at),
-        measure=context.measure(watched),
-        value=value,
-        at_least=now.low is not None and now.high is not None and read
-        and bool(now.high[0] > now.low[0]),
+        standing=stands,
+        measure=Context(judge, translators).measure(watched),
+        titles=titles,
         previous=_previous(judge, watched, period, at),
-        unit=watched.unit,
-        truth=_truth(now),
-        period=watched.every.text(period) if read else "",
-        every=watched.every,
-        reason="" if known else REASONS.get(why, REASONS_NONE),
-        frozen=judge.is_frozen(watched, at),
-        given=tuple(given(judge.history, judge.input(element), at) for element in elements),
-        rungs=tuple(_rungs(judge, watched, state, value, now)),
+        given=figures_of(judge, reader, watched.node, reading),
+        rungs=tuple(_rungs(judge, watched, state, reading)),
         comparisons=working_of(
-            watched, evaluation, period, defines=judge.ruleset.defines, titles=titles,
+            watched, reader.evaluation, period, defines=judge.ruleset.defines, titles=titles,
             translators=translators,
         ),
-        lamps=tuple(_lamps(watched, evaluation, judge.ruleset.defines)),
+        lamps=tuple(_lamps(watched, reader, judge.ruleset.defines)),
         turns=turns,
-        held=any(watched.rule.turns[turn] is TurnPolicy.HOLD for turn in turns),
-        next_due=context.next_due(watched, at),
+        held=any(rule.turns[turn] is TurnPolicy.HOLD for turn in turns),
     )  # fmt: skip
-
-
-def _text_rule(rule: Rule, at: int) -> Explanation:
-    return Explanation(
-        rule=rule, state="inactive", level=Level.NONE, since=None, at=instant(at), measure=Text(),
-        value=None, at_least=False, previous=None, unit=None, truth=None, period="", every=None,
-        reason="", frozen=False, given=(), rungs=(), comparisons=(), lamps=(), turns=(),
-        held=False, next_due=None,
-    )  # fmt: skip
-
-
-def _value(rule: Watched, now: Readings) -> float | None:
-    if rule.unit is None or len(now) == 0:
-        return None
-    if now.low is not None:
-        return None if np.isnan(now.low[0]) else rule.in_unit(float(now.low[0]))
-    if int(now.why[0]) != KNOWN:
-        return None
-    assert now.numbers is not None
-    return rule.in_unit(float(now.numbers.values[0]))
-
-
-def _truth(now: Readings) -> bool | None:
-    if now.truth is None or len(now) == 0 or now.truth[0] == UNKNOWN:
-        return None
-    return bool(now.truth[0] == TRUE)
 
 
 def _previous(judge: Judge, rule: Watched, period: int, at: int) -> float | None:
@@ -230,21 +162,19 @@ def _turns(judge: Judge, rule: Watched, period: int) -> tuple[str, ...]:
     return turns_of(period, rule.every, calendars, judge.ruleset.business["sifma"])
 
 
-def _rungs(
-    judge: Judge, rule: Watched, state: AlertState, value: float | None, now: Readings
-) -> Iterator[Rung]:
+def _rungs(judge: Judge, rule: Watched, state: AlertState, reading: Reading) -> Iterator[Rung]:
     sign = 1 if rule.ladder.rising else -1
     for place, rung in enumerate(rule.ladder.rungs):
         since = state.since[place] if place < len(state.since) else None
         threshold, leave = rule.in_unit(rung.threshold), rule.in_unit(rung.exit)
-        away = room = None
-        if value is not None and np.isfinite(value) and threshold is not None:
+        breached, away, room = reading.truth, None, None
+        if reading.found is not None and threshold is not None:
             assert leave is not None
-            away, room = ((value - edge) * sign for edge in (threshold, leave))
-            away, room = float(f"{away:.12g}"), float(f"{room:.12g}")
-        breached = _truth(now) if rule.unit is None else None
-        if value is not None and threshold is not None:
-            breached = (value - threshold) * sign > 0
+            breached = _is_past(reading.found, threshold, rising=rule.ladder.rising)
+            value = reading.found.value
+            if breached is not None and value is not None and np.isfinite(value):
+                away, room = ((value - edge) * sign for edge in (threshold, leave))
+                away, room = float(f"{away:.12g}"), float(f"{room:.12g}")
         yield Rung(
             level=rung.level,
             threshold=threshold,
@@ -261,7 +191,15 @@ def _rungs(
         )
 
 
-def _lamps(rule: Watched, evaluation: Evaluation, defines: Mapping[str, str]) -> Iterator[Lamp]:
+def _is_past(found: Found, threshold: float, *, rising: bool) -> bool | None:
+    """Return whether a number lies past a threshold; None of a count that may or may not."""
+    assert found.value is not None
+    least, most = found.value, found.value if found.most is None else found.most
+    ends = {end > threshold if rising else end < threshold for end in (least, most)}
+    return ends.pop() if len(ends) == 1 else None
+
+
+def _lamps(rule: Watched, reader: Reader, defines: Mapping[str, str]) -> Iterator[Lamp]:
     """Yield the conditions of a count, where a rule measures one and nothing else."""
     value = rule.rule.value
     if value is None or rule.node.op != "count":
@@ -274,4 +212,4 @@ def _lamps(rule: Watched, evaluation: Evaluation, defines: Mapping[str, str]) ->
     assert isinstance(tree, Call)
     for argument, node in zip(tree.arguments, rule.node.args, strict=True):
         written = filled_in(text[argument.place.start : argument.place.end], defines)
-        yield Lamp(written, _truth(evaluation.current(node)))
+        yield Lamp(written, reader.read(node, None), reader.expected.all_late(node.series))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -179,6 +180,12 @@ class Judge:
         uses = Counter(root.number for root in roots)
         uses.update(arg.number for node in nodes.values() for arg in node.args)
         return frozenset(name for name, rule in self.watched.items() if uses[rule.node.number] == 1)
+
+    def only(self, names: Collection[str]) -> Judge:
+        """Return a judge of some of the alerts, over the same history."""
+        found = copy(self)
+        found.watched = {name: one for name, one in self.watched.items() if name in names}
+        return found
 
     # ---- over a stretch of time ------------------------------------------------------
 

@@ -1,15 +1,17 @@
-"""How every rule stands at an instant."""
+"""How rules stand at an instant: their states, what they read, and what is late of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
+from ebbwatch.core.expected import Late
 from ebbwatch.core.judging import Judge, Watched
 from ebbwatch.core.ladder import AlertState
-from ebbwatch.expr.numbers import KNOWN, REASONS
-from ebbwatch.expr.view import BEGINNING
+from ebbwatch.core.reading import Reader, Reading
 from ebbwatch.model.alert import Level
 from ebbwatch.model.periods import instant
 from ebbwatch.ruleset.rules import Rule
@@ -17,88 +19,124 @@ from ebbwatch.ruleset.rules import Rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One row of the state of things.
+    """How one rule stands.
 
     Attributes:
-        rule: Name of the alert.
+        rule: As loaded.
+        at: UTC instant asked about.
         state: ``inactive``, ``pending``, ``firing`` or ``broken``.
         level: It fires at; NONE otherwise.
-        value: Newest known reading, in `unit`; None for a condition or where none is known.
-        unit: Printed unit; None for a condition.
-        period: Of the newest reading, as its publisher writes it; empty for none.
         since: UTC instant from which it stands so; None while inactive.
-        frozen: Whether the series that set its periods are late.
-        unknown: Why the newest reading is unknown; empty where it is known.
-        age: Time since the newest reading was made; None for none.
-        next_due: UTC instant of the next figure; None where nobody knows.
+        reading: What it reads; None for a text rule.
+        near: Threshold nearest to the newest number known, in its unit; None for a condition,
+            and where none is known.
+        frozen: Whether no new reading comes because figures are late.
+        late: Series it reads whose next figure is late, carried ones included.
+        overdue_since: UTC instant at which its next reading was due, where that has passed.
+        next_due: UTC instant at which its next reading is expected; None where nobody knows,
+            and where it is overdue.
     """
 
-    rule: str
+    rule: Rule
+    at: datetime
     state: str
     level: Level
-    value: float | None
-    unit: str | None
-    period: str
     since: datetime | None
+    reading: Reading | None
+    near: float | None
     frozen: bool
-    unknown: str
-    age: timedelta | None
+    late: tuple[Late, ...]
+    overdue_since: datetime | None
     next_due: datetime | None
 
+    @property
+    def name(self) -> str:
+        """Return the name of the alert."""
+        return self.rule.name
 
-def standings(judge: Judge, states: Mapping[str, AlertState], at: int) -> list[Standing]:
-    """Return how every rule stands, in the order of the files."""
-    return [standing(judge, rule, states, at) for rule in judge.ruleset.rules]
+    @property
+    def age(self) -> timedelta | None:
+        """Return how long ago the period ended of the newest figure known; None for none."""
+        newest = None if self.reading is None else self.reading.newest
+        if newest is None:
+            return None
+        return max(self.at - newest.ended_at, timedelta(0))
+
+    @property
+    def late_since(self) -> datetime | None:
+        """Return since when a frozen rule waits for late figures; None while it is not frozen."""
+        if not self.frozen:
+            return None
+        return self.overdue_since or max((late.since for late in self.late), default=None)
 
 
-def standing(judge: Judge, rule: Rule, states: Mapping[str, AlertState], at: int) -> Standing:
-    """Return how one rule stands."""
-    state = states.get(rule.name, AlertState())
+def standings(
+    judge: Judge,
+    states: Mapping[str, AlertState],
+    at: int,
+    names: Collection[str] | None = None,
+) -> tuple[Standing, ...]:
+    """Return how rules stand at an instant (µs), in the order of their files.
+
+    Args:
+        judge: Of the ruleset and the history.
+        states: Of the alerts then; one that is missing is inactive.
+        at: µs.
+        names: Of the alerts that are asked about; None for all.
+    """
+    reader = Reader(judge.history, at)
+    found = []
+    for rule in judge.ruleset.rules:
+        if names is not None and rule.name not in names:
+            continue
+        found.append(standing(judge, rule, states.get(rule.name, AlertState()), reader))
+        if rule.name in judge.private:
+            reader.forget(judge.watched[rule.name].node)
+    return tuple(found)
+
+
+def standing(judge: Judge, rule: Rule, state: AlertState, reader: Reader) -> Standing:
+    """Return how one rule stands.
+
+    Args:
+        judge: Of the ruleset and the history.
+        rule: One of its rules.
+        state: Of its alert at the reader's instant.
+        reader: Reads as known then.
+    """
+    at = instant(reader.at)
     watched = judge.watched.get(rule.name)
     if watched is None:
         return Standing(
-            rule=rule.name, state="inactive", level=Level.NONE, value=None, unit=None, period="",
-            since=None, frozen=False, unknown="", age=None, next_due=None,
+            rule=rule, at=at, state="inactive", level=Level.NONE, since=None, reading=None,
+            near=None, frozen=False, late=(), overdue_since=None, next_due=None,
         )  # fmt: skip
+    reading = reader.read(watched.node, watched.unit)
     begun = state.entered_at if state.entered_at is not None else state.begun_at
-    read = state.period > BEGINNING
-    unknown = "" if state.known else REASONS.get(state.why, REASONS_NONE)
+    expected = reader.expected
+    series = [*watched.node.series, *(() if watched.clear is None else watched.clear.series)]
     return Standing(
-        rule=rule.name,
-        state="broken" if state.broken else state.state.value,
+        rule=rule,
+        at=at,
+        state="broken" if state.broken and not reading.known else state.state.value,
         level=state.level,
-        value=watched.in_unit(state.value),
-        unit=watched.unit,
-        period=watched.every.text(state.period) if read else "",
         since=None if begun is None else instant(begun),
-        frozen=judge.is_frozen(watched, at),
-        unknown=unknown if state.why != KNOWN or not read else "",
-        age=None if not read else instant(at) - instant(state.read_at),
-        next_due=next_due(judge, watched, at),
+        reading=reading,
+        near=_nearest(watched, reading),
+        frozen=judge.is_frozen(watched, reader.at),
+        late=expected.all_late(series),
+        overdue_since=expected.overdue_since(watched.node),
+        next_due=expected.next_due(watched.node),
     )
 
 
-#: Why a rule without any reading is unknown.
-REASONS_NONE = "there is no figure yet"
-
-
-def next_due(judge: Judge, rule: Watched, at: int) -> datetime | None:
-    """Return when the next figure that brings a reading is expected; None if nobody knows."""
-    history = judge.history
-    found: list[int] = []
-    for name in rule.node.setters:
-        series = history.catalogue[name]
-        newest = history.newest(name, as_of=at)
-        if series.released is None or newest is None:
-            continue
-        period = history.clock.next_period(series, newest.period)
-        due = history.clock.expected_at(series, period)
-        while due is not None and due <= at:
-            period = history.clock.next_period(series, period)
-            due = history.clock.expected_at(series, period)
-        if due is not None:
-            found.append(due)
-    if not found:
+def _nearest(rule: Watched, reading: Reading) -> float | None:
+    """Return the threshold that the newest number known lies nearest to."""
+    newest = reading.newest
+    if newest is None or newest.value is None or not np.isfinite(newest.value):
         return None
-    # A reading needs all of its series; a count is read with the first of them.
-    return instant(min(found) if rule.node.momentary else max(found))
+    value = newest.value
+    thresholds = [
+        t for rung in rule.ladder.rungs if (t := rule.in_unit(rung.threshold)) is not None
+    ]
+    return min(thresholds, key=lambda threshold: abs(value - threshold), default=None)

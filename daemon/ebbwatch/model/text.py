@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 #: Languages that Ebbwatch speaks, the first being the fallback.
@@ -26,3 +27,13 @@ class Text:
     def __bool__(self) -> bool:
         """Return whether anything was written."""
         return bool(self.by_language)
+
+
+def is_wide(character: str) -> bool:
+    """Return whether a character takes the room of two: Chinese ones do."""
+    return unicodedata.east_asian_width(character) in "WF"
+
+
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(1 + is_wide(char) for char in text if not unicodedata.combining(char))

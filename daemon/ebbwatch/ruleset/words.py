@@ -39,6 +39,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known: {listed(names)}"
 
 
+def no_such(noun: str, name: str, names: Iterable[str]) -> str:
+    """Return that there is no such thing, and what was probably meant."""
+    hint = did_you_mean(name, names)
+    return f"there is no {noun} {name}" + (f"; {hint}" if hint else "")
+
+
 def listed(names: Iterable[str]) -> str:
     """Return names as a list that stays readable however many there are."""
     all_names = list(names)

@@ -22,6 +22,7 @@ from ebbwatch.core.evidence import (
     Stance,
     Stay,
 )
+from ebbwatch.core.reading import Reading
 from ebbwatch.core.tuning import Score
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.periods import instant
@@ -291,8 +292,7 @@ def _article(checked: Sequence[Checked]) -> list[str]:
     rows = []
     for one in checked:
         figures = "<br>".join(
-            f"{a.reason or _figure(a.value, a.unit)} for {a.period}: `{a.text}`"
-            for a in one.answers
+            f"{_figure(a.reading)} for {a.reading.period}: `{a.text}`" for a in one.answers
         )
         rows.append((one.claim.text, figures, one.finding.value, one.claim.remark))
     return [
@@ -389,9 +389,14 @@ def _table(
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def _figure(value: float | None, unit: str) -> str:
-    """Return a figure that a claim is held against: trillions to the billion."""
-    if value is not None and unit == "USD" and abs(value) >= 1e12:
+def _figure(reading: Reading) -> str:
+    """Return what a claim is held against, or why it is unknown; trillions to the billion."""
+    if not reading.known:
+        return reading.reason
+    value, unit = reading.value, reading.unit
+    if value is None:
+        return "true" if reading.truth else "false"
+    if unit == "USD" and abs(value) >= 1e12:
         return f"{'-' if value < 0 else ''}${abs(value) / 1e12:.3f}tn"
     return amount(value, unit)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,9 @@ from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Judged
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.lifecycle import CHANGES, Move, previous_values
+from ebbwatch.core.rows import input_row
 from ebbwatch.expr.numbers import REASONS, Longs
-from ebbwatch.model.alert import Cause, Change, Input, Transition
+from ebbwatch.model.alert import Cause, Change, Transition
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, tape_end, text_moves
@@ -147,19 +147,6 @@ def transitions(judge: Judge, journal: Journal, span: Span) -> Iterator[Transiti
 def stamp(at: int) -> str:
     """Return µs as New York writes them: ``2019-09-18T09:00:00-04:00``."""
     return instant(at).astimezone(NEW_YORK).isoformat()
-
-
-def input_row(given: Input) -> dict[str, Any]:
-    """Return a figure that a reading was made of, as programs read it."""
-    return {
-        "series": given.series,
-        "period": given.period,
-        "value": given.value,
-        "unit": given.unit,
-        "known_at": given.known_at.astimezone(NEW_YORK).isoformat(),
-        "assumed": given.assumed,
-        "source": given.source,
-    }
 
 
 def as_json(transition: Transition) -> str:

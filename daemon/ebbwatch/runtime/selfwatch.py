@@ -12,14 +12,15 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
 from ebbwatch.core.edge import STOPPING, Notice, NoticeKind
-from ebbwatch.core.release_clock import NEVER, Freshness, State
+from ebbwatch.core.expected import SeriesStanding
+from ebbwatch.core.release_clock import NEVER, State
 from ebbwatch.core.render import Health, Trouble
 from ebbwatch.model.periods import instant
 from ebbwatch.model.problem import Problem
@@ -54,26 +55,6 @@ class Memory(Protocol):
     def put(self, key: str, value: str | None) -> None:
         """Write a small text."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a series stands.
-
-    Attributes:
-        series: Its catalogue entry.
-        found: How fresh it is.
-        newest: The newest period held; None for none.
-    """
-
-    series: Series
-    found: Freshness
-    newest: int | None
-
-    @property
-    def state(self) -> State:
-        """Return how fresh it is, in a word."""
-        return self.found.state
 
 
 #: What is told of a series' figures, as it stands in keys.
@@ -163,7 +144,12 @@ class SelfWatch:
         )
 
     def freshness(
-        self, source: str, found: Sequence[Standing], *, at: datetime, unheard: Collection[str] = ()
+        self,
+        source: str,
+        found: Sequence[SeriesStanding],
+        *,
+        at: datetime,
+        unheard: Collection[str] = (),
     ) -> None:
         """Report how the series of a source stand; told once for all of them together.
 
@@ -204,7 +190,7 @@ class SelfWatch:
             current = Health(kind=Trouble.SERIES_CURRENT, name=source)
             self._well(tuple(told.values()), current, at)
 
-    def _overdue(self, source: str, overdue: Sequence[Standing]) -> Health:
+    def _overdue(self, source: str, overdue: Sequence[SeriesStanding]) -> Health:
         """Return the notice of late figures, in detail for the one that was due first."""
         first, every = overdue[0], overdue[0].series.every
         due = first.found
@@ -217,7 +203,7 @@ class SelfWatch:
             affected=names,
             frozen=tuple(self.frozen_by(names)),
             every=every,
-            held="" if first.newest is None else every.text(first.newest),
+            held="" if first.newest is None else every.text(first.newest.period),
             period="" if due.due_period is None else every.text(due.due_period),
         )
 
@@ -305,7 +291,7 @@ def _is_late(key: str, source: str) -> bool:
     return key.startswith(tuple(f"{word}/{source}/" for word in _WORSE.values()))
 
 
-def _urgency(standing: Standing) -> tuple[int, str]:
+def _urgency(standing: SeriesStanding) -> tuple[int, str]:
     """Order series by when their figure was due."""
     due_at = standing.found.due_at
     return (NEVER if due_at is None else due_at, standing.series.name)

@@ -22,10 +22,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from ebbwatch.core.asof import History
+from ebbwatch.core.expected import Expected, SeriesStanding
 from ebbwatch.core.judging import Judge, waits_for
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.release_clock import NEVER
-from ebbwatch.core.status import Standing, standings
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
@@ -34,12 +34,12 @@ from ebbwatch.ports import Clock, Store, StoreError
 from ebbwatch.runtime.additions import added, learn, settled
 from ebbwatch.runtime.delivery import Delivery, Settled
 from ebbwatch.runtime.delivery import Outcome as Told
+from ebbwatch.runtime.desk import Desk
 from ebbwatch.runtime.feeds import LiveFeed, as_event, drive
 from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
 from ebbwatch.runtime.polling import Outcome, Polling
 from ebbwatch.runtime.selfwatch import SelfWatch
-from ebbwatch.runtime.selfwatch import Standing as Stands
 from ebbwatch.runtime.telling import Telling
 from ebbwatch.runtime.telling.edits import edit_of
 
@@ -67,6 +67,7 @@ class Service:
         watch: Tells of our own troubles.
         others: Further tasks to run: reload, heartbeat, chat, page.
         stop: Set when it shall end.
+        desk: Answers questions about it: whoever tells people how things stand asks here.
     """
 
     clock: Clock
@@ -80,13 +81,16 @@ class Service:
     watch: SelfWatch
     others: list[Callable[[], object]] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    desk: Desk = field(init=False)
     _running_since: datetime = field(init=False)
     _looked_at: Judge | None = None
     _wanted: list[str] = field(default_factory=list)
-    _seen: dict[str, tuple[Stands, int]] = field(default_factory=dict)
+    _seen: dict[str, tuple[SeriesStanding, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Let the self-watch name the alerts that a trouble freezes."""
+        """Open the desk, and let the self-watch name the alerts that a trouble freezes."""
+        pipeline = self.pipeline
+        self.desk = Desk(lambda: pipeline.judge, lambda _names, _at: pipeline.states, self.store)
         self.watch.frozen_by = self._frozen_by
         self._running_since = self.clock.now()
 
@@ -217,7 +221,7 @@ class Service:
             self._wanted = sorted({name for r in judge.watched.values() for name in r.series})
         for name in moved:
             self._seen.pop(name, None)
-        heard: dict[str, list[Stands]] = {}
+        heard: dict[str, list[SeriesStanding]] = {}
         unheard: dict[str, list[str]] = {}
         for name in self._wanted:
             series = judge.history.catalogue[name]
@@ -246,11 +250,7 @@ class Service:
         due = [max(row.not_before, self._running_since) for row in waiting if row.not_before <= now]
         self.watch.outbox(oldest=min(due, default=None), count=len(waiting), at=now)
 
-    # ---- what others ask ---------------------------------------------------------------
-
-    def status(self) -> list[Standing]:
-        """Return how every rule stands now."""
-        return standings(self.pipeline.judge, self.pipeline.states, micros(self.clock.now()))
+    # ---- what others do ----------------------------------------------------------------
 
     async def once(self, timeout_s: float) -> list[Outcome]:
         """Visit every source once, handle what they brought, deliver what is due."""
@@ -306,19 +306,15 @@ def _hashes(judge: Judge) -> dict[str, tuple[str, str]]:
     return {rule.name: (rule.definition, rule.ladder) for rule in judge.ruleset.rules}
 
 
-def _standing(history: History, series: Series, at: int) -> tuple[Stands, int]:
+def _standing(history: History, series: Series, at: int) -> tuple[SeriesStanding, int]:
     """Return how a series stands, and until which µs, if nothing comes of it."""
-    clock, newest = history.clock, history.newest(series.name, as_of=at)
-    if newest is None:
-        found = clock.freshness(series, None, None, at)
-        edges = [found.next_due_at]
-    else:
-        known_at = micros(newest.known_at)
-        found = clock.freshness(series, newest.period, known_at, at)
-        ends = clock.lateness(series, newest.period, known_at)
-        edges = [found.next_due_at, ends.due_at, ends.late_at, ends.stale_at]
+    stands = Expected(history, at).series(series.name)
+    edges = [stands.found.next_due_at]
+    if (newest := stands.newest) is not None:
+        ends = history.clock.lateness(series, newest.period, micros(newest.known_at))
+        edges += [ends.due_at, ends.late_at, ends.stale_at]
     until = min((edge for edge in edges if edge is not None and edge > at), default=NEVER)
-    return Stands(series, found, None if newest is None else newest.period), until
+    return stands, until
 
 
 async def _running(other: Callable[[], object]) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ebbwatch.core.judging import episode_of
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.model.alert import Level
-from ebbwatch.ports import AlertRecord, Silence, Store
+from ebbwatch.ports import Ack, AlertRecord, Silence, Store
 
 #: Where the acknowledgement of an episode is kept.
 _ACK = "ack/"
@@ -19,23 +19,6 @@ _ACK = "ack/"
 
 class NothingToAck(Exception):
     """An alert does not fire: there is nothing to acknowledge."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """That somebody has seen an alert, and needs no reminder until its episode is over.
-
-    Attributes:
-        rule: Name of the alert.
-        episode: The one that was seen.
-        by: Who.
-        at: UTC instant.
-    """
-
-    rule: str
-    episode: str
-    by: str
-    at: datetime
 
 
 def matcher_of(words: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -7,12 +7,12 @@ Everything that is said is in the context handed over: nothing is looked up here
 
 from __future__ import annotations
 
+from ebbwatch.core.expected import Late
 from ebbwatch.core.render.alerts import alert_message, bare_message
 from ebbwatch.core.render.context import (
     Digest,
     Firing,
     Health,
-    Late,
     Quote,
     Reload,
     Revised,

@@ -7,32 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from ebbwatch.core.expected import Late
 from ebbwatch.core.history_rank import Unusual
+from ebbwatch.core.status import Standing
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.periods import Every
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.text import Text
 
 NEW_YORK = "America/New_York"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Late:
-    """A series that a reading carries forward because its next figure has not come.
-
-    Attributes:
-        series: Its name.
-        held: The period held, as its publisher writes it.
-        missing: The period that is late.
-        every: Its frequency.
-        since: UTC instant at which the missing figure was due.
-    """
-
-    series: str
-    held: str
-    missing: str
-    every: Every
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +50,7 @@ class Working:
         bound: What it is compared with, in `unit`; None where unknown.
         unit: Printed unit of both.
         holds: Whether it is true; None where unknown.
+        last: What it came to when its figures were not stale yet; None where they are not.
     """
 
     measure: Text
@@ -75,6 +59,7 @@ class Working:
     bound: float | None
     unit: str
     holds: bool | None
+    last: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,28 +142,22 @@ class Firing:
     """An alert that fires now, for lists.
 
     Attributes:
-        name: Of the alert.
-        level: It fires at.
-        since: UTC instant from which it fires.
-        title: The rule's; empty means the name.
+        standing: How it stands.
         measure: What the number is; empty means nothing is said of it.
-        value: Its newest reading, in `unit`; None for a `when` or text rule.
-        unit: Printed unit.
-        period: Of the reading.
-        every: Frequency of its periods.
-        frozen: Whether it rests because a series is late.
     """
 
-    name: str
-    level: Level
-    since: datetime
-    title: Text = field(default_factory=Text)
+    standing: Standing
     measure: Text = field(default_factory=Text)
-    value: float | None = None
-    unit: str | None = None
-    period: str = ""
-    every: Every | None = None
-    frozen: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the name of the alert."""
+        return self.standing.rule.name
+
+    @property
+    def level(self) -> Level:
+        """Return the level that it fires at."""
+        return self.standing.level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from ebbwatch.core.render.alerts import move_line
 from ebbwatch.core.render.context import NEW_YORK, Digest, Firing
+from ebbwatch.core.render.readings import found_text, reading_text
 from ebbwatch.core.render.words import (
     ICONS,
     LIST_LIMIT,
@@ -21,24 +22,39 @@ from ebbwatch.model.message import Message, Reason
 
 
 def _firing_line(t: Translator, one: Firing, zone: str) -> str:
-    line = f"{ICONS[one.level]} {title_of(t, one, one.name)}"
-    if one.value is not None and one.unit is not None:
-        measure = one.measure.in_language(t.language)
-        reading = t.number(one.value, one.unit)
-        # A plain spread says more than its title; a formula in a list says less.
-        if measure and "(" not in measure:
-            reading = f"{measure} {reading}"
-        period = t.period(one.period, one.every)
-        reading = t.gettext("{reading} ({period})").format(reading=reading, period=period)
+    stands = one.standing
+    line = f"{ICONS[one.level]} {title_of(t, stands.rule, one.name)}"
+    if reading := _reading(t, one):
         line = t.gettext("{what}: {verb}").format(what=line, verb=reading)
-    day = one.since.astimezone(ZoneInfo(zone)).date()
-    since = t.gettext("since {since}").format(since=t.day(day))
-    line = t.gettext("{line}, {more}").format(line=line, more=since)
-    if one.frozen:
+    if stands.since is not None:
+        since = t.day(stands.since.astimezone(ZoneInfo(zone)).date())
+        more = t.gettext("since {since}").format(since=since)
+        line = t.gettext("{line}, {more}").format(line=line, more=more)
+    if stands.frozen:
         line = t.gettext("{line}, {more}").format(
             line=line, more=t.gettext("frozen: its figures are late")
         )
     return line
+
+
+def _reading(t: Translator, one: Firing) -> str:
+    """Return what an alert reads, or last read; nothing of a condition that is known."""
+    reading, near = one.standing.reading, one.standing.near
+    newest = None if reading is None else reading.newest
+    if reading is None or (reading.known and reading.unit is None):
+        return ""
+    if newest is None:
+        return reading_text(t, reading)
+    text = found_text(t, newest, reading.unit, near)
+    measure = one.measure.in_language(t.language)
+    # A plain spread says more than its title; a formula in a list says less.
+    if measure and "(" not in measure and reading.known:
+        text = f"{measure} {text}"
+    period = t.period(newest.period, reading.every)
+    text = t.gettext("{reading} ({period})").format(reading=text, period=period)
+    if reading.known:
+        return text
+    return t.gettext("unknown, last {reading}").format(reading=text)
 
 
 def firing_lines(t: Translator, firing: Sequence[Firing], zone: str) -> list[str]:

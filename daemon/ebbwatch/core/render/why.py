@@ -1,25 +1,20 @@
-"""Why an alert stands as it does, in words."""
+"""Explanations in words: why a rule stands as it does, part by part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from math import isfinite
 
 from ebbwatch.core.answers import Given
-from ebbwatch.core.explaining import Explanation, Rung
-from ebbwatch.core.release_clock import State
-from ebbwatch.core.render.words import Translator, level_word, marked, series_label
+from ebbwatch.core.explaining import Explanation, Lamp, Rung
+from ebbwatch.core.reading import Reading
+from ebbwatch.core.render.context import NEW_YORK
+from ebbwatch.core.render.readings import found_text, reading_text, reason_text, truth_text
+from ebbwatch.core.render.words import Translator, level_word, listed, series_label, title_of
+from ebbwatch.core.status import Standing
 from ebbwatch.model.alert import Level
-from ebbwatch.model.series import Series
-
-_ZONE = "America/New_York"
-
-_REASONS = {
-    "the history is too short for its window": marked("the history is too short for its window"),
-    "division by zero": marked("division by zero"),
-    "an input is stale": marked("an input is stale"),
-    "there is no figure yet": marked("there is no figure yet"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +30,15 @@ class Section:
     lines: tuple[str, ...]
 
 
-def why_sections(
-    t: Translator, told: Explanation, catalogue: Mapping[str, Series]
-) -> tuple[Section, ...]:
+def why_sections(t: Translator, told: Explanation) -> tuple[Section, ...]:
     """Return an explanation in words, part by part; parts with nothing to say are left out.
 
     The first part's title is the rule's, and its lines say how it stands.
     """
+    rule = told.standing.rule
     parts = [
-        Section(told.rule.title.in_language(t.language) or told.rule.name, tuple(_now(t, told))),
-        Section(t.gettext("Made of"), tuple(_given(t, told, catalogue))),
+        Section(title_of(t, rule, rule.name), tuple(_now(t, told))),
+        Section(t.gettext("Made of"), tuple(_given(t, row) for row in told.given)),
         Section(t.gettext("Conditions"), tuple(_conditions(t, told))),
         Section(t.gettext("Levels"), tuple(_levels(t, told))),
         Section(t.gettext("What would change it"), tuple(_changes(t, told))),
@@ -54,61 +48,69 @@ def why_sections(
 
 
 def _now(t: Translator, told: Explanation) -> Iterator[str]:
-    yield _standing(t, told)
-    if told.frozen:
-        yield t.gettext("Its figures are late: it is frozen until they come.")
-    if told.every is None:
-        return
-    if told.reason:
-        reason = t.gettext(_REASONS.get(told.reason, told.reason))
-        yield t.gettext("Its reading is unknown: {reason}.").format(reason=reason)
-        if not told.period:
-            return
-    period = t.period(told.period, told.every)
-    if told.value is None or told.unit is None:
-        if told.truth is not None:
-            said = t.gettext("The condition is true for {period}.")
-            if not told.truth:
-                said = t.gettext("The condition is false for {period}.")
-            yield said.format(period=period)
-        return
-    measure = told.measure.in_language(t.language) or told.rule.name
-    value = t.number(told.value, told.unit, apart_from=_nearest(told))
-    if told.at_least:
-        value = t.gettext("at least {value}").format(value=value)
-    line = t.gettext("{measure}: {value} for {period}").format(
-        measure=measure, value=value, period=period
-    )
-    if told.previous is not None and told.unit != "":
-        moved = told.value - told.previous
-        by = t.difference(moved, told.unit)
-        match moved:
-            case 0:
-                more = t.gettext("unchanged")
-            case _ if moved > 0:
-                more = t.gettext("up {amount}").format(amount=by)
-            case _:
-                more = t.gettext("down {amount}").format(amount=by)
-        line = t.gettext("{line}, {more}").format(line=line, more=more)
-    yield line
-
-
-def _nearest(told: Explanation) -> float | None:
-    """Return the threshold that the reading lies nearest to."""
-    near = [r for r in told.rungs if r.away is not None]
-    return min(near, key=lambda r: abs(r.away or 0)).threshold if near else None
-
-
-def _standing(t: Translator, told: Explanation) -> str:
-    since = "" if told.since is None else t.clock(told.since, _ZONE, year=True)
-    if told.every is None:
-        return t.gettext("It waits for a text of {source} in which its pattern is found.").format(
-            source=told.rule.text_source
+    stands = told.standing
+    reading = stands.reading
+    yield _standing(t, stands)
+    if stands.late_since is not None:
+        since = t.clock(stands.late_since, NEW_YORK, year=True)
+        yield t.gettext("Its figures are late since {since}: it is frozen until they come.").format(
+            since=since
         )
-    match told.state:
+    if reading is None:
+        return
+    if reading.found is None:
+        reason = reason_text(t, reading, partial(_label, t, told))
+        yield t.gettext("Its reading is unknown: {reason}.").format(reason=reason)
+        if reading.last is not None:
+            yield t.gettext("It was {value} for {period}.").format(
+                value=found_text(t, reading.last, reading.unit, stands.near),
+                period=t.period(reading.last.period, reading.every),
+            )
+        return
+    period = t.period(reading.found.period, reading.every)
+    if reading.unit is None:
+        said = t.gettext("The condition is true for {period}.")
+        if not reading.truth:
+            said = t.gettext("The condition is false for {period}.")
+        yield said.format(period=period)
+        return
+    line = t.gettext("{measure}: {value} for {period}").format(
+        measure=told.measure.in_language(t.language) or stands.rule.name,
+        value=reading_text(t, reading, stands.near),
+        period=period,
+    )
+    more = _moved(t, reading, told.previous)
+    yield t.gettext("{line}, {more}").format(line=line, more=more) if more else line
+
+
+def _moved(t: Translator, reading: Reading, previous: float | None) -> str:
+    """Return how far a number went since the period before; of counts, and to never, nothing."""
+    if previous is None or reading.value is None or not reading.unit or reading.at_least:
+        return ""
+    moved = reading.value - previous
+    if not isfinite(moved):
+        return ""
+    by = t.difference(moved, reading.unit)
+    if moved == 0:
+        return t.gettext("unchanged")
+    return (t.gettext("up {amount}") if moved > 0 else t.gettext("down {amount}")).format(amount=by)
+
+
+def _label(t: Translator, told: Explanation, name: str) -> str:
+    """Return what readers call a series that the rule reads."""
+    return series_label(t, name, told.titles)
+
+
+def _standing(t: Translator, stands: Standing) -> str:
+    since = "" if stands.since is None else t.clock(stands.since, NEW_YORK, year=True)
+    if stands.reading is None:
+        return t.gettext("It waits for a text of {source} in which its pattern is found.").format(
+            source=stands.rule.text_source
+        )
+    match stands.state:
         case "firing":
             return t.gettext("It fires since {since}, now at {level}.").format(
-                level=level_word(t, told.level), since=since
+                level=level_word(t, stands.level), since=since
             )
         case "pending":
             return t.gettext("It is past a threshold since {since}, and waits.").format(since=since)
@@ -117,56 +119,66 @@ def _standing(t: Translator, told: Explanation) -> str:
     return t.gettext("It is quiet.")
 
 
-def _given(t: Translator, told: Explanation, catalogue: Mapping[str, Series]) -> Iterator[str]:
-    titles = {name: series.title for name, series in catalogue.items()}
-    for row in told.given:
-        figure = row.input
-        every = catalogue[figure.series].every
-        line = t.gettext("{series} {value}, {period}; {source}, known {known_at}").format(
-            series=series_label(t, figure.series, titles),
-            value=t.number(figure.value, figure.unit),
-            period=t.period(figure.period, every),
-            source=figure.source,
-            known_at=t.clock(figure.known_at, _ZONE, year=True),
-        )
-        if figure.assumed:
-            line = t.gettext("{line} (assumed)").format(line=line)
-        yield _with_lateness(t, line, row)
-
-
-def _with_lateness(t: Translator, line: str, row: Given) -> str:
-    if row.state not in (State.LATE, State.STALE) or row.due_at is None:
-        return line
-    since = t.clock(row.due_at, _ZONE)
+def _given(t: Translator, row: Given) -> str:
+    figure, series = row.input, row.series
+    line = t.gettext("{series} {value}, {period}; {source}, known {known_at}").format(
+        series=series_label(t, series.name, {series.name: series.title}),
+        value=t.number(figure.value, figure.unit),
+        period=t.period(figure.period, series.every),
+        source=figure.source,
+        known_at=t.clock(figure.known_at, NEW_YORK, year=True),
+    )
+    if figure.assumed:
+        line = t.gettext("{line} (assumed)").format(line=line)
+    if row.late_since is None:
+        return t.gettext("{line}; stale").format(line=line) if row.stale else line
+    since = t.clock(row.late_since, NEW_YORK)
     return t.gettext("{line}; the next is late since {since}").format(line=line, since=since)
-
-
-def _truth(t: Translator, truth: bool | None) -> str:
-    if truth is None:
-        return t.gettext("unknown")
-    return t.gettext("true") if truth else t.gettext("false")
 
 
 def _conditions(t: Translator, told: Explanation) -> Iterator[str]:
     for one in told.comparisons:
-        measure = one.measure.in_language(t.language) or told.rule.name
+        measure = one.measure.in_language(t.language) or told.standing.rule.name
         value, bound = (
             t.gettext("unknown") if number is None else t.number(number, one.unit)
             for number in (one.value, one.bound)
         )
+        if one.last is not None:
+            value = t.gettext("unknown, last {reading}").format(
+                reading=t.number(one.last, one.unit)
+            )
         yield t.gettext("{truth}: {measure} {value}; wanted {comparison} {bound}").format(
-            truth=_truth(t, one.holds), measure=measure, value=value, bound=bound,
+            truth=truth_text(t, one.holds), measure=measure, value=value, bound=bound,
             comparison=one.comparison,
         )  # fmt: skip
     for lamp in told.lamps:
-        yield t.gettext("{truth}: {condition}").format(
-            truth=_truth(t, lamp.truth), condition=lamp.text
+        line = t.gettext("{truth}: {condition}").format(
+            truth=reading_text(t, lamp.reading), condition=lamp.text
         )
+        more = _lamp_note(t, told, lamp)
+        yield t.gettext("{line}; {more}").format(line=line, more=more) if more else line
+
+
+def _lamp_note(t: Translator, told: Explanation, lamp: Lamp) -> str:
+    """Return why a lamp is unknown and what it was, or which of its figures are late."""
+    named = partial(_label, t, told)
+    if lamp.reading.known:
+        if not lamp.late:
+            return ""
+        late = listed(t, [named(one.series) for one in lamp.late])
+        return t.gettext("{series} late").format(series=late)
+    reason = reason_text(t, lamp.reading, named)
+    if lamp.reading.last is None:
+        return reason
+    last = found_text(t, lamp.reading.last, None)
+    return t.gettext("{line}, {more}").format(
+        line=reason, more=t.gettext("last {value}").format(value=last)
+    )
 
 
 def _levels(t: Translator, told: Explanation) -> Iterator[str]:
     for rung in told.rungs:
-        line = _level(t, told, rung)
+        line = _level(t, told.standing, rung)
         if rung.needed > 1:
             more = t.gettext("needs {needed} periods in a row, has {counted}").format(
                 needed=rung.needed, counted=min(rung.counted, rung.needed)
@@ -174,22 +186,23 @@ def _levels(t: Translator, told: Explanation) -> Iterator[str]:
             line = t.gettext("{line}; {more}").format(line=line, more=more)
         if rung.hold is not None:
             more = t.gettext("must last {hold}").format(hold=rung.hold)
-            if rung.until is not None and told.level < rung.level:
+            if rung.until is not None and told.standing.level < rung.level:
                 more = t.gettext("must last {hold}, until {until}").format(
-                    hold=rung.hold, until=t.clock(rung.until, _ZONE)
+                    hold=rung.hold, until=t.clock(rung.until, NEW_YORK)
                 )
             line = t.gettext("{line}; {more}").format(line=line, more=more)
         yield line
 
 
-def _level(t: Translator, told: Explanation, rung: Rung) -> str:
+def _level(t: Translator, stands: Standing, rung: Rung) -> str:
     level = level_word(t, rung.level)
-    if rung.threshold is None or told.unit is None:
-        return t.gettext("{level}: {truth}").format(level=level, truth=_truth(t, rung.breached))
+    unit = None if stands.reading is None else stands.reading.unit
+    if rung.threshold is None or unit is None:
+        return t.gettext("{level}: {truth}").format(level=level, truth=truth_text(t, rung.breached))
     words = t.gettext("{level} above {threshold}")
-    if not told.rule.rising:
+    if not stands.rule.rising:
         words = t.gettext("{level} below {threshold}")
-    line = words.format(level=level, threshold=t.number(rung.threshold, told.unit, short=True))
+    line = words.format(level=level, threshold=t.number(rung.threshold, unit, short=True))
     if rung.away is None:
         return line
     if rung.away > 0:
@@ -198,50 +211,54 @@ def _level(t: Translator, told: Explanation, rung: Rung) -> str:
         more = t.gettext("exactly on it, which is not past it")
     else:
         more = t.gettext("{amount} to go")
-    more = more.format(amount=t.difference(rung.away, told.unit))
+    more = more.format(amount=t.difference(rung.away, unit))
     return t.gettext("{line}: {more}").format(line=line, more=more)
 
 
 def _changes(t: Translator, told: Explanation) -> Iterator[str]:
-    if told.unit is None:
-        if told.rungs and told.level is Level.NONE:
+    stands, rule = told.standing, told.standing.rule
+    unit = None if stands.reading is None else stands.reading.unit
+    if unit is None:
+        if told.rungs and stands.level is Level.NONE:
             yield t.gettext("It fires when every condition wanted is met.")
-        elif told.rungs and told.rule.clear_when is not None:
+        elif told.rungs and rule.clear_when is not None:
             yield t.gettext("It resolves when {condition}.").format(
-                condition=" ".join(told.rule.clear_when.text.split())
+                condition=" ".join(rule.clear_when.text.split())
             )
         elif told.rungs:
             yield t.gettext("It resolves when its condition is false.")
         return
-    higher = next((r for r in told.rungs if r.level > told.level), None)
+    higher = next((r for r in told.rungs if r.level > stands.level), None)
     if higher is not None and higher.threshold is not None:
         words = t.gettext("to {level}: a reading above {threshold}")
-        if not told.rule.rising:
+        if not rule.rising:
             words = t.gettext("to {level}: a reading below {threshold}")
         yield words.format(
             level=level_word(t, higher.level),
-            threshold=t.number(higher.threshold, told.unit, short=True),
+            threshold=t.number(higher.threshold, unit, short=True),
         )
-    here = next((r for r in told.rungs if r.level is told.level), None)
+    here = next((r for r in told.rungs if r.level is stands.level), None)
     if here is not None and here.exit is not None:
         words = t.gettext("out of {level}: a reading of {exit} or less")
-        if not told.rule.rising:
+        if not rule.rising:
             words = t.gettext("out of {level}: a reading of {exit} or more")
         line = words.format(
-            level=level_word(t, here.level), exit=t.number(here.exit, told.unit, short=True)
+            level=level_word(t, here.level), exit=t.number(here.exit, unit, short=True)
         )
         if here.room is not None and here.room > 0:
-            more = t.gettext("{amount} away").format(amount=t.difference(here.room, told.unit))
+            more = t.gettext("{amount} away").format(amount=t.difference(here.room, unit))
             line = t.gettext("{line}, {more}").format(line=line, more=more)
         yield line
 
 
 def _calendar(t: Translator, told: Explanation) -> Iterator[str]:
+    stands = told.standing
     for turn in told.turns:
-        policy = told.rule.turns[turn]
+        policy = stands.rule.turns[turn]
         words = t.gettext("the period lies in the turn {turn}, which is noted")
         if policy.value == "hold":
             words = t.gettext("the period lies in the turn {turn}: it neither breaches nor counts")
         yield words.format(turn=turn)
-    if told.next_due is not None:
-        yield t.gettext("next figure {at}").format(at=t.clock(told.next_due, _ZONE, year=True))
+    if stands.next_due is not None:
+        at = t.clock(stands.next_due, NEW_YORK, year=True)
+        yield t.gettext("next figure {at}").format(at=at)

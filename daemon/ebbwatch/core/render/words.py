@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from ebbwatch.core.render.context import Firing, Late, Told
+from ebbwatch.core.expected import Late
+from ebbwatch.core.render.context import Told
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.periods import Every
 from ebbwatch.model.text import Text
+from ebbwatch.ruleset.rules import Rule
 
 #: Characters of an expression above which the rule's title stands for it.
 MEASURE_LIMIT_CHARS = 60
@@ -152,7 +154,7 @@ def fingerprint(alert: str) -> str:
     return hashlib.sha256(alert.encode()).hexdigest()[:16]
 
 
-def title_of(t: Translator, told: Told | Firing, name: str) -> str:
+def title_of(t: Translator, told: Told | Rule, name: str) -> str:
     """Return a rule's title in the reader's language, or its name."""
     return told.title.in_language(t.language) or name
 

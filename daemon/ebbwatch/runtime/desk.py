@@ -1,0 +1,241 @@
+"""The desk: whom to ask how rules stand, why, what an expression comes to, and what is told.
+
+Every command asks here, and so do chats and the page: each question has one answer, a value,
+which `core.rows` makes JSON of and `core.render` words. Nothing is changed here, and no clock
+is read: the instant is part of the question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from ebbwatch.core.answers import Answer, answer, chart_of, compiled
+from ebbwatch.core.context import Context
+from ebbwatch.core.expected import Expected, SeriesStanding
+from ebbwatch.core.explaining import Explanation, explain
+from ebbwatch.core.grouping import Group
+from ebbwatch.core.judging import Judge
+from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.render import Translator
+from ebbwatch.core.status import Standing, standings
+from ebbwatch.expr import Expression
+from ebbwatch.model.alert import Transition
+from ebbwatch.model.chart import ChartSpec
+from ebbwatch.model.message import OutboxRow
+from ebbwatch.model.periods import micros
+from ebbwatch.model.problem import Problem
+from ebbwatch.ports import Ack, Held, Silence, Store
+from ebbwatch.ruleset.words import no_such
+from ebbwatch.runtime import silences
+from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline
+from ebbwatch.runtime.replay import Span, replay, transitions
+from ebbwatch.runtime.telling.memory import Memory, Owed
+
+#: Messages that wait which are listed; where there are more, the newest.
+LISTED = 1000
+
+
+#: Returns the rules in force over everything known; another judge after a reload.
+JudgeInForce = Callable[[], Judge]
+#: Returns where some alerts stand at an instant (µs), and perhaps others too.
+States = Callable[[Collection[str], int], Mapping[str, AlertState]]
+
+
+class NoSuchRule(LookupError):
+    """A rule was asked about that there is not; the text names the one probably meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits to be told.
+
+    Attributes:
+        messages: In the outbox, not delivered yet, oldest first.
+        groups: Changes that wait for others of their group, or for the end of quiet hours,
+            soonest first.
+        owed: What places have yet to hear of alerts, and why, by place and name of the alert.
+    """
+
+    messages: tuple[OutboxRow, ...] = ()
+    groups: tuple[Group, ...] = ()
+    owed: Mapping[tuple[str, str], Owed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Answers questions; the same within the daemon and beside it.
+
+    Attributes:
+        judge: Returns the rules in force over everything known. A question that is about
+            neither does not ask for it.
+        states: Returns where alerts stand.
+        store: Where silences, acknowledgements and messages are kept; None where nothing is.
+    """
+
+    judge: JudgeInForce
+    states: States
+    store: Store | None = None
+
+    # ---- rules -----------------------------------------------------------------------
+
+    def standings(self, at: datetime) -> tuple[Standing, ...]:
+        """Return how every rule stands, in the order of the files."""
+        judge, instant = self.judge(), micros(at)
+        return standings(judge, self.states(judge.watched, instant), instant)
+
+    def standing(self, name: str, at: datetime) -> Standing:
+        """Return how one rule stands.
+
+        Raises:
+            NoSuchRule: If there is none of that name.
+        """
+        judge, instant = self.judge(), micros(at)
+        _known(judge, name)
+        return standings(judge, self.states((name,), instant), instant, (name,))[0]
+
+    def explanation(self, name: str, at: datetime, t: Translator) -> Explanation:
+        """Return why a rule stands as it does, for a reader of a language.
+
+        Raises:
+            NoSuchRule: If there is none of that name.
+        """
+        judge, instant = self.judge(), micros(at)
+        _known(judge, name)
+        state = self.states((name,), instant).get(name, AlertState())
+        return explain(judge, name, state, instant, (t,))
+
+    # ---- expressions -----------------------------------------------------------------
+
+    def answer(self, text: str, at: datetime) -> Answer | tuple[Problem, ...]:
+        """Return what an expression comes to, or what is wrong with it."""
+        judge = self.judge()
+        asked = compiled(text, judge.ruleset, file="expression")
+        return answer(judge, asked, micros(at)) if isinstance(asked, Expression) else asked
+
+    def chart(
+        self, text: str, at: datetime, t: Translator, *, first: date | None = None
+    ) -> ChartSpec | tuple[Problem, ...] | None:
+        """Return what to draw of a rule or of an expression, or what is wrong with it.
+
+        None where there is nothing to draw: of a condition, and where no value is known.
+
+        Args:
+            text: A rule's name, or else an expression.
+            at: Nothing known later is drawn.
+            t: The reader's language.
+            first: First day shown; None for two years of a rule, and all of an expression.
+        """
+        judge = self.judge()
+        if text in judge.watched:
+            moves = self._moves(judge, text, at)
+            return Context(judge, (t,)).chart_since(first, text, at, t, moves)
+        asked = compiled(text, judge.ruleset, file="expression")
+        return chart_of(judge, asked, micros(at), first) if isinstance(asked, Expression) else asked
+
+    def _moves(self, judge: Judge, name: str, at: datetime) -> Sequence[Transition]:
+        """Return a rule's changes up to an instant: as recorded, or as a replay finds them."""
+        if self.store is not None:
+            return [move for move in self.store.transitions(rule=name) if move.at <= at]
+        alone = judge.only((name,))
+        return list(transitions(alone, replay(alone, micros(at)), Span()))
+
+    # ---- figures ---------------------------------------------------------------------
+
+    def series(self, names: Collection[str], at: datetime) -> tuple[SeriesStanding, ...]:
+        """Return how some series stand, in order of name.
+
+        Raises:
+            KeyError: If one of them is not in the catalogue.
+        """
+        expected = Expected(self.judge().history, micros(at))
+        return tuple(expected.series(name) for name in sorted(names))
+
+    def held_back(self, names: Collection[str]) -> tuple[Held, ...]:
+        """Return the figures of some series that are in quarantine, oldest first."""
+        held = () if self.store is None else self.store.held()
+        return tuple(one for one in held if one.observation.series in names)
+
+    # ---- telling ---------------------------------------------------------------------
+
+    def silences(self, at: datetime) -> tuple[Silence, ...]:
+        """Return the silences in force, soonest to end first."""
+        return () if self.store is None else tuple(silences.in_force(self.store, at))
+
+    def acks(self) -> tuple[Ack, ...]:
+        """Return what was acknowledged of what fires, by name of the alert."""
+        return () if self.store is None else tuple(silences.acks(self.store))
+
+    def waiting(self) -> Waiting:
+        """Return what waits to be told."""
+        if self.store is None:
+            return Waiting()
+        rows = self.store.outbox(states=("waiting", "claimed"), limit=LISTED)
+        memory = Memory(self.store)
+        groups = memory.waiting().values()
+        return Waiting(
+            tuple(sorted(rows, key=lambda row: (row.created_at, row.key))),
+            tuple(sorted(groups, key=lambda group: (group.due_at, group.key))),
+            memory.owed(),
+        )
+
+
+def _known(judge: Judge, name: str) -> None:
+    names = [rule.name for rule in judge.ruleset.rules]
+    if name not in names:
+        raise NoSuchRule(no_such("rule", name, names))
+
+
+# ---- states beside the daemon --------------------------------------------------------------
+
+
+def kept_states(judge: JudgeInForce, store: Store | None) -> States:
+    """Return where a daemon left alerts; those it keeps nothing of are walked.
+
+    What it keeps of a rule that was edited since is of another rule, and does not count.
+    """
+
+    def states(names: Collection[str], at: int) -> Mapping[str, AlertState]:
+        watched = judge().watched
+        records = {} if store is None else store.alerts()
+        kept = {
+            name: AlertState.from_json(record.state)
+            for name in names
+            if (record := records.get(name)) is not None
+            and (rule := watched.get(name)) is not None
+            and (record.definition, record.ladder) == (rule.rule.definition, rule.rule.ladder)
+        }
+        return kept | walked(judge(), set(names) - set(kept), at)
+
+    return states
+
+
+def walked_states(judge: JudgeInForce) -> States:
+    """Return where alerts would stand if everything had been watched from the beginning."""
+    return lambda names, at: walked(judge(), names, at)
+
+
+def walked(judge: Judge, names: Collection[str], at: int) -> dict[str, AlertState]:
+    """Return where some alerts would stand at an instant (µs), the tape walked up to it."""
+    some = judge.only(names)
+    if not some.watched:
+        return {}
+    pipeline = Pipeline(some, _Unrecorded())
+    pipeline.handle(Event(at=at))
+    return dict(pipeline.states)
+
+
+class _Unrecorded:
+    """A recorder that needs nothing of what is decided."""
+
+    def take(self, _outcome: Outcome) -> bool:
+        """Let an outcome go."""
+        return True
+
+    def record(self, _handled: Handled, _states: Mapping[str, AlertState]) -> None:
+        """Record nothing."""
+
+    def next_due(self) -> int | None:
+        """Return None: nothing is told."""
+        return None
