@@ -226,8 +226,10 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
         "SOFR − EFFR: 26 bp for Mon 3 Nov 2025, down 10 bp",
         "",
         "Made of",
-        "  SOFR 4.13 %, Mon 3 Nov 2025; nyfed, known Tue 4 Nov 2025, 08:00 New York (assumed)",
-        "  EFFR 3.87 %, Mon 3 Nov 2025; nyfed, known Tue 4 Nov 2025, 09:00 New York (assumed)",
+        "  SOFR 4.13 %, Mon 3 Nov 2025; nyfed, known Tue 4 Nov 2025, 08:00 New York",
+        "    (assumed)",
+        "  EFFR 3.87 %, Mon 3 Nov 2025; nyfed, known Tue 4 Nov 2025, 09:00 New York",
+        "    (assumed)",
         "",
         "Levels",
         "  watch above 10 bp: 16 bp past it; needs 2 periods in a row, has 2",
@@ -263,7 +265,7 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
             "  critical above 5: 1 past it",
         ], id="count"),
         pytest.param("reserves-to-gdp", "2025-11-12", [
-                "    is late since Thu 30 Oct, 08:30 New York",
+                "    late since Thu 30 Oct, 08:30 New York",
                 "  warning below 10 %: 0.61 pp past it",
                 "  out of warning: a reading of 10.2 % or more, 0.81 pp away",
             ],
@@ -275,7 +277,7 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
             "It waits for a text of fed_press in which its pattern is found.",
         ], id="text"),
         pytest.param("gold-price", "2025-11-04", [
-            "It is quiet.", "Its reading is unknown: there is no figure of gold yet.",
+            "It is quiet.", "Its reading is unknown: there is no figure of Gold (PAX Gold token) yet.",
         ], id="nothing known"),
         pytest.param("sofr-above-range", "2026-10-01", [
             "Its figures are late since Mon 24 Aug 2026, 09:00 New York: it is frozen until",
