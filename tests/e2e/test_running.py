@@ -60,9 +60,9 @@ async def test_one_visit_shows_how_every_rule_stands(world: World) -> None:
     async with world.running(at=NINE, arguments=("run", "--once")) as daemon:
         assert await daemon.process.wait() == 0
     assert daemon.shown.read_text("utf-8").splitlines() == [
-        "   RULE            LEVEL    VALUE  PERIOD        AGE  NEXT FIGURE (NEW YORK)",
-        "●  funding-spread  warning  25 bp  2026-11-23  0 min  Wed 25 Nov 09:00",
-        "1 rules, 1 firing",
+        "   RULE            LEVEL    VALUE  PERIOD      AGE  NEXT FIGURE",
+        "●  funding-spread  warning  25 bp  2026-11-23  9 h  25 Nov 09:00",
+        "1 rule, 1 firing. Times are New York's.",
     ]
     assert [len(world.in_telegram), len(world.in_slack), world.settled()] == [2, 2, True]
 
@@ -76,7 +76,10 @@ async def test_one_visit_ends_well_where_nothing_can_be_reached(world: World) ->
     async with world.running(at=NINE, arguments=("run", "--once")) as daemon:
         assert await daemon.process.wait() == 0
     assert "ebbwatch: nyfed: " in daemon.log.read_text("utf-8")
-    assert daemon.shown.read_text("utf-8").endswith("1 rules, 0 firing\n")
+    assert daemon.shown.read_text("utf-8").splitlines()[-2:] == [
+        "·  funding-spread         unknown  0 bp  2026-08-20  95 d  late since 24 Aug",
+        "1 rule, 0 firing, 1 unknown, 1 late. Times are New York's.",
+    ]
 
 
 async def test_a_fallback_that_stood_in_is_named(world: World) -> None:

@@ -148,7 +148,7 @@ class Context:
 
     def next_due(self, rule: Watched, at: int) -> datetime | None:
         """Return when the rule's next figure comes out, or None where nobody knows."""
-        return Expected(self._judge.history, at).next_due(rule.node)
+        return Expected(self._judge.history, at).due(rule.node).ahead
 
     def _turn_days(self, rule: Watched, names: Sequence[str], period: int) -> Mapping[str, date]:
         found = {}

@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from ebbwatch.core.asof import Figure, History
+from ebbwatch.core.judging import waits_for
 from ebbwatch.core.release_clock import Freshness, State
 from ebbwatch.expr.graph import Node
 from ebbwatch.model.periods import Every, instant, micros
@@ -57,6 +58,21 @@ class SeriesStanding:
         return self.found.state
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When the next reading of an expression is due: ahead, passed, or known to nobody.
+
+    A figure that is overdue is not promised again: it may come at any time.
+
+    Attributes:
+        ahead: UTC instant at which it is expected; None where it is overdue or nobody knows.
+        passed: UTC instant at which it should have come; None where it is not overdue.
+    """
+
+    ahead: datetime | None
+    passed: datetime | None
+
+
 @dataclass(slots=True)
 class Expected:
     """Answers for one instant which figures are to come; each series is looked up once.
@@ -70,6 +86,7 @@ class Expected:
     at: int
     _newest: dict[str, Figure | None] = field(default_factory=dict)
     _late: dict[str, Late | None] = field(default_factory=dict)
+    _dues: dict[frozenset[str], Due] = field(default_factory=dict)
 
     def newest(self, series: str) -> Figure | None:
         """Return the newest figure of a series; None where there is none yet."""
@@ -122,44 +139,37 @@ class Expected:
         found = (self.late(name) for name in dict.fromkeys(series))
         return tuple(late for late in found if late is not None)
 
-    def next_due(self, node: Node) -> datetime | None:
-        """Return when the next reading of an expression is expected; None where nobody knows.
+    def frozen(self, node: Node) -> bool:
+        """Return whether a node has no new reading to wait for but late ones."""
+        return waits_for(node, {name for name in node.setters if self.late(name) is not None})
+
+    def due(self, node: Node) -> Due:
+        """Return when the next reading of a node is due.
 
         A reading needs a figure of every series that sets its periods; a count is read anew
-        with the first of its conditions. A figure that is overdue is not promised again: it may
-        come at any time, and until then nothing is expected but it.
+        with the first of its conditions, and is overdue when the last of them is.
         """
-        ahead = self._due(node)[0]
-        return None if ahead is None else instant(ahead)
+        if not node.momentary:
+            if node.setters not in self._dues:
+                self._dues[node.setters] = self._find_due(sorted(node.setters))
+            return self._dues[node.setters]
+        parts = [self.due(arg) for arg in node.args if not arg.is_constant]
+        ahead = min((part.ahead for part in parts if part.ahead is not None), default=None)
+        passed = max((part.passed for part in parts if part.passed is not None), default=None)
+        return Due(ahead, passed if ahead is None else None)
 
-    def overdue_since(self, node: Node) -> datetime | None:
-        """Return since when the next reading of an expression is overdue; None where it is not.
-
-        Of a count, since when that of its last condition is.
-        """
-        ahead, passed = self._due(node)
-        return None if ahead is not None or passed is None else instant(passed)
-
-    def _due(self, node: Node) -> tuple[int | None, int | None]:
-        """Return the µs at which the next reading is due: ahead of the instant, or passed."""
-        if node.momentary:
-            parts = [self._due(arg) for arg in node.args if not arg.is_constant]
-            ahead = min((at for at, _ in parts if at is not None), default=None)
-            return ahead, max((at for _, at in parts if at is not None), default=None)
-        due = self._reading_due(node)
-        if due is None:
-            return None, None
-        return (due, None) if due > self.at else (None, due)
-
-    def _reading_due(self, node: Node) -> int | None:
-        """Return the µs at which the period after the newest that all setters have is out."""
-        newest = [self.newest(name) for name in sorted(node.setters)]
+    def _find_due(self, names: list[str]) -> Due:
+        """Return when the period after the newest that some series all have is out."""
+        newest = [self.newest(name) for name in names]
         held = [figure.period for figure in newest if figure is not None]
-        if not held or len(held) < len(newest):
-            return None
+        if not held or len(held) < len(names):
+            return Due(None, None)
         clock = self.history.clock
-        series = [self.history.catalogue[name] for name in sorted(node.setters)]
-        # Their calendars may differ: what one of them skips, the others wait with it.
+        series = [self.history.catalogue[name] for name in names]
+        # Their calendars may differ: for a day that one of them skips, the others wait with it.
         period = max(clock.next_period(one, min(held)) for one in series)
-        expected = (clock.expected_at(one, period) for one in series)
-        return max((at for at in expected if at is not None), default=None)
+        expected = [at for one in series if (at := clock.expected_at(one, period)) is not None]
+        if not expected:
+            return Due(None, None)
+        last = max(expected)
+        return Due(instant(last), None) if last > self.at else Due(None, instant(last))

@@ -160,26 +160,29 @@ class Judge:
         history: What is known.
         watched: The rules that have readings, by name, in order.
         private: Names of the rules whose node no other rule computes with.
+        inner: Numbers of the nodes that others are computed from.
     """
 
     ruleset: Ruleset
     history: History
     watched: dict[str, Watched] = field(default_factory=dict)
     private: frozenset[str] = frozenset()
+    inner: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         """Prepare the rules."""
         for rule in self.ruleset.rules:
             if (found := watched(rule)) is not None:
                 self.watched[rule.name] = found
-        self.private = self._private()
-
-    def _private(self) -> frozenset[str]:
         roots = [rule.node for rule in self.watched.values()]
         nodes = {node.number: node for root in roots for node in root.walk()}
+        self.inner = frozenset(arg.number for node in nodes.values() for arg in node.args)
         uses = Counter(root.number for root in roots)
-        uses.update(arg.number for node in nodes.values() for arg in node.args)
-        return frozenset(name for name, rule in self.watched.items() if uses[rule.node.number] == 1)
+        self.private = frozenset(
+            name
+            for name, rule in self.watched.items()
+            if uses[rule.node.number] == 1 and rule.node.number not in self.inner
+        )
 
     def only(self, names: Collection[str]) -> Judge:
         """Return a judge of some of the alerts, over the same history."""
@@ -258,10 +261,6 @@ class Judge:
         if not node.momentary:
             return _union([self.history.late(name) for name in sorted(node.setters)])
         return _common([self._frozen(arg) for arg in node.args if not arg.is_constant])
-
-    def is_frozen(self, rule: Watched, at: int) -> bool:
-        """Return whether a rule is frozen at an instant (µs)."""
-        return bool(self.frozen(rule).cover(np.array([at], np.int64))[0])
 
     def deadline(self, begun: int, hold: Duration) -> int:
         """Return the µs at which a hold in time is over."""

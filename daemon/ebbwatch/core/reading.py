@@ -178,7 +178,7 @@ class Reader:
         )
 
     def forget(self, node: Node) -> None:
-        """Let go of what a node was computed from, where no other needs it."""
+        """Let go of what a node came to; it is computed anew should it be asked for."""
         self.evaluation.forget(node)
         self._unworn.forget(node)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 import numpy as np
 
@@ -85,14 +86,20 @@ def standings(
         names: Of the alerts that are asked about; None for all.
     """
     reader = Reader(judge.history, at)
-    found = []
-    for rule in judge.ruleset.rules:
-        if names is not None and rule.name not in names:
-            continue
-        found.append(standing(judge, rule, states.get(rule.name, AlertState()), reader))
-        if rule.name in judge.private:
+    asked = [r for r in judge.ruleset.rules if names is None or r.name in names]
+    found: dict[str, Standing] = {}
+
+    def number(rule: Rule) -> int:
+        watched = judge.watched.get(rule.name)
+        return -1 if watched is None else watched.node.number
+
+    # Rules that measure the same come one after the other: what was read need not be kept.
+    for node, group in groupby(sorted(asked, key=number), key=number):
+        for rule in group:
+            found[rule.name] = standing(judge, rule, states.get(rule.name, AlertState()), reader)
+        if node not in judge.inner and rule.name in judge.watched:
             reader.forget(judge.watched[rule.name].node)
-    return tuple(found)
+    return tuple(found[rule.name] for rule in asked)
 
 
 def standing(judge: Judge, rule: Rule, state: AlertState, reader: Reader) -> Standing:
@@ -114,6 +121,7 @@ def standing(judge: Judge, rule: Rule, state: AlertState, reader: Reader) -> Sta
     reading = reader.read(watched.node, watched.unit)
     begun = state.entered_at if state.entered_at is not None else state.begun_at
     expected = reader.expected
+    due = expected.due(watched.node)
     series = [*watched.node.series, *(() if watched.clear is None else watched.clear.series)]
     return Standing(
         rule=rule,
@@ -123,10 +131,10 @@ def standing(judge: Judge, rule: Rule, state: AlertState, reader: Reader) -> Sta
         since=None if begun is None else instant(begun),
         reading=reading,
         near=_nearest(watched, reading),
-        frozen=judge.is_frozen(watched, reader.at),
+        frozen=expected.frozen(watched.node),
         late=expected.all_late(series),
-        overdue_since=expected.overdue_since(watched.node),
-        next_due=expected.next_due(watched.node),
+        overdue_since=due.passed,
+        next_due=due.ahead,
     )
 
 
