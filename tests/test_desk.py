@@ -19,7 +19,8 @@ from ebbwatch import app
 from ebbwatch.cli import common, daemon
 from ebbwatch.core.answers import Answer
 from ebbwatch.core.asof import History
-from ebbwatch.core.judging import Judge
+from ebbwatch.core.expected import Expected
+from ebbwatch.core.judging import Judge, waits_for
 from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.core.render.answers import answer_line
 from ebbwatch.core.render.readings import found_text, reading_text
@@ -478,15 +479,22 @@ def test_a_count_is_frozen_only_while_all_of_it_is() -> None:
     rows = _standings(RULES, NOW)
     assert (rows["lamps"].frozen, rows["lamps-late"].frozen) == (False, True)
     assert [late.series for late in rows["lamps"].late] == ["behind", "old"]
-    judge = Judge(valid(RULES), history(valid(RULES)))
-    spells = judge.frozen(judge.watched["lamps"])
-    late = [judge.history.late(name) for name in ("high", "behind", "old")]
-    at = [micros(NOW) + hours * 3_600_000_000 for hours in range(-48, 96)]
-    instants = np.array(at)
-    assert spells.cover(instants).any()
-    assert list(spells.cover(instants)) == list(
-        np.logical_and.reduce([one.cover(instants) for one in late])
-    )
+    watched = Judge(valid(RULES), history(valid(RULES))).watched
+    assert waits_for(watched["lamps"].node, {"high", "behind", "old"})
+    assert not waits_for(watched["lamps"].node, {"high", "behind"})
+    assert waits_for(watched["two-series"].node, {"behind"})
+
+
+def test_timers_stop_while_the_table_says_late() -> None:
+    """Hour by hour through a week: what freezes a hold is what the desk says."""
+    rules = valid(RULES)
+    judge = Judge(rules, history(rules))
+    hours = np.array([micros(NOW) + n * 3_600_000_000 for n in range(-72, 96)])
+    for rule in judge.watched.values():
+        said = [Expected(judge.history, int(at)).frozen(rule.node) for at in hours]
+        assert said == judge.frozen(rule).cover(hours).tolist(), rule.name
+        if rule.name in ("quiet", "firing", "lamps"):
+            assert set(said) == {False, True}, rule.name
 
 
 def test_never_is_a_value_and_said_as_json_can() -> None:

@@ -55,17 +55,15 @@ def value(
 
 def _show_answer(found: Answer) -> None:
     from ebbwatch.core.render.answers import answer_line, figures_table
+    from ebbwatch.core.render.readings import times_text
     from ebbwatch.locale import translator
 
     t = translator("en")
     print(wrapped(answer_line(t, found)))
     print(f"as known {clock(found.at)}")
     if found.given:
-        print(f"\n{fitted(figures_table(t, found))}\n\n{_TIMES}")
-
-
-#: What stands below figures.
-_TIMES = "Times are New York's; ~ marks one that the release rule gives."
+        print(f"\n{fitted(figures_table(t, found))}\n")
+        print(times_text(t, assumed=any(one.input.assumed for one in found.given)))
 
 
 # ---- why ---------------------------------------------------------------------------------
@@ -167,6 +165,7 @@ def series_list(
     store: common.StoreOption = None,
 ) -> None:
     """List the series: what is held of each, how fresh it is, and when the next is due."""
+    from ebbwatch.core.render.readings import times_text
     from ebbwatch.core.render.series import series_table
     from ebbwatch.locale import translator
 
@@ -176,8 +175,9 @@ def series_list(
         catalogue = desk.judge().ruleset.series
         chosen = _chosen(desk.judge().ruleset, names)
         rows, held = desk.series(chosen, asked), desk.held_back(chosen)
-    print(fitted(series_table(translator("en"), rows, asked)))
-    print(f"\n{_TIMES}")
+    t = translator("en")
+    print(f"{fitted(series_table(t, rows, asked))}\n")
+    print(times_text(t, assumed=any(row.newest and row.newest.assumed for row in rows)))
     if held:
         print("\nHeld back; release one with: ebbwatch series accept NAME PERIOD")
         for one in held:

@@ -146,12 +146,12 @@ class Reader:
     at: int
     evaluation: Evaluation = field(init=False)
     expected: Expected = field(init=False)
-    _unworn: Evaluation = field(init=False)
+    _timeless: Evaluation = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin."""
         self.evaluation = Evaluation(self.history, BEGINNING, self.at)
-        self._unworn = Evaluation(_NothingStale(self.history), BEGINNING, self.at)
+        self._timeless = Evaluation(_NothingStale(self.history), BEGINNING, self.at)
         self.expected = Expected(self.history, self.at)
 
     def read(self, node: Node, unit: str | None) -> Reading:
@@ -180,7 +180,7 @@ class Reader:
     def forget(self, node: Node) -> None:
         """Let go of what a node came to; it is computed anew should it be asked for."""
         self.evaluation.forget(node)
-        self._unworn.forget(node)
+        self._timeless.forget(node)
 
     def _culprits(self, node: Node, why: int) -> tuple[str, ...]:
         if why == STALE:
@@ -193,9 +193,9 @@ class Reader:
     def _last(self, node: Node, unit: str | None, every: Every) -> Found | None:
         """Return the newest that is known of a node, were no figure too old."""
         if node.momentary:
-            now = self._unworn.current(node)
+            now = self._timeless.current(node)
             return _found(node, now, unit, every) if len(now) else None
-        periods, numbers, truth = self._unworn.elements(node)
+        periods, numbers, truth = self._timeless.elements(node)
         if truth is not None:
             known = np.flatnonzero(truth != UNKNOWN)
         else:

@@ -106,17 +106,17 @@ def _fitted(columns: Sequence[Column], width: int) -> list[Column]:
         over = sum(map(_width, left)) + _GAP * (len(left) - 1) - width
         if over <= 0:
             return left
-        cut = _cut(left, over)
-        if cut is not None:
+        cut, still_over = _cut(left, over)
+        if still_over <= 0:
             return cut
         spare = max(left, key=lambda column: column.spare)
         if not spare.spare:
-            return _cut([replace(c, least=c.least and _NARROWEST) for c in left], over) or left
+            return _cut([replace(c, least=c.least and _NARROWEST) for c in left], over)[0]
         left.remove(spare)
 
 
-def _cut(columns: Sequence[Column], over: int) -> list[Column] | None:
-    """Return the columns with long cells cut by as much as they take too much; None if they can't be."""
+def _cut(columns: Sequence[Column], over: int) -> tuple[list[Column], int]:
+    """Return columns with long cells cut by what they take too much, and what is still too much."""
     found = list(columns)
     for place, column in enumerate(columns):
         if column.least is None or over <= 0:
@@ -125,7 +125,7 @@ def _cut(columns: Sequence[Column], over: int) -> list[Column] | None:
         room = max(min(size, column.least), width_of(column.head), size - over)
         found[place] = replace(column, cells=[shortened(cell, room) for cell in column.cells])
         over -= size - room
-    return found if over <= 0 else None
+    return found, over
 
 
 def _width(column: Column) -> int:

@@ -96,6 +96,13 @@ def day_text(t: Translator, day: datetime, at: datetime) -> str:
     return t.month_day(local)
 
 
+def times_text(t: Translator, *, assumed: bool) -> str:
+    """Return what stands below a table with instants, some of them perhaps marked as assumed."""
+    if assumed:
+        return t.gettext("Times are New York's; ~ marks one that the release rule gives.")
+    return t.gettext("Times are New York's.")
+
+
 def published_text(value: float, unit: str) -> str:
     """Return a published figure with every digit it has: ``$30.485729tn``, ``4.29 %``."""
     if unit == "USD":

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from ebbwatch.core.render.context import NEW_YORK
-from ebbwatch.core.render.readings import age_text, day_text, found_text, reading_text
+from ebbwatch.core.render.readings import (
+    age_text,
+    day_text,
+    found_text,
+    reading_text,
+    times_text,
+)
 from ebbwatch.core.render.words import Translator, level_word, marked
 from ebbwatch.core.status import Standing
 from ebbwatch.model.alert import Level
@@ -54,8 +60,9 @@ def standings_footer(t: Translator, rows: Sequence[Standing]) -> str:
         said.append(t.gettext("{n} unknown").format(n=t.count(unknown)))
     if late:
         said.append(t.gettext("{n} late").format(n=t.count(late)))
-    counts = t.gettext(", ").join(said)
-    return t.gettext("{counts}. Times are New York's.").format(counts=counts)
+    return t.gettext("{counts}. {times}").format(
+        counts=t.gettext(", ").join(said), times=times_text(t, assumed=False)
+    )
 
 
 def due_text(t: Translator, row: Standing) -> str:
