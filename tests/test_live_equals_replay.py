@@ -44,6 +44,7 @@ from ebbwatch.model.periods import instant, micros, period_of
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import AlertRecord, Store, StoreError
 from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.runtime.desk import walked
 from ebbwatch.runtime.feeds import LiveFeed
 from ebbwatch.runtime.ledger import HANDLED
 from ebbwatch.runtime.pipeline import Event
@@ -241,7 +242,7 @@ def live_until_start(store: Store, life: Life) -> None:
         pass
     # A tape does not walk an alert of which nothing can be told; whoever lives does.
     versions = {name: record.version for name, record in store.alerts().items()}
-    states = root.walked(judge, micros(life.start))
+    states = walked(judge, judge.watched, micros(life.start))
     with store.transaction():
         store.save_alerts([
             AlertRecord(

@@ -360,8 +360,8 @@ def run(directory, *options: str):
 
 
 ORIGIN = (
-    "Figures known to Thu 2020-07-30 08:30 EDT. When they became known is recorded for gdp. It is "
-    "assumed\nfrom the release rule for effr, sofr.\n"
+    "Figures known to Thu 2020-07-30 08:30 EDT. When they became known is recorded\n"
+    "for gdp. It is assumed from the release rule for effr, sofr.\n"
 )
 
 
