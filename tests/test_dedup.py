@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ebbwatch.core.dedup import Entry, Standing, reason_to_tell, remembered, standing_after
+from ebbwatch.core.dedup import Entry, Situation, reason_to_tell, remembered, situation_after
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.message import Reason
 
@@ -23,7 +23,7 @@ REASONS = {
 }
 
 
-def standing(**changes: object) -> Standing:
+def situation(**changes: object) -> Situation:
     """Return an alert at warning with 36 bp for 31 October."""
     fields: dict[str, object] = {
         "episode": "e1",
@@ -33,7 +33,7 @@ def standing(**changes: object) -> Standing:
         **changes,
     }
     fields.setdefault("highest", fields["level"])
-    return Standing(**fields)  # type: ignore[arg-type]
+    return Situation(**fields)  # type: ignore[arg-type]
 
 
 def entry(**changes: object) -> Entry:
@@ -73,7 +73,7 @@ def test_a_receiver_is_told_what_is_new(name: str, levels: str, reasons: str) ->
         level = LEVELS[letter]
         if level and (day == 0 or levels[day - 1] == "."):
             episode += 1
-        now = standing(
+        now = situation(
             episode=f"e{episode}", level=level, value=float(day), period=at.date().isoformat()
         )
         remind_at = last.at + timedelta(days=3) if last else None
@@ -85,40 +85,40 @@ def test_a_receiver_is_told_what_is_new(name: str, levels: str, reasons: str) ->
 
 
 CASES = [
-    ("an unknown alert that fires is first", None, standing(), Reason.FIRST),
-    ("another stay of the alert is first", entry(episode="e0"), standing(), Reason.FIRST),
+    ("an unknown alert that fires is first", None, situation(), Reason.FIRST),
+    ("another stay of the alert is first", entry(episode="e0"), situation(), Reason.FIRST),
     ("the same level with another figure is no news", entry(),
-     standing(value=22.0, period="2025-11-03"), None),
-    ("a higher level is an escalation", entry(), standing(level=Level.CRITICAL),
+     situation(value=22.0, period="2025-11-03"), None),
+    ("a higher level is an escalation", entry(), situation(level=Level.CRITICAL),
      Reason.ESCALATED),
-    ("a lower level is an easing", entry(), standing(level=Level.WATCH, period="2025-11-03"),
+    ("a lower level is an easing", entry(), situation(level=Level.WATCH, period="2025-11-03"),
      Reason.EASED),
-    ("an end is a resolution", entry(), standing(level=Level.NONE, period="2025-11-03"),
+    ("an end is a resolution", entry(), situation(level=Level.NONE, period="2025-11-03"),
      Reason.RESOLVED),
-    ("the end of what was never told is no news", None, standing(level=Level.NONE), None),
+    ("the end of what was never told is no news", None, situation(level=Level.NONE), None),
     ("a stay that came and went while the telling waited is first", None,
-     standing(level=Level.NONE, highest=Level.WARNING), Reason.FIRST),
+     situation(level=Level.NONE, highest=Level.WARNING), Reason.FIRST),
     ("a height passed while the telling waited is an escalation", entry(),
-     standing(level=Level.WARNING, highest=Level.CRITICAL), Reason.ESCALATED),
-    ("a first telling of an alert that has eased is first", None, standing(level=Level.WATCH),
+     situation(level=Level.WARNING, highest=Level.CRITICAL), Reason.ESCALATED),
+    ("a first telling of an alert that has eased is first", None, situation(level=Level.WATCH),
      Reason.FIRST),
     ("a revision of the told figure that ends the alert is a correction", entry(),
-     standing(level=Level.NONE, value=4.0, cause=Cause.REVISION), Reason.CORRECTION),
+     situation(level=Level.NONE, value=4.0, cause=Cause.REVISION), Reason.CORRECTION),
     ("a revision of the told figure that eases the alert is a correction", entry(),
-     standing(level=Level.WATCH, value=14.0, cause=Cause.REVISION), Reason.CORRECTION),
+     situation(level=Level.WATCH, value=14.0, cause=Cause.REVISION), Reason.CORRECTION),
     ("a revision of the told figure that changes no level is a correction", entry(),
-     standing(value=35.0, cause=Cause.REVISION), Reason.CORRECTION),
-    ("a revision to the same figure is no news", entry(), standing(cause=Cause.REVISION), None),
+     situation(value=35.0, cause=Cause.REVISION), Reason.CORRECTION),
+    ("a revision to the same figure is no news", entry(), situation(cause=Cause.REVISION), None),
     ("a revision that goes up is an escalation", entry(),
-     standing(level=Level.CRITICAL, value=60.0, cause=Cause.REVISION), Reason.ESCALATED),
+     situation(level=Level.CRITICAL, value=60.0, cause=Cause.REVISION), Reason.ESCALATED),
     ("a revision of a figure that was not told resolves", entry(period="2025-10-30"),
-     standing(level=Level.NONE, value=4.0, cause=Cause.REVISION), Reason.RESOLVED),
+     situation(level=Level.NONE, value=4.0, cause=Cause.REVISION), Reason.RESOLVED),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "last", "now", "reason"), CASES, ids=[c[0] for c in CASES])
 def test_news_has_a_name(
-    name: str, last: Entry | None, now: Standing, reason: Reason | None
+    name: str, last: Entry | None, now: Situation, reason: Reason | None
 ) -> None:
     """Each pairing of what was told and what is has its one reason."""
     assert reason_to_tell(last, now, at=START + timedelta(days=3)) is reason
@@ -137,17 +137,17 @@ def test_a_reminder_needs_its_time_and_a_new_figure(
     at: datetime, remind_at: datetime | None, period: str, reason: Reason | None
 ) -> None:
     """Without a new observation a reminder would repeat what was said."""
-    now = standing(value=22.0, period=period)
+    now = situation(value=22.0, period=period)
     assert reason_to_tell(entry(), now, at=at, remind_at=remind_at) is reason
 
 
 def test_an_end_that_a_receiver_does_not_want_is_forgotten_all_the_same() -> None:
     """The log is cleared by what is news, sent or not; else the next firing looks old."""
-    over = standing(level=Level.NONE)
+    over = situation(level=Level.NONE)
     assert reason_to_tell(entry(), over, at=START) is Reason.RESOLVED
     last = remembered(over, at=START)
     assert last is None
-    assert reason_to_tell(last, standing(episode="e2"), at=START) is Reason.FIRST
+    assert reason_to_tell(last, situation(episode="e2"), at=START) is Reason.FIRST
 
 
 @pytest.mark.parametrize("value", [36.0, None])
@@ -173,25 +173,25 @@ def move(change: Change, level: Level, episode: str = "e1", **changes: object) -
         ("arming is nobody's news",
          [move(Change.ARMED, Level.WATCH), move(Change.DISARMED, Level.WATCH)], None),
         ("a firing stands at its level",
-         [move(Change.ARMED, Level.WATCH), move(Change.FIRED, Level.WARNING)], standing()),
+         [move(Change.ARMED, Level.WATCH), move(Change.FIRED, Level.WARNING)], situation()),
         ("the highest level on the way is kept",
          [move(Change.ESCALATED, Level.CRITICAL), move(Change.EASED, Level.WARNING)],
-         standing(highest=Level.CRITICAL)),
+         situation(highest=Level.CRITICAL)),
         ("a stay that ended has its height",
          [move(Change.FIRED, Level.WARNING), move(Change.RESOLVED, Level.WARNING)],
-         standing(level=Level.NONE, highest=Level.WARNING)),
+         situation(level=Level.NONE, highest=Level.WARNING)),
         ("an end alone has no height",
          [move(Change.WITHDRAWN, Level.WARNING, cause=Cause.RULE_CHANGED)],
-         standing(level=Level.NONE, cause=Cause.RULE_CHANGED)),
+         situation(level=Level.NONE, cause=Cause.RULE_CHANGED)),
         ("of two stays the newest counts",
          [move(Change.FIRED, Level.CRITICAL, "e1"), move(Change.RESOLVED, Level.CRITICAL, "e1"),
           move(Change.FIRED, Level.WATCH, "e2")],
-         standing(episode="e2", level=Level.WATCH)),
+         situation(episode="e2", level=Level.WATCH)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_moves_add_up_to_where_an_alert_stands(
-    name: str, moves: list[Transition], expected: Standing | None
+    name: str, moves: list[Transition], expected: Situation | None
 ) -> None:
-    """Several changes told together are one standing."""
-    assert standing_after(moves) == expected
+    """Several changes told together are one situation."""
+    assert situation_after(moves) == expected

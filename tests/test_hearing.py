@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from ebbwatch.core import hearing
-from ebbwatch.core.dedup import Entry, Standing
+from ebbwatch.core.dedup import Entry, Situation
 from ebbwatch.core.hearing import Case, Later, Told, Untold, Why, what_is_heard
 from ebbwatch.core.routing import labels_of
 from ebbwatch.model.alert import Level
@@ -18,10 +18,10 @@ from ebbwatch.ruleset.rules import Inhibition, Quiet, Route
 AT = datetime(2025, 11, 3, 14, tzinfo=UTC)  # 22:00 in Taipei
 NIGHT = Quiet(start=time(22), end=time(7), zone="Asia/Taipei", below=Level.CRITICAL)
 NIGHTLY = Route(quiet=NIGHT)
-STANDING = Standing(
+SITUATION = Situation(
     episode="e1", level=Level.WARNING, highest=Level.WARNING, value=36.0, period="2025-10-31"
 )
-NEWER = replace(STANDING, period="2025-11-03")
+NEWER = replace(SITUATION, period="2025-11-03")
 OVER = replace(NEWER, level=Level.NONE, highest=Level.NONE)
 ENTRY = Entry(episode="e1", level=Level.WARNING, at=AT - timedelta(days=3), value=36.0,
               period="2025-10-31")  # fmt: skip
@@ -50,17 +50,17 @@ CASES = [
     ("nothing keeps it quiet", {}, FIRST),
     ("what was told before is no news, whatever would keep it quiet",
      {"last": ENTRY, "silences": [Silence("s1", (("theme", "funding"),))]}, Untold(Why.NOT_NEWS)),
-    ("a route without resolutions is told none", {"last": ENTRY, "standing": OVER,
+    ("a route without resolutions is told none", {"last": ENTRY, "situation": OVER,
      "route": Route(resolved=False)}, Untold(Why.NO_RESOLUTIONS)),
-    ("at night neither", {"last": ENTRY, "standing": OVER,
+    ("at night neither", {"last": ENTRY, "situation": OVER,
      "route": Route(resolved=False, quiet=NIGHT)}, Untold(Why.NO_RESOLUTIONS)),
-    ("a reminder that is due is told", {"last": ENTRY, "standing": NEWER, "remind_at": AT},
+    ("a reminder that is due is told", {"last": ENTRY, "situation": NEWER, "remind_at": AT},
      Told(Reason.REMINDER)),
     ("who has seen it needs no reminder",
-     {"last": ENTRY, "standing": NEWER, "remind_at": AT, "acknowledged": True},
+     {"last": ENTRY, "situation": NEWER, "remind_at": AT, "acknowledged": True},
      Untold(Why.ACKNOWLEDGED)),
     ("but hears of what is worse",
-     {"last": ENTRY, "standing": replace(NEWER, highest=Level.CRITICAL, level=Level.CRITICAL),
+     {"last": ENTRY, "situation": replace(NEWER, highest=Level.CRITICAL, level=Level.CRITICAL),
       "acknowledged": True}, Told(Reason.ESCALATED)),
     ("a silence by name", {"silences": [Silence("s1", (("name", "sofr-above-range"),))]},
      BY_SILENCE),
@@ -121,7 +121,7 @@ def test_the_first_stage_that_objects_says_why(
     """News is told unless something keeps it back, and then that is named."""
     case = Case(
         **{
-            "at": AT, "labels": LABELS, "level": Level.WARNING, "standing": STANDING,
+            "at": AT, "labels": LABELS, "level": Level.WARNING, "situation": SITUATION,
             "last": None, "route": Route(), **given,
         }  # type: ignore[arg-type]
     )  # fmt: skip

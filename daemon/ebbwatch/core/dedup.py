@@ -59,7 +59,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Situation:
     """Where an alert stands now, after whatever moved it since the last telling.
 
     Attributes:
@@ -79,7 +79,7 @@ class Standing:
     cause: Cause = Cause.NEW_PERIOD
 
 
-def standing_after(moves: Sequence[Transition]) -> Standing | None:
+def situation_after(moves: Sequence[Transition]) -> Situation | None:
     """Return where an alert stands after its moves, or None when none is worth telling.
 
     Args:
@@ -94,7 +94,7 @@ def standing_after(moves: Sequence[Transition]) -> Standing | None:
     rose = [
         move.level for move in told if move.episode == last.episode and move.change not in _OVER
     ]
-    return Standing(
+    return Situation(
         episode=last.episode,
         level=Level.NONE if over else last.level,
         highest=max(rose, default=Level.NONE),
@@ -105,7 +105,7 @@ def standing_after(moves: Sequence[Transition]) -> Standing | None:
 
 
 def reason_to_tell(
-    last: Entry | None, now: Standing, *, at: datetime, remind_at: datetime | None = None
+    last: Entry | None, now: Situation, *, at: datetime, remind_at: datetime | None = None
 ) -> Reason | None:
     """Return what makes an alert news to a receiver, or None when nothing does.
 
@@ -139,7 +139,7 @@ def reason_to_tell(
     return None
 
 
-def remembered(now: Standing, *, at: datetime) -> Entry | None:
+def remembered(now: Situation, *, at: datetime) -> Entry | None:
     """Return the nflog entry after a telling; None where there is nothing to remember."""
     if now.level is Level.NONE:
         return None

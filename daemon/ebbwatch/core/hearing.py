@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from ebbwatch.core.dedup import Entry, Standing, reason_to_tell
+from ebbwatch.core.dedup import Entry, Situation, reason_to_tell
 from ebbwatch.core.muting import quiet_until
 from ebbwatch.core.routing import matches
 from ebbwatch.model.alert import Level
@@ -115,7 +115,7 @@ class Case:
         at: Logical UTC instant.
         labels: Of the alert, with ``name`` and ``level`` (`routing.labels_of`).
         level: Of the newest changes: for resolved and withdrawn, the one that was left.
-        standing: Where the alert stands.
+        situation: Where the alert stands.
         last: What the listener was last told of it; None for nothing.
         route: By which the listener hears of it.
         remind_at: Instant from which a reminder is due; None where the rule wants none.
@@ -129,7 +129,7 @@ class Case:
     at: datetime
     labels: Mapping[str, str]
     level: Level
-    standing: Standing
+    situation: Situation
     last: Entry | None
     route: Route
     remind_at: datetime | None = None
@@ -142,7 +142,7 @@ class Case:
 
 def what_is_heard(case: Case) -> Told | Later | Untold:
     """Return whether a listener hears of an alert now, and why or why not."""
-    reason = reason_to_tell(case.last, case.standing, at=case.at, remind_at=case.remind_at)
+    reason = reason_to_tell(case.last, case.situation, at=case.at, remind_at=case.remind_at)
     if reason is None:
         return Untold(Why.NOT_NEWS)
     for stage in STAGES:

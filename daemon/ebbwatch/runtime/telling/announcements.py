@@ -30,7 +30,7 @@ from ebbwatch.model.periods import micros
 from ebbwatch.ruleset.rules import Digest as DigestRule
 from ebbwatch.runtime.telling.audience import places_of
 from ebbwatch.runtime.telling.floor import Floor
-from ebbwatch.runtime.telling.looking import standing_of
+from ebbwatch.runtime.telling.looking import situation_of
 from ebbwatch.runtime.telling.news import QUIETLY, stamp
 
 #: The first summary waits until the receiver has been set up.
@@ -104,10 +104,10 @@ class Announcements:
         """Take alerts as told to whoever the routes would have told."""
         floor, audience = self._floor, self._floor.audience
         for one in firing:
-            standing = standing_of(floor.judge.watched[one.name], states[one.name])
+            situation = situation_of(floor.judge.watched[one.name], states[one.name])
             labels = audience.labels(one.name, one.level)
             for place, _ in places_of(audience, audience.destinations(labels, ())):
-                floor.memory.log.note(place.key, one.name, base, remembered(standing, at=at))
+                floor.memory.log.note(place.key, one.name, base, remembered(situation, at=at))
 
     # ---- digests ---------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ebbwatch.core.dedup import Standing, remembered, standing_after
+from ebbwatch.core.dedup import Situation, remembered, situation_after
 from ebbwatch.core.hearing import Case, Later, Told, Untold, Why, what_is_heard
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.ruleset.rules import Route
@@ -26,14 +26,14 @@ class Heard:
         place: Where.
         name: Of the alert.
         answer: Whether it is told, and why or why not.
-        standing: Where the alert stands.
+        situation: Where the alert stands.
         moves: That tell it, oldest first; where it is not told, there may be none.
     """
 
     place: Place
     name: str
     answer: Answer
-    standing: Standing
+    situation: Situation
     moves: tuple[Transition, ...]
 
 
@@ -59,7 +59,7 @@ def tell_places(
         news = [news_of(floor, one) for one in found if isinstance(one.answer, Told)]
         base = base_of(group, news, now.at) if news else ""
         for one in found:
-            untold = f"{one.standing.episode}/untold/{one.standing.period}/{stamp(now.at)}"
+            untold = f"{one.situation.episode}/untold/{one.situation.period}/{stamp(now.at)}"
             remember(floor, now, one, base if isinstance(one.answer, Told) else untold)
         if news:
             same = tuple((one.key, one.told_value) for one in news)
@@ -80,7 +80,7 @@ def news_of(floor: Floor, heard: Heard) -> News:
 
 def ask(
     floor: Floor, now: Now, place: str, route: Route, moves: Sequence[Transition]
-) -> tuple[Answer, Standing]:
+) -> tuple[Answer, Situation]:
     """Return what a place hears of an alert's moves, and where they leave the alert.
 
     Args:
@@ -92,13 +92,13 @@ def ask(
     """
     name = moves[0].rule
     level = max(move.level for move in moves)
-    standing = standing_after(moves)
-    assert standing is not None
+    situation = situation_after(moves)
+    assert situation is not None
     last = moves[-1]
     flapping = level <= Level.WATCH and now.back.flapped_before(
         name, moves[0].at, period=last.period, at=last.at
     )
-    return answer(floor, now, place, route, name, level, standing, flapping=flapping), standing
+    return answer(floor, now, place, route, name, level, situation, flapping=flapping), situation
 
 
 def answer(
@@ -108,7 +108,7 @@ def answer(
     route: Route,
     name: str,
     level: Level,
-    standing: Standing,
+    situation: Situation,
     *,
     flapping: bool,
     remind_at: datetime | None = None,
@@ -119,7 +119,7 @@ def answer(
             at=now.at,
             labels=floor.audience.labels(name, level),
             level=level,
-            standing=standing,
+            situation=situation,
             last=floor.memory.log.told(place, name),
             route=route,
             remind_at=remind_at,
@@ -127,7 +127,7 @@ def answer(
             inhibitions=floor.ruleset.inhibit,
             firing=now.firing,
             flapping=flapping,
-            acknowledged=standing.episode in now.acknowledged,
+            acknowledged=situation.episode in now.acknowledged,
         )
     )
 
@@ -141,15 +141,15 @@ def remember(floor: Floor, now: Now, heard: Heard, key: str) -> None:
         heard: The answer.
         key: What the rows have in common, where it is told; else what identifies the news.
     """
-    place, name, found, standing = heard.place.key, heard.name, heard.answer, heard.standing
+    place, name, found, situation = heard.place.key, heard.name, heard.answer, heard.situation
     memory = floor.memory
     owed: Owed | None = None
     match found:
         case Told() | Untold(why=Why.NO_RESOLUTIONS):
-            memory.log.note(place, name, key, remembered(standing, at=now.at))
+            memory.log.note(place, name, key, remembered(situation, at=now.at))
         case Untold(why=Why.FLAPPING):
             owed = Owed(str(found))
-            _fall(floor, now, place, name, standing)
+            _fall(floor, now, place, name, situation)
         case Untold() if found.owed:
             owed = Owed(str(found), found.again_at)
         case Later(until=until):
@@ -160,10 +160,10 @@ def remember(floor: Floor, now: Now, heard: Heard, key: str) -> None:
     memory.owe(place, name, owed if name in floor.judge.watched else None)
 
 
-def _fall(floor: Floor, now: Now, place: str, name: str, standing: Standing) -> None:
+def _fall(floor: Floor, now: Now, place: str, name: str, situation: Situation) -> None:
     """Remember that a flapping alert fell, untold, so that its next rise is news."""
     last = floor.memory.log.told(place, name)
-    if last is None or standing.level >= last.level:
+    if last is None or situation.level >= last.level:
         return
-    fallen = None if standing.level is Level.NONE else replace(last, level=standing.level)
+    fallen = None if situation.level is Level.NONE else replace(last, level=situation.level)
     floor.memory.log.note(place, name, f"flapping/{stamp(now.at)}/{name}", fallen)

@@ -142,9 +142,9 @@ def _moved(
         for place, destination in places_of(
             floor.audience, floor.audience.destinations(labels, told)
         ):
-            answer, standing = ask(floor, now, place.key, destination.route, some)
+            answer, situation = ask(floor, now, place.key, destination.route, some)
             answers.append(answer)
-            one = Heard(place, name, answer, standing, tuple(some))
+            one = Heard(place, name, answer, situation, tuple(some))
             heard.setdefault(place.key, []).append(one)
         why = str(answers[0]) if answers else Why.NO_RECEIVER.value
         fate = None if any(isinstance(answer, Told) for answer in answers) else why
@@ -167,12 +167,12 @@ def _unheard(floor: Floor, now: Now, moved: Collection[str]) -> Iterator[Heard]:
         alert = stands(floor, now, name)
         assert alert is not None
         labels = floor.audience.labels(name, alert.level)
-        told = receivers_told(floor, name, alert.standing.episode, groups)
+        told = receivers_told(floor, name, alert.situation.episode, groups)
         for place, destination in places_of(
             floor.audience, floor.audience.destinations(labels, told)
         ):
             last = floor.memory.log.told(place.key, name)
-            knows = last is not None and last.episode == alert.standing.episode
+            knows = last is not None and last.episode == alert.situation.episode
             if knows or (place.key, name) in owed or (destination.receiver, name) in waiting:
                 continue
             found = hears(floor, now, alert, place, destination)
@@ -204,7 +204,7 @@ def _tell(
         remember(floor, now, one, base)
     quietly = {name for pair in renamed for name in pair}
     spoken = [one for one in told if one.name not in quietly]
-    firing = {one.name for one in spoken if one.standing.level is not Level.NONE}
+    firing = {one.name for one in spoken if one.situation.level is not Level.NONE}
     lines = floor.context.firing(now.states, micros(now.at))
     reload = Reload(
         at=now.at,
@@ -216,7 +216,7 @@ def _tell(
         over=tuple(floor.context.short(m) for m in _last_moves(spoken) if m.rule not in firing),
         told=tuple(floor.context.short(move) for move in _last_moves(told)),
     )
-    level = max((one.standing.level for one in told), default=Level.NONE)
+    level = max((one.situation.level for one in told), default=Level.NONE)
     floor.writer.write(
         [place], base, lambda t: reload_message(reload, t=t), at=now.at,
         lasts=worth_of(Reason.FIRST, max(level, Level.WATCH)),

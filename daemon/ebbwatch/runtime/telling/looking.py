@@ -13,7 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ebbwatch.core.dedup import Entry, Standing, standing_after
+from ebbwatch.core.dedup import Entry, Situation, situation_after
 from ebbwatch.core.grouping import group_key
 from ebbwatch.core.hearing import Told, Untold, Why
 from ebbwatch.core.judging import Watched, episode_of
@@ -92,7 +92,7 @@ def _heard(
             floor.memory.owe(debtor, name, None)
         return
     groups = floor.memory.waiting()
-    told = receivers_told(floor, name, alert.standing.episode, groups)
+    told = receivers_told(floor, name, alert.situation.episode, groups)
     waiting = {g.receiver for g in groups.values() if any(m.rule == name for m in g.moves)}
     labels = floor.audience.labels(name, alert.level)
     destinations = floor.audience.destinations(labels, told)
@@ -114,14 +114,14 @@ class Stands:
         rule: Whose alert.
         state: Its state.
         over: The move that ended its last stay; None while it fires.
-        standing: The same for the decision.
+        situation: The same for the decision.
         level: It fires at, or fired at last.
     """
 
     rule: Watched
     state: AlertState
     over: Transition | None
-    standing: Standing
+    situation: Situation
     level: Level
 
 
@@ -129,19 +129,19 @@ def stands(floor: Floor, now: Now, name: str) -> Stands | None:
     """Return how an alert stands; None where it does not fire and no stay of it has ended."""
     rule, state = floor.judge.watched[name], now.states[name]
     if state.level is not Level.NONE:
-        return Stands(rule, state, None, standing_of(rule, state), state.level)
+        return Stands(rule, state, None, situation_of(rule, state), state.level)
     over = _last_move(floor, name)
     if over is None:
         return None
-    standing = standing_after([over])
-    assert standing is not None
-    return Stands(rule, state, over, standing, over.level)
+    situation = situation_after([over])
+    assert situation is not None
+    return Stands(rule, state, over, situation, over.level)
 
 
-def standing_of(rule: Watched, state: AlertState) -> Standing:
+def situation_of(rule: Watched, state: AlertState) -> Situation:
     """Return where an alert that fires stands with its newest reading."""
     assert state.begun_at is not None
-    return Standing(
+    return Situation(
         episode=episode_of(rule.name, state.begun_at),
         level=state.level,
         highest=state.level,
@@ -154,27 +154,27 @@ def hears(
     floor: Floor, now: Now, alert: Stands, place: Place, destination: Destination
 ) -> Heard | None:
     """Return what one place hears of an alert that has not moved; None for nothing at all."""
-    name, standing = alert.rule.name, alert.standing
+    name, situation = alert.rule.name, alert.situation
     last = floor.memory.log.told(place.key, name)
-    if alert.over is None and last is not None and last.period == standing.period:
+    if alert.over is None and last is not None and last.period == situation.period:
         # Whether a revision changed it is looked up only where that would be news.
-        standing = replace(standing, cause=Cause.REVISION)
+        situation = replace(situation, cause=Cause.REVISION)
     flapping = alert.level <= Level.WATCH and now.back.flapped_before(
-        name, now.at, period=standing.period, at=now.at
+        name, now.at, period=situation.period, at=now.at
     )
     found = answer(
-        floor, now, place.key, destination.route, name, alert.level, standing,
+        floor, now, place.key, destination.route, name, alert.level, situation,
         flapping=flapping, remind_at=_remind_at(floor, alert.rule, last, now.at),
     )  # fmt: skip
     if isinstance(found, Untold) and found.why is Why.NOT_NEWS:
         floor.memory.owe(place.key, name, None)
         return None
     if not isinstance(found, Told):
-        return Heard(place, name, found, standing, ())
+        return Heard(place, name, found, situation, ())
     move = alert.over or _as_move(floor, alert, last, found.reason, now.at)
     if found.reason is Reason.CORRECTION and move.cause is not Cause.REVISION:
         return None  # a slower series changed it, such as GDP under reserves
-    return Heard(place, name, found, standing, (move,))
+    return Heard(place, name, found, situation, (move,))
 
 
 def _remind_at(floor: Floor, rule: Watched, last: Entry | None, at: datetime) -> datetime | None:
