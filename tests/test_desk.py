@@ -409,7 +409,7 @@ def test_a_rule_is_drawn_by_its_name_with_its_rises_marked(database: str) -> Non
         ["2026-11-18", "2026-11-19", "2026-11-20"], (),
     )  # fmt: skip
     assert alone.chart("firing", NOW, EN, first=date(2026, 11, 23)) is None
-    assert alone.chart("condition", NOW, EN) is None
+    assert (alone.chart("condition", NOW, EN), alone.chart("said", NOW, EN)) == (None, None)
     store.close()
 
 

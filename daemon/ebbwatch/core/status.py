@@ -51,11 +51,6 @@ class Standing:
     next_due: datetime | None
 
     @property
-    def name(self) -> str:
-        """Return the name of the alert."""
-        return self.rule.name
-
-    @property
     def age(self) -> timedelta | None:
         """Return how long ago the period ended of the newest figure known; None for none."""
         newest = None if self.reading is None else self.reading.newest

@@ -36,7 +36,6 @@ from ebbwatch.runtime.telling.memory import Memory, Owed
 #: Messages that wait which are listed; where there are more, the newest.
 LISTED = 1000
 
-
 #: Returns the rules in force over everything known; another judge after a reload.
 JudgeInForce = Callable[[], Judge]
 #: Returns where some alerts stand at an instant (µs), and perhaps others too.
@@ -128,7 +127,7 @@ class Desk:
             first: First day shown; None for two years of a rule, and all of an expression.
         """
         judge = self.judge()
-        if text in judge.watched:
+        if any(rule.name == text for rule in judge.ruleset.rules):
             moves = self._moves(judge, text, at)
             return Context(judge, (t,)).chart_since(first, text, at, t, moves)
         asked = compiled(text, judge.ruleset, file="expression")
@@ -136,7 +135,7 @@ class Desk:
 
     def _moves(self, judge: Judge, name: str, at: datetime) -> Sequence[Transition]:
         """Return a rule's changes up to an instant: as recorded, or as a replay finds them."""
-        if self.store is not None:
+        if self.store is not None and name in self.store.alerts():
             return [move for move in self.store.transitions(rule=name) if move.at <= at]
         alone = judge.only((name,))
         return list(transitions(alone, replay(alone, micros(at)), Span()))
