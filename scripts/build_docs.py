@@ -109,9 +109,17 @@ def functions() -> str:
     return table(
         ("call", "gives", "looks back", "value at period *p*", "for example"),
         (
-            (code(f.signature), f.result, f.history, f.doc, code(f.example))
+            (code(f.signature), f.gives, f.looks_back, f.doc, code(f.example))
             for f in FUNCTIONS.values()
         ),
+    )
+
+
+def function_aliases() -> str:
+    """Return the table of what functions are called elsewhere."""
+    return table(
+        ("here", "elsewhere"),
+        ((code(f.name), ", ".join(map(code, f.aliases))) for f in FUNCTIONS.values() if f.aliases),
     )
 
 
@@ -411,6 +419,7 @@ def counts() -> str:
 
 PASSAGES: dict[str, Callable[[], str]] = {
     "functions": functions,
+    "function aliases": function_aliases,
     "units": units,
     **shapes(),
     "default pack": pack,

@@ -61,23 +61,23 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
-        "figures that are known only later are used", "expr/evaluate.py",
-        "edges = [*bounds, self.upto + 1 if self.upto < FOREVER else FOREVER]",
+        "figures that are known only later are used", "expr/blocks.py",
+        "edges = [*bounds, self._after_all]",
         "edges = [*bounds, FOREVER]",
     ),
     Mutation(
-        "the last revision is used before it was known", "expr/evaluate.py",
+        "the last revision is used before it was known", "expr/blocks.py",
         "quanta = column.quanta if whole else column.quanta[facts]",
         "quanta = column.quanta[[np.flatnonzero(column.periods == p)[-1] for p in periods]]"
         " if len(periods) else column.quanta[facts]",
     ),
     Mutation(
-        "a change of the past does not end a block", "expr/evaluate.py",
+        "a change of the past does not end a block", "expr/blocks.py",
         "inside = instants[(instants > self.after) & (instants <= self.upto)]",
         "inside = instants[(instants > self.after) & (instants <= self.upto)][1:]",
     ),
     Mutation(
-        "the nearest period stands in for the same one", "expr/evaluate.py",
+        "the nearest period stands in for the same one", "expr/elements.py",
         "_, ia, ib = np.intersect1d(\n"
         "                    a.periods, b.periods, assume_unique=True, return_indices=True\n"
         "                )",
@@ -86,11 +86,11 @@ MUTATIONS = (
         "len(b.periods) - 1)",
     ),
     Mutation(
-        "the quarter that still runs is carried forward", "expr/evaluate.py",
-        "ends = _ends(slow_node, slow.periods)", "ends = slow.periods",
+        "the quarter that still runs is carried forward", "expr/elements.py",
+        "ends = period_ends(slow_every, slow.periods)", "ends = slow.periods",
     ),
     Mutation(
-        "unknown counts as false in a condition", "expr/evaluate.py",
+        "unknown counts as false in a condition", "expr/logic.py",
         "np.where(unknown, UNKNOWN, 1 - decisive)", "np.where(unknown, FALSE, 1 - decisive)",
     ),
     Mutation(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ebbwatch.core.ladder import BROKEN_AFTER, AlertState, Ladder, Rung
 from ebbwatch.core.lifecycle import Walk, walk
 from ebbwatch.core.signals import signals_of_condition, signals_of_value
-from ebbwatch.expr.evaluate import Readings
 from ebbwatch.expr.numbers import SHORT, STALE, ZERO, Longs, Numbers
+from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import Spells
 from ebbwatch.model.alert import Level, State
 from ebbwatch.model.durations import Duration
@@ -353,7 +353,7 @@ def range_of(rows: Sequence[tuple[int, int]]) -> Readings:
     return Readings(
         np.arange(size, dtype=np.int64) * HOUR, np.arange(1, size + 1, dtype=np.int64) * DAY,
         np.where(low < high, SHORT, 0).astype(np.int8), numbers=Numbers.whole(low, Fraction(1)),
-        low=low, high=high,
+        high=Numbers.whole(high, Fraction(1)),
     )  # fmt: skip
 
 

@@ -47,11 +47,9 @@ MISTAKES: list[tuple[str, list[tuple[int, int, str, str, str]]]] = [
     ("sofr & effr", [(5, 6, "syntax", "& has no place here", "write and")]),
     ("sofr | effr", [(5, 6, "syntax", "| has no place here", "write or")]),
     ("!sofr", [(0, 1, "syntax", "! has no place here", "write not, or != for unequal")]),
-    ("sofr ^ 2", [(5, 6, "syntax", "^ has no place here", "there is no power")]),
+    ("sofr ^ 2", [(5, 6, "syntax", "^ has no place here", "there is no power: write x * x")]),
     ("sofr[4]", [(4, 5, "syntax", "[ has no place here", "windows are arguments: avg(x, 4 w)")]),
     ("{rate}", [(0, 1, "syntax", "{ has no place here", "{names} are filled in by foreach only")]),
-    ("sofr − effr", [(5, 6, "syntax", "− has no place here", "write a plain hyphen for minus")]),
-    ("“x”", [(0, 1, "syntax", "“ has no place here", "write plain double quotes")]),
     ("€5", [(0, 1, "syntax", "€ has no place here", "money is in dollars: $")]),
     (
         "sofr < effr < 5 %",
@@ -99,9 +97,28 @@ MISTAKES: list[tuple[str, list[tuple[int, int, str, str, str]]]] = [
     ("sofr > 5 % or", [(13, 14, "syntax", "the expression ends too early", "")]),
     (
         "sofr > 5 m",
-        [(7, 10, "ambiguous-unit", "5 m is ambiguous", "write min for minutes, mo for months")],
+        [
+            (
+                7,
+                10,
+                "ambiguous-unit",
+                "5 m is ambiguous",
+                "write 5 min for minutes, 5 mo for months, $5mn for millions",
+            )
+        ],
     ),
-    ("sofr > 5 xy", [(7, 11, "unknown-unit", "xy is no unit", "did you mean y?")]),
+    (
+        "sofr > 5 xy",
+        [
+            (
+                7,
+                11,
+                "unknown-unit",
+                "xy is no unit",
+                "units are %, bp, min, h, d, w, bd, mo, y, release, releases",
+            )
+        ],
+    ),
     (
         "sofr > $5q",
         [
@@ -196,7 +213,7 @@ MISTAKES: list[tuple[str, list[tuple[int, int, str, str, str]]]] = [
                 11,
                 "not-a-window",
                 "expected a window",
-                "write 4 w, 13 w, 1 y, 20 bd or 5 releases",
+                "put a unit on it: 4 releases, 4 bd, 4 d or 4 w",
             )
         ],
     ),
@@ -419,8 +436,6 @@ MISTAKES: list[tuple[str, list[tuple[int, int, str, str, str]]]] = [
             )
         ],
     ),
-    ("sofr > 1,000 %", [(8, 9, "syntax", ", has no place here", "expected the end")]),
-    ("sofr > .5 %", [(7, 8, "syntax", ". has no place here", "")]),
     ("sofr > 5%%", [(9, 10, "syntax", "% has no place here", "")]),
     ("sofr > 5 % # no", [(11, 12, "syntax", "# has no place here", "")]),
     ("sofr;effr", [(4, 5, "syntax", "; has no place here", "")]),

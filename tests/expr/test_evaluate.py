@@ -11,9 +11,10 @@ from hypothesis import assume, given, note, reject
 from hypothesis import strategies as st
 
 from ebbwatch.expr import Expression, Scope, compile_expression
-from ebbwatch.expr.evaluate import Evaluation, Readings
+from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.expr.parse import parse
+from ebbwatch.expr.readings import Readings
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import instant
 from tests.naive.expressions import NEVER, Element, Known, Naive, Range, Reading, Unknown
@@ -60,10 +61,10 @@ def element_of(readings: Readings, index: int) -> Element | Range:
     if readings.truth is not None:
         truth = int(readings.truth[index])
         return Unknown(why) if truth < 0 else bool(truth)
-    if readings.low is not None and readings.high is not None:
-        low, high = int(readings.low[index]), int(readings.high[index])
-        return Range(frozenset(Fraction(n) for n in range(low, high + 1)), why)
     assert readings.numbers is not None
+    if readings.high is not None:
+        low, high = int(readings.numbers.exact(index)), int(readings.high.exact(index))
+        return Range(frozenset(Fraction(n) for n in range(low, high + 1)), why)
     if why:
         return Unknown(why)
     if np.isinf(readings.numbers.values[index]):
@@ -142,7 +143,7 @@ def rows(readings: Readings) -> list[tuple[int, int, int, float | int | None, fl
     """Return readings as plain rows, to be compared bit by bit."""
     values = readings.truth if readings.numbers is None else readings.numbers.values
     assert values is not None
-    high = [None] * len(readings) if readings.high is None else readings.high.tolist()
+    high = [None] * len(readings) if readings.high is None else readings.high.values.tolist()
     return [
         (a, p, w, None if v != v else v, h)
         for a, p, w, v, h in zip(

@@ -328,10 +328,7 @@ def _at_least(rule: Watched, evaluation: Evaluation) -> bool:
     """Return whether the reading is a count of which some conditions are unknown."""
     if not rule.node.momentary:
         return False
-    reading = evaluation.current(rule.node)
-    if reading.low is None or reading.high is None or len(reading) == 0:
-        return False
-    return bool(reading.high[-1] > reading.low[-1])
+    return bool(evaluation.current(rule.node).at_least[-1:].any())
 
 
 def _extreme_period(

@@ -15,7 +15,8 @@ from ebbwatch.core.judging import Judge, Judged
 from ebbwatch.core.muting import is_flapping
 from ebbwatch.core.tuning import Episode, Score, tune
 from ebbwatch.expr import Expression
-from ebbwatch.expr.evaluate import TRUE, UNKNOWN, Evaluation
+from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.logic import TRUE, UNKNOWN
 from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.periods import micros

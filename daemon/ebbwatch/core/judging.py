@@ -17,9 +17,11 @@ from ebbwatch.core.asof import NEW_YORK, History
 from ebbwatch.core.ladder import AlertState, Ladder, ladder_of
 from ebbwatch.core.lifecycle import Move, Moves, previous_values, walk
 from ebbwatch.core.signals import Flags, Signals, signals_of_condition, signals_of_value
-from ebbwatch.expr.evaluate import Element, Evaluation, Readings
+from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
+from ebbwatch.expr.inputs import Element
 from ebbwatch.expr.numbers import Longs, distinct
+from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import BEGINNING, Spells
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.calendars import turns_of

@@ -16,9 +16,11 @@ import numpy as np
 from ebbwatch.core.asof import NEW_YORK, History
 from ebbwatch.core.expected import Expected
 from ebbwatch.core.judging import NO_SPELLS, every_of
-from ebbwatch.expr.evaluate import TRUE, UNKNOWN, Evaluation, Readings
+from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
+from ebbwatch.expr.logic import TRUE, UNKNOWN
 from ebbwatch.expr.numbers import ABSENT, KNOWN, REASONS, STALE, Numbers
+from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import BEGINNING, Column, Spells, View
 from ebbwatch.model.calendars import BusinessCalendar
 from ebbwatch.model.periods import Every, day_of, instant
@@ -231,17 +233,17 @@ def _found(node: Node, now: Readings, unit: str | None, every: Every) -> Found |
             return None
         return _made(every, period, truth=bool(now.truth[0] == TRUE))
     assert unit is not None
-    if now.low is not None and now.high is not None:
-        low, high = float(now.low[0]), float(now.high[0])
-        parts = len(node.args) if node.op == "count" else None
-        # "At least none of them" is another word for unknown.
-        if math.isnan(low) or (low, high) == (0, parts):
+    assert now.numbers is not None
+    if now.high is not None:
+        if now.numbers.unknown()[0]:
             return None
-        most = None if low == high else _printed(high, unit)
-        return _made(every, period, value=_printed(low, unit), most=most)
+        low, high = _element(now.numbers, 0, unit), _element(now.high, 0, unit)
+        # "At least none of them" is another word for unknown.
+        if node.op == "count" and (low, high) == (0, len(node.args)):
+            return None
+        return _made(every, period, value=low, most=high if now.at_least[0] else None)
     if int(now.why[0]) != KNOWN:
         return None
-    assert now.numbers is not None
     return _made(every, period, value=_element(now.numbers, 0, unit))
 
 
@@ -249,10 +251,6 @@ def _element(numbers: Numbers, place: int, unit: str) -> float:
     """Return a known element in a printed unit, exactly rounded."""
     value = float(numbers.values[place])
     return value if math.isinf(value) else printed(numbers.exact(place), unit)
-
-
-def _printed(value: float, unit: str) -> float:
-    return value if math.isinf(value) else printed(value, unit)
 
 
 def _made(

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebbwatch.core.ladder import Ladder
-from ebbwatch.expr.evaluate import FALSE, TRUE, UNKNOWN, Readings
+from ebbwatch.expr.logic import FALSE, TRUE, UNKNOWN
 from ebbwatch.expr.numbers import KNOWN, Bytes, Longs, Numbers, distinct
+from ebbwatch.expr.readings import Readings
 
 Flags = NDArray[np.bool_]
 
@@ -73,25 +74,23 @@ def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals
     size = len(readings)
     breach, stay = (np.empty((len(ladder.rungs), size), np.bool_) for _ in range(2))
     known = readings.why == KNOWN
-    if readings.low is not None and readings.high is not None:
-        low, high = readings.low, readings.high
+    assert readings.numbers is not None
+    numbers = readings.numbers
+    if readings.high is not None:
         # A range is past a threshold, or back inside, when all of it is.
-        unsure = np.zeros_like(breach)
+        near, far = (numbers, readings.high)[:: 1 if ladder.rising else -1]
+        unsure, unknown = np.zeros_like(breach), numbers.unknown()
         for row, rung in enumerate(ladder.rungs):
             assert rung.threshold is not None
             assert rung.exit is not None
-            t, e = float(rung.threshold), float(rung.exit)
-            near, far = (low, high) if ladder.rising else (-high, -low)
-            t, e = (t, e) if ladder.rising else (-t, -e)
-            breach[row], stay[row] = near > t, far > e
-            unsure[row] = (near <= t) & (far > t)
+            breach[row] = near.beyond(rung.threshold, above=ladder.rising)
+            stay[row] = far.beyond(rung.exit, above=ladder.rising) | unknown
+            unsure[row] = far.beyond(rung.threshold, above=ladder.rising) & ~breach[row] | unknown
         known = np.asarray(breach.any(axis=0) | ~unsure.any(axis=0), np.bool_)
         return Signals(
-            readings.at, readings.periods, breach, stay, known, held, low, readings.why,
-            unsure=unsure if bool(unsure.any()) else None,
+            readings.at, readings.periods, breach, stay, known, held, numbers.values,
+            readings.why, unsure=unsure if bool(unsure.any()) else None,
         )  # fmt: skip
-    assert readings.numbers is not None
-    numbers = readings.numbers
     for row, rung in enumerate(ladder.rungs):
         assert rung.threshold is not None
         assert rung.exit is not None

@@ -14,8 +14,9 @@ from ebbwatch.core.asof import NEW_YORK
 from ebbwatch.core.judging import Judge, Watched
 from ebbwatch.core.ladder import AlertState, Ladder, Rung
 from ebbwatch.core.lifecycle import walk
-from ebbwatch.expr.evaluate import Evaluation, Readings
+from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.numbers import KNOWN, Floats, Longs
+from ebbwatch.expr.readings import Readings
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import micros
@@ -229,11 +230,8 @@ class _Sweep:
 
     def values(self) -> Floats:
         """Return the known readings within the time that is counted."""
-        if self.readings.low is not None:
-            values = self.readings.low
-        else:
-            assert self.readings.numbers is not None
-            values = self.readings.numbers.values
+        assert self.readings.numbers is not None
+        values = self.readings.numbers.values
         return values[np.isfinite(values) & (self.readings.at >= self._begin)]
 
     @property
@@ -249,7 +247,7 @@ class _Sweep:
 
     def _known(self) -> Longs:
         """Return when the readings were made that are known; of a count, all are in part."""
-        if self.readings.low is not None:
+        if self.readings.high is not None:
             return self.readings.at
         known: Longs = self.readings.at[self.readings.why == KNOWN]
         return known

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import Every
@@ -16,6 +17,28 @@ from ebbwatch.model.units import Dimension, printed_unit
 
 #: What a node may be parametrised by: a number, a name, a window, an operator.
 Parameter = Fraction | str | Duration | int
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """Which periods a computation has values for.
+
+    Attributes:
+        every: Their frequency; None for a constant and for what is read at an instant.
+        setters: Names of the series that set them (not those carried forward).
+        calendar: Name of the business calendar that windows over them count in.
+        momentary: True for what is read at an instant, each part at its own latest period
+            (``count``, ``breaches`` and what is made of them); it has no past periods.
+    """
+
+    every: Every | None = None
+    setters: frozenset[str] = frozenset()
+    calendar: str = "sifma"
+    momentary: bool = False
+
+
+#: The periods of what is the same at all times.
+NO_PERIODS = Periods()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +50,9 @@ class Node:
         args: What it is computed from.
         params: Constants it is parametrised by.
         dimension: What it measures; None for a condition.
-        every: Its frequency; None for a constant and for what is read at an instant.
-        setters: Names of the series that set its periods (not those carried forward).
-        calendar: Name of the business calendar its windows count in.
-        momentary: True for what is read at an instant, each part at its own latest period
-            (``count``, ``breaches`` and what is made of them); it has no past periods.
+        periods: Which periods it has values for.
         depth: Longest way down to a series.
+        lookbacks: How many of the computations on one way down look back in time.
         number: Position in its graph; arguments come before.
     """
 
@@ -40,12 +60,30 @@ class Node:
     args: tuple[Node, ...] = ()
     params: tuple[Parameter, ...] = ()
     dimension: Dimension | None = None
-    every: Every | None = None
-    setters: frozenset[str] = frozenset()
-    calendar: str = "sifma"
-    momentary: bool = False
+    periods: Periods = NO_PERIODS
     depth: int = 0
+    lookbacks: int = 0
     number: int = 0
+
+    @property
+    def every(self) -> Every | None:
+        """Return its frequency; None for a constant and for what is read at an instant."""
+        return self.periods.every
+
+    @property
+    def setters(self) -> frozenset[str]:
+        """Return the names of the series that set its periods."""
+        return self.periods.setters
+
+    @property
+    def calendar(self) -> str:
+        """Return the name of the business calendar its windows count in."""
+        return self.periods.calendar
+
+    @property
+    def momentary(self) -> bool:
+        """Return whether it is read at an instant and has no past periods."""
+        return self.periods.momentary
 
     @property
     def is_constant(self) -> bool:
@@ -100,23 +138,37 @@ class Graph:
         *args: Node,
         params: tuple[Parameter, ...] = (),
         dimension: Dimension | None = None,
-        every: Every | None = None,
-        setters: frozenset[str] = frozenset(),
-        calendar: str = "sifma",
-        momentary: bool = False,
+        periods: Periods = NO_PERIODS,
+        looks_back: bool = False,
     ) -> Node:
-        """Return the one node of this computation."""
-        key = (op, tuple(arg.number for arg in args), params)
+        """Return the one node of this computation.
+
+        Args:
+            op: Its operation.
+            *args: What it is computed from.
+            params: Constants it is parametrised by.
+            dimension: What it measures; None for a condition.
+            periods: Which periods it has values for.
+            looks_back: Whether its elements depend on earlier ones.
+        """
+        key = (op, tuple(arg.number for arg in args), params, dimension)
         found = self._by_key.get(key)
         if found is None:
             found = Node(
-                op, args, params, dimension, every, setters, calendar, momentary,
+                op, args, params, dimension, periods,
                 depth=1 + max((arg.depth for arg in args), default=0),
+                lookbacks=looks_back + max((arg.lookbacks for arg in args), default=0),
                 number=len(self.nodes),
             )  # fmt: skip
             self.nodes.append(found)
             self._by_key[key] = found
         return found
+
+    def exceeds(self, node: Node, limit: int) -> bool:
+        """Return whether a node and all below it are more than so many."""
+        if node.number < limit:
+            return False  # arguments come before: there are not so many
+        return next(islice(node.walk(), limit, None), None) is not None
 
 
 @dataclass(frozen=True, slots=True)

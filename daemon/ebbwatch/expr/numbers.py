@@ -42,6 +42,10 @@ REASONS = {
 NEVER = float("inf")
 
 
+#: Whole numbers up to here can be made a float64.
+_LARGEST = 10**300
+
+
 @dataclass(slots=True, eq=False)
 class _Rational:
     num: Floats
@@ -64,7 +68,7 @@ class Numbers:
         why: Reason codes of the unknown elements; None when all are known.
     """
 
-    __slots__ = ("__dict__", "_error", "_exact", "_rational", "_values", "why")
+    __slots__ = ("__dict__", "_computed", "_error", "_exact", "_rational", "_values", "why")
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class Numbers:
         self._values = values
         self._error = error
         self._exact = exact
+        self._computed: dict[int, Fraction] = {}
         self.why = why
 
     # ---- making ----------------------------------------------------------------------
@@ -135,6 +140,9 @@ class Numbers:
             return self.values * (unit.denominator / 1) / unit.numerator
         factor = rational.scale / unit
         top: Floats = rational.num
+        if max(factor.numerator, factor.denominator) > _LARGEST:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return top * _rounded(factor) / (1.0 if rational.den is None else rational.den)
         if factor.numerator != 1:
             top = top * factor.numerator
         bottom = float(factor.denominator)
@@ -150,11 +158,18 @@ class Numbers:
         return np.abs(self.values) * (3 * _EPS)
 
     def exact(self, index: int) -> Fraction:
-        """Return a known, finite element exactly."""
+        """Return a known, finite element exactly.
+
+        What takes a computation is kept: windows over windows ask for the same elements
+        again and again.
+        """
         rational = self._rational
         if rational is None:
-            assert self._exact is not None
-            return self._exact(index)
+            found = self._computed.get(index)
+            if found is None:
+                assert self._exact is not None
+                found = self._computed[index] = self._exact(index)
+            return found
         at = () if rational.num.ndim == 0 else index
         value = int(rational.num[at]) * rational.scale
         return value if rational.den is None else value / int(rational.den[at])
@@ -170,15 +185,42 @@ class Numbers:
             return Numbers(rational=_Rational(rational.num[index], den, rational.scale), why=why)
         assert self._values is not None
         assert self._error is not None
-        exact = self._exact
-        assert exact is not None
+        values, error = self._values[index], self._error[index]
         if isinstance(index, slice):
             start = index.start or 0
-            return Numbers.rough(self._values[index], self._error[index],
-                                 lambda i: exact(start + i), why)  # fmt: skip
-        where = index
-        return Numbers.rough(self._values[index], self._error[index],
-                             lambda i: exact(int(where[i])), why)  # fmt: skip
+            return Numbers.rough(values, error, lambda i: self.exact(start + i), why)
+        return Numbers.rough(values, error, lambda i: self.exact(int(index[i])), why)
+
+    def without(self, unknown: NDArray[np.bool_], reason: int) -> Numbers:
+        """Return the numbers with some made unknown for a reason."""
+        if not bool(unknown.any()):
+            return self
+        why = np.zeros(len(unknown), np.int8) if self.why is None else self.why.copy()
+        why[unknown & (why == KNOWN)] = reason
+        rational = self._rational
+        if rational is not None:
+            num = np.where(unknown, np.nan, rational.num)
+            return Numbers.whole(num, rational.scale, den=rational.den, why=why)
+        return Numbers.rough(np.where(unknown, np.nan, self.values), self.error, self.exact, why)
+
+    def spread(self, known: Longs, size: int, why: Bytes | None) -> Numbers:
+        """Return a column that holds these numbers at some places, unknown at the others.
+
+        Args:
+            known: Where each number goes, ascending.
+            size: How long the column is.
+            why: Reason codes of the other places; None for a history too short.
+        """
+        if len(known) == 0:
+            reasons = np.full(size, SHORT, np.int8) if why is None else why
+            return Numbers.whole(np.full(size, np.nan), Fraction(1), why=reasons)
+        missing = np.ones(size, np.bool_)
+        missing[known] = False
+        index = np.maximum(np.cumsum(~missing) - 1, 0)
+        wide = self.take(index).without(missing, SHORT)
+        if why is not None and wide.why is not None:
+            wide.why = np.where(missing & (why != KNOWN), why, wide.why).astype(np.int8)
+        return wide
 
     # ---- arithmetic ------------------------------------------------------------------
 
@@ -189,15 +231,17 @@ class Numbers:
         if a is not None and b is not None:
             common, ka, kb = common_quantum(a.scale, b.scale)
             if a.den is None and b.den is None:
-                top = _times(a.num, ka) + sign * _times(b.num, kb)
-                if _fits(top) and _fits_times(a.num, ka) and _fits_times(b.num, kb):
-                    return Numbers.whole(top, common, why=why)
+                if _fits_times(a.num, ka) and _fits_times(b.num, kb):
+                    top = _times(a.num, ka) + sign * _times(b.num, kb)
+                    if _fits(top):
+                        return Numbers.whole(top, common, why=why)
             elif _small(a.num, b.den, ka) and _small(b.num, a.den, kb) and _small(a.den, b.den, 1):
                 top = _over(a.num, b.den, ka) + sign * _over(b.num, a.den, kb)
                 if _fits(top):
                     return Numbers.whole(top, common, den=_over(a.den, b.den, 1), why=why)
-        values = self.values + sign * other.values
-        error = self.error + other.error + np.abs(values) * _EPS
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self.values + sign * other.values
+            error = self.error + other.error + np.abs(values) * _EPS
         return Numbers.rough(
             values, error, lambda i: self.exact(i) + sign * other.exact(i), _unknown(values, why)
         )
@@ -209,12 +253,13 @@ class Numbers:
         if a is not None and b is not None and _small(a.num, b.num, 1) and _small(a.den, b.den, 1):
             den = None if a.den is None and b.den is None else _over(a.den, b.den, 1)
             return Numbers.whole(a.num * b.num, a.scale * b.scale, den=den, why=why)
-        values = self.values * other.values
-        error = (
-            np.abs(self.values) * other.error
-            + np.abs(other.values) * self.error
-            + np.abs(values) * _EPS
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self.values * other.values
+            error = (
+                np.abs(self.values) * other.error
+                + np.abs(other.values) * self.error
+                + np.abs(values) * _EPS
+            )
         return Numbers.rough(
             values, error, lambda i: self.exact(i) * other.exact(i), _unknown(values, why)
         )
@@ -242,7 +287,7 @@ class Numbers:
                 top * np.where(sign == 0, np.nan, sign), a.scale / b.scale,
                 den=bottom, why=why,
             )  # fmt: skip
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             values = np.where(zero, np.nan, self.values / other.values)
             error = (self.error + np.abs(values) * other.error) / np.abs(other.values)
             error = np.where(zero, np.nan, error + np.abs(values) * _EPS)
@@ -266,6 +311,14 @@ class Numbers:
         )
 
     # ---- comparing -------------------------------------------------------------------
+
+    def lesser(self, other: Numbers) -> Numbers:
+        """Return the lesser of both, element by element; unknown where either is."""
+        size = len(self.values)
+        index = np.arange(size) + np.where(self.order(other) <= 0, 0, size)
+        chosen = joined([self, other]).take(index)
+        chosen.why = _either(self, other)
+        return chosen.without(self.unknown() | other.unknown(), SHORT)
 
     def order(self, other: Numbers) -> Bytes:
         """Return -1, 0 or 1 where self is less than, equal to or greater than other.
@@ -299,7 +352,7 @@ class Numbers:
         if rational is not None:
             assert rational.den is not None or abs(limit / rational.scale) >= EXACT
             values = rational.num if rational.den is None else rational.num / rational.den
-            bound = float(limit / rational.scale)
+            bound = _rounded(limit / rational.scale)
             close = np.asarray(abs(bound) * (4 * _EPS))
         else:
             values, bound = self.values, float(limit)
@@ -320,6 +373,49 @@ class Numbers:
             return np.isnan(self.values)
         mask = np.isnan(rational.num)
         return mask if rational.den is None else mask | np.isnan(rational.den)
+
+
+def joined(columns: list[Numbers]) -> Numbers:
+    """Return columns one after the other."""
+    columns = [c for c in columns if c.unknown().size] or columns[:1]
+    if len(columns) == 1:
+        return columns[0]
+    sizes = [len(c.values) for c in columns]
+    why = None
+    if any(c.why is not None for c in columns):
+        why = np.concatenate(
+            [np.zeros(n, np.int8) if c.why is None else c.why
+             for c, n in zip(columns, sizes, strict=True)]
+        )  # fmt: skip
+    rationals = [c.rational for c in columns]
+    first = rationals[0]
+    if first is not None and all(r is not None and r.scale == first.scale for r in rationals):
+        num = np.concatenate([r.num for r in rationals if r is not None])
+        den = None
+        if any(r is not None and r.den is not None for r in rationals):
+            den = np.concatenate(
+                [np.ones(n) if r is None or r.den is None else np.broadcast_to(r.den, (n,))
+                 for r, n in zip(rationals, sizes, strict=True)]
+            )  # fmt: skip
+        return Numbers.whole(num, first.scale, den=den, why=why)
+    edges = np.cumsum([0, *sizes])
+
+    def exact(index: int) -> Fraction:
+        which = int(np.searchsorted(edges, index, "right")) - 1
+        return columns[which].exact(index - int(edges[which]))
+
+    return Numbers.rough(
+        np.concatenate([c.values for c in columns]),
+        np.concatenate([c.error for c in columns]), exact, why,
+    )  # fmt: skip
+
+
+def _rounded(factor: Fraction) -> float:
+    """Return a fraction as a float, infinite where none is large enough."""
+    try:
+        return float(factor)
+    except OverflowError:
+        return float("inf")
 
 
 def _signs(away: Floats) -> Bytes:
@@ -355,11 +451,11 @@ def _fits(num: Floats) -> bool:
 
 
 def _fits_times(num: Floats, factor: int) -> bool:
-    return _most(num) * factor < EXACT
+    return factor < EXACT and _most(num) * factor < EXACT
 
 
 def _small(a: Floats | None, b: Floats | None, factor: int) -> bool:
-    return _most(a) * _most(b) * factor < EXACT
+    return factor < EXACT and _most(a) * _most(b) * factor < EXACT
 
 
 def _over(a: Floats | None, b: Floats | None, factor: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Text to tree, with every complaint pointing at its place."""
+"""Parsing: from an expression's text to its tree, or to what is wrong and where."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from importlib.resources import files
 from typing import Any, cast
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import (
-    UnexpectedCharacters,
-    UnexpectedEOF,
-    UnexpectedInput,
-    UnexpectedToken,
-    VisitError,
-)
+from lark.exceptions import UnexpectedInput, VisitError
 
+from ebbwatch.expr.complaints import complaints
 from ebbwatch.expr.literals import literal
+from ebbwatch.expr.signs import foreign_signs
 from ebbwatch.expr.tree import (
     Arithmetic,
     Call,
     Comparison,
-    Fault,
     Faulty,
     Literal,
     Logic,
@@ -36,37 +31,6 @@ from ebbwatch.expr.tree import (
 LIMIT_CHARS = 8_000
 #: Deepest nesting of parentheses, calls and signs.
 LIMIT_DEPTH = 64
-
-_WORDS = {
-    "NAME": "a name",
-    "NUMBER": "a number",
-    "MONEY": "an amount",
-    "MEASURE": "a quantity",
-    "STRING": "a quoted name",
-    "LPAR": "(",
-    "RPAR": ")",
-    "COMMA": ",",
-    "SIGN": "+ or -",
-    "FACTOR": "* or /",
-    "COMPARISON": "a comparison",
-    "AND": "and",
-    "OR": "or",
-    "NOT": "not",
-    "$END": "the end",
-}
-_HINTS = {
-    "=": "equality is written ==",
-    "&": "write and",
-    "|": "write or",
-    "!": "write not, or != for unequal",
-    "^": "there is no power",
-    "[": "windows are arguments: avg(x, 4 w)",
-    "{": "{names} are filled in by foreach only",
-    "−": "write a plain hyphen for minus",
-    "–": "write a plain hyphen for minus",
-    "“": "write plain double quotes",
-    "€": "money is in dollars: $",
-}
 
 
 class _Builder(Transformer[Token, Tree]):
@@ -141,36 +105,12 @@ def _grammar() -> Lark:
     return Lark(text, parser="lalr", maybe_placeholders=False, transformer=_Builder())
 
 
-def _complaint(text: str, error: UnexpectedInput) -> Fault:
-    match error:
-        case UnexpectedCharacters(pos_in_stream=place):
-            at = cast("int", place)
-            found = text[at : at + 1]
-            hint = _HINTS.get(found, "")
-            return Fault(at, at + 1, "syntax", f"{found} has no place here", hint)
-        case UnexpectedEOF():
-            return Fault(len(text), len(text) + 1, "syntax", "the expression ends too early")
-        case UnexpectedToken(token=token) if token.type == "$END":
-            return Fault(len(text), len(text) + 1, "syntax", "the expression ends too early")
-        case UnexpectedToken(token=token, expected=expected):
-            place = _place(token)
-            hint = ""
-            if token.type == "COMPARISON":
-                hint = "comparisons do not chain: write a < b and b < c"
-            elif token.type in ("NAME", "MEASURE", "NUMBER", "MONEY") and "SIGN" in expected:
-                hint = "an operator is missing before it"
-            words = sorted({_WORDS.get(name, name) for name in expected} - {"a name"})
-            if not hint and len(words) <= 4:
-                hint = f"expected {' or '.join(words)}"
-            return Fault(place.start, place.end, "syntax", f"{token} has no place here", hint)
-    return Fault(0, len(text), "syntax", "the expression cannot be read")
-
-
 def parse(text: str) -> Tree:
     """Return an expression's tree.
 
     Raises:
-        Faulty: With the first mistake in its grammar or its literals.
+        Faulty: With the first mistake in its grammar or its literals, or with every sign in it
+            that should be another.
     """
     if len(text) > LIMIT_CHARS:
         raise Place(0, len(text)).fault(
@@ -185,10 +125,10 @@ def parse(text: str) -> Tree:
         # The builder runs inside the parser: no tree of Lark's own is made.
         return cast("Tree", _grammar().parse(text))
     except UnexpectedInput as error:
-        raise Faulty(_complaint(text, error)) from None
+        raise Faulty(*complaints(text, error)) from None
     except VisitError as error:
         if isinstance(error.orig_exc, Faulty):
-            raise error.orig_exc from None
+            raise Faulty(*(foreign_signs(text) or error.orig_exc.faults)) from None
         raise
 
 

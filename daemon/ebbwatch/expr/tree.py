@@ -28,12 +28,12 @@ class Fault:
 
 
 class Faulty(Exception):
-    """Carries a fault from where it was found to `compile_expression`; never leaves `expr`."""
+    """Carries faults from where they were found to `compile_expression`; never leaves `expr`."""
 
-    def __init__(self, fault: Fault) -> None:
-        """Take the fault."""
-        super().__init__(fault.message)
-        self.fault = fault
+    def __init__(self, *faults: Fault) -> None:
+        """Take the faults, in the order of the text."""
+        super().__init__(faults[0].message)
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from math import inf
 
 
 class Kind(StrEnum):
@@ -179,6 +180,12 @@ def printed_unit(dimension: Dimension, *, difference: bool = False, own: str | N
 
 
 def printed(value: float | Fraction, unit: str) -> float:
-    """Return a base-unit value in a printed unit, rounded to 12 significant digits."""
+    """Return a base-unit value in a printed unit, rounded to 12 significant digits.
+
+    What no float is large enough for is infinite.
+    """
     exact = Fraction(value) / PRINTED_FACTORS[unit]
-    return float(f"{float(exact):.12g}")
+    try:
+        return float(f"{float(exact):.12g}")
+    except OverflowError:
+        return inf if exact > 0 else -inf

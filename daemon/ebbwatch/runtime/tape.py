@@ -23,9 +23,10 @@ from ebbwatch.core.ladder import AlertState
 from ebbwatch.core.lifecycle import Move, Moves
 from ebbwatch.core.render import Translator
 from ebbwatch.core.signals import Signals
-from ebbwatch.expr.evaluate import Evaluation, Readings
+from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import Bytes, Longs, Numbers, distinct
+from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.chart import ChartSpec
