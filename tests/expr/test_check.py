@@ -608,6 +608,16 @@ HOSTILE = {
     "calls": "abs(" * 1200 + "sofr" + ")" * 1200,
     "digits": "9" * 7900 + " % + sofr",
     "decimals": "0." + "1" * 7900 + " % + sofr",
+    "windows upon windows": "avg(" * 50 + "sofr" + ", 1 y)" * 50,
+    "averages in a sum, one over the other": "avg(sofr + " * 13 + "sofr" + ", 4 w)" * 13,
+    "a product of large numbers": "sofr" + f" * {'9' * 39}" * 100,
+    "a quotient by large numbers": "sofr" + f" / {'9' * 39}" * 100,
+    "a large number made of large ones": f"sofr / ({' * '.join(['9' * 39] * 100)})",
+    "centuries": "avg(sofr, 9999999999 d)",
+    "more centuries": f"avg(sofr, {'9' * 39} y)",
+    "more business days than there are": "avg(sofr, 9999999999 bd)",
+    "more releases than there are": f"lag(sofr, {'9' * 39} releases)",
+    "a window of no length": "avg(sofr, 0.0000000001 min)",
 }
 
 
@@ -616,7 +626,8 @@ def test_an_expression_cannot_run_away(text: str) -> None:
     """Whatever is written, one clear fault comes, and no recursion without end."""
     found = compile_expression(text, scope())
     assert isinstance(found, list)
-    assert {fault.code for fault in found} <= {"too-long", "too-deep", "bad-quantity"}
+    codes = {fault.code for fault in found}
+    assert codes <= {"too-long", "too-deep", "too-large", "bad-quantity", "bad-duration"}
     assert len(text) > LIMIT_CHARS or found[0].code != "too-long"
 
 
@@ -629,6 +640,46 @@ def test_defines_on_defines_cannot_run_away(form: str) -> None:
     found = compile_expression("d999", Scope(CATALOGUE, {"d0": "sofr", **defines}))
     assert isinstance(found, list)
     assert sys.getrecursionlimit() <= 3000
+
+
+#: One past a bound, and the bound itself: what is told of the one, and that the other is taken.
+BOUNDS = [
+    ("avg(sofr, 73051 d)", "expected a duration of at most 73050 d, found 73051 d",
+     "avg(sofr, 73050 d)"),
+    ("avg(sofr, 201 y)", "expected a duration of at most 200 y, found 201 y", "avg(sofr, 200 y)"),
+    ("avg(sofr, 1000001 releases)",
+     "expected a duration of at most 1000000 releases, found 1000001 releases",
+     "avg(sofr, 1000000 releases)"),
+    ("avg(sofr, 0.5 min)", "a window is at least 1 min long", "avg(sofr, 1 min)"),
+    ("until_below(sofr, 1 %, 4 w) > 0.01 min",
+     "expected a duration of at least a second, found 0.01 min",
+     "until_below(sofr, 1 %, 4 w) > 0.02 min"),
+    (f"sofr * {'9' * 30} * {'9' * 31}", "a number computed here has 61 digits, at most 60 may be",
+     f"sofr * {'9' * 30} * {'9' * 30}"),
+    ("avg(" * 13 + "sofr" + ", 1 d)" * 13, "13 windows lie one over the other, at most 12 may",
+     "avg(" * 12 + "sofr" + ", 1 d)" * 12),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("beyond", "message", "within"), BOUNDS, ids=[row[1] for row in BOUNDS])
+def test_what_is_just_within_a_bound_is_taken(beyond: str, message: str, within: str) -> None:
+    """The bound itself is inside, and what lies beyond is told with it."""
+    found = compile_expression(beyond, scope())
+    assert isinstance(found, list)
+    assert [fault.message for fault in found] == [message]
+    assert isinstance(compile_expression(within, scope()), Expression)
+
+
+def test_an_expression_takes_a_bounded_number_of_computations() -> None:
+    """However many defines it is spread over."""
+    defines = {
+        f"d{n}": "count(" + ", ".join(f"sofr>{n}.{k:03}1 %" for k in range(500)) + ")"
+        for n in range(5)
+    }
+    whole = Scope(CATALOGUE, defines)
+    assert isinstance(compile_expression("d0 + d1 + d2", whole), Expression)
+    (fault,) = compile_expression("d0 + d1 + d2 + d3 + d4", whole)  # type: ignore[misc]
+    assert fault == Fault(0, 22, "too-large", "this takes more than 5000 computations")
 
 
 def test_many_conditions_may_be_counted() -> None:

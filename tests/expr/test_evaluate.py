@@ -63,8 +63,9 @@ def element_of(readings: Readings, index: int) -> Element | Range:
         return Unknown(why) if truth < 0 else bool(truth)
     assert readings.numbers is not None
     if readings.high is not None:
-        low, high = int(readings.numbers.exact(index)), int(readings.high.exact(index))
-        return Range(frozenset(Fraction(n) for n in range(low, high + 1)), why)
+        if readings.numbers.unknown()[index]:
+            return Range(None, None, why)
+        return Range(readings.numbers.exact(index), readings.high.exact(index), why)
     if why:
         return Unknown(why)
     if np.isinf(readings.numbers.values[index]):
@@ -145,7 +146,7 @@ def rows(readings: Readings) -> list[tuple[int, int, int, float | int | None, fl
     assert values is not None
     high = [None] * len(readings) if readings.high is None else readings.high.values.tolist()
     return [
-        (a, p, w, None if v != v else v, h)
+        (a, p, w, None if v != v else v, None if h != h else h)
         for a, p, w, v, h in zip(
             readings.at.tolist(), readings.periods.tolist(), readings.why.tolist(),
             values.tolist(), high, strict=True,

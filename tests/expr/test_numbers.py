@@ -134,6 +134,70 @@ def test_an_average_of_ratios_ties_exactly(gdp: list[int], away: int) -> None:
     assert verdict(f"{average} == 10 %", tape) is (away == 0)
 
 
+@pytest.mark.parametrize("away", [-1, 0, 1])
+def test_a_count_of_points_ties_to_the_last_unit(away: int) -> None:
+    """Three times 5 bp are 15 bp, which floats deny; so for sums, and by a count divided."""
+    assert 3 * 0.0005 != 0.0427 - 0.0412
+    tape = _tape("sofr", [Decimal(42700 + away) / 10**6])
+    tape += _tape("target", [Decimal("0.0412")])
+    count = "count(sofr > 1 %, sofr > 2 %, sofr > 3 %, sofr > 9 %)"
+    for points in (f"{count} * 5 bp", f"5 bp * {count}", f"{count} * 4 bp + 3 bp",
+                   f"45 bp / {count}", f"-{count} * -5 bp", f"abs({count} - 6) * 5 bp"):  # fmt: skip
+        assert verdict(f"sofr - target > {points}", tape) is (away > 0), points
+        assert verdict(f"sofr - target >= {points}", tape) is (away >= 0), points
+        assert verdict(f"sofr - target == {points}", tape) is (away == 0), points
+
+
+def test_a_quotient_by_a_count_of_none_is_unknown() -> None:
+    """It is no number beyond every threshold."""
+    tape = _tape("sofr", [Decimal("0.04")])
+    assert verdict("10 bp / count(sofr > 9 %) > 5 bp", tape) is None
+    assert verdict("10 bp / (count(sofr > 9 %) + 1) > 5 bp", tape) is True
+
+
+#: Of a flat series, with what each of them equals exactly.
+FLAT = [
+    ("ewma({}, 10 releases)", "430 bp"), ("ewma({}, 1 y)", "430 bp"),
+    ("avg(avg(avg({}, 1 y), 1 y), 1 y)", "430 bp"),
+    ("stdev(avg(avg({}, 1 y), 1 y), 1 y)", "0 bp"),
+    ("slope(ewma({}, 4 w), 1 y) * 1 d", "0 bp"), ("max(ewma({}, 4 w), 1 y)", "430 bp"),
+    ("median(avg(avg({}, 1 y), 1 y), 4 w)", "430 bp"), ("peak(ewma({}, 4 w))", "430 bp"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "value"), FLAT, ids=[form for form, _ in FLAT])
+def test_what_ties_everywhere_ties_exactly_and_soon(
+    form: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each element is computed exactly a bounded number of times, not once for all that follow."""
+    size, calls, exact = 1500, 0, Numbers.exact
+
+    def counted(self: Numbers, index: int) -> Fraction:
+        nonlocal calls
+        calls += 1
+        return exact(self, index)
+
+    monkeypatch.setattr(Numbers, "exact", counted)
+    assert verdict(f"{form.format('effr')} == {value}", _tape("effr", [Decimal("0.043")] * size))
+    assert calls < 400 * size
+
+
+@searched
+@given(st.lists(st.sampled_from([1, 2, 3]), min_size=4, max_size=8))
+def test_a_percentile_of_averages_counts_those_that_tie(points: list[int]) -> None:
+    """Averages of averages that are equal are at or below each other, whatever floats say."""
+    size = len(points) * 4
+    tape = _tape("effr", [Decimal(p) / 30_000 for p in points * 4])
+    of = "avg(avg(effr, 3 releases), 3 releases)"
+    first = [Fraction(p, 30_000) for p in points * 4]
+    for _ in range(2):
+        first = [sum(first[i - 2 : i + 1], Fraction(0)) / 3 for i in range(2, len(first))]
+    last = first[-5:]
+    share = Fraction(sum(value <= last[-1] for value in last), 5)
+    assert size >= 16
+    assert verdict(f"percentile({of}, 5 releases) == {float(share * 100):g} %", tape) is True
+
+
 @searched
 @given(st.integers(1, 40), st.integers(2, 12))
 def test_a_flat_window_has_no_deviation_and_no_zscore(points: int, size: int) -> None:

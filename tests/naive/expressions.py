@@ -60,9 +60,16 @@ Element = Number | Truth
 
 @dataclass(frozen=True)
 class Range:
-    """A count of which some conditions are unknown: every number it can be."""
+    """A count of which some conditions are unknown, or what is made of one: its bounds.
 
-    values: frozenset[Fraction]
+    Attributes:
+        low: The least it can be; None where nothing is known.
+        high: The most it can be.
+        why: Why it is not one number.
+    """
+
+    low: Fraction | None
+    high: Fraction | None
     why: str
 
 
@@ -358,6 +365,10 @@ class Naive:
             return _each(elements, abs)
         if name == "streak":
             return _streaks(elements)
+        if name == "times":
+            elements = {
+                p: v if isinstance(v, Unknown) else Fraction(v is True) for p, v in elements.items()
+            }
         window = arguments[-1] if len(arguments) > 1 else None
         span = window.duration if isinstance(window, Literal) else None
         known = {p: v for p, v in elements.items() if isinstance(v, Fraction)}
@@ -407,8 +418,18 @@ class Naive:
                     for p in parts
                     if p is None or isinstance(p.value, Unknown)
                 ]
-                span = frozenset(Fraction(true + n) for n in range(len(whys) + 1))
-                return _newest(parts, Range(span, whys[0] if whys else ""))
+                low, high = Fraction(true), Fraction(true + len(whys))
+                return _newest(parts, Range(low, high, whys[0] if whys else ""))
+            case Call(function=function, arguments=arguments) if function.name == "abs":
+                reading, found = self.side(arguments[0])
+                return _newest([reading], _absolute(found))
+            case Minus(operand=operand):
+                reading, found = self.side(operand)
+                zero = Range(Fraction(0), Fraction(0), "")
+                return _newest([reading], _range_arithmetic("-", zero, found))
+            case Arithmetic(operator=operator, left=a, right=b):
+                (one, x), (other, y) = self.side(a), self.side(b)
+                return _newest([one, other], _range_arithmetic(operator, x, y))
             case Call(arguments=arguments):
                 assert isinstance(arguments[0], Quoted)
                 assert isinstance(arguments[1], Name)
@@ -425,32 +446,24 @@ class Naive:
                     return None
                 return Reading(reading.period, _negation(reading.value))  # type: ignore[arg-type]
             case Comparison(operator=operator, left=a, right=b):
-                sides = [self.side(a), self.side(b)]
-                readings = [reading for reading, _ in sides]
-                verdicts = {
-                    _compare(operator, x, y) for x in sides[0][1].values for y in sides[1][1].values
-                }
-                why = next((side.why for _, side in sides if side.why), "")
-                if not verdicts or any(not side.values for _, side in sides):
-                    return _newest(readings, Unknown(why))
-                sure = verdicts.pop() if len(verdicts) == 1 else Unknown(why)
-                return _newest(readings, sure)
+                (one, x), (other, y) = self.side(a), self.side(b)
+                return _newest([one, other], _compare_ranges(operator, x, y))
         raise AssertionError(tree)
 
     def side(self, tree: Tree) -> tuple[Reading | None, Range]:
         """Return one side of a comparison as every number it can be."""
         constant = _constant(tree)
         if constant is not None:
-            return None, Range(frozenset([constant]), "")
+            return None, Range(constant, constant, "")
         reading = self.read(tree)
         if reading is None:
-            return None, Range(frozenset(), ABSENT)
+            return None, Range(None, None, ABSENT)
         if isinstance(reading.value, Range):
             return reading, reading.value
         if isinstance(reading.value, Unknown):
-            return reading, Range(frozenset(), reading.value.why)
+            return reading, Range(None, None, reading.value.why)
         assert isinstance(reading.value, Fraction)
-        return reading, Range(frozenset([reading.value]), "")
+        return reading, Range(reading.value, reading.value, "")
 
 
 # ---- meanings ----------------------------------------------------------------------------
@@ -520,6 +533,44 @@ def _compare(operator: str, x: Element, y: Element) -> Truth:
         "<": order < 0, "<=": order <= 0, ">": order > 0,
         ">=": order >= 0, "==": order == 0, "!=": order != 0,
     }[operator]  # fmt: skip
+
+
+def _absolute(x: Range) -> Range:
+    if x.low is None or x.high is None:
+        return x
+    sizes = [abs(x.low), abs(x.high)]
+    least = Fraction(0) if x.low < 0 < x.high else min(sizes)
+    return Range(least, max(sizes), x.why)
+
+
+def _range_arithmetic(operator: str, x: Range, y: Range) -> Range:
+    """Return every number that an operation can give, from the least to the most."""
+    why = x.why or y.why
+    if x.low is None or x.high is None or y.low is None or y.high is None:
+        return Range(None, None, why)
+    if operator == "/" and y.low <= 0 <= y.high:
+        return Range(None, None, ZERO if y.low == y.high else why)
+    corners = [_arithmetic(operator, a, b) for a in (x.low, x.high) for b in (y.low, y.high)]
+    numbers = [corner for corner in corners if isinstance(corner, Fraction)]
+    return Range(min(numbers), max(numbers), why)
+
+
+def _compare_ranges(operator: str, x: Range, y: Range) -> Truth:
+    """Return a verdict where it is the same for every pair of numbers within the bounds."""
+    why = Unknown(x.why or y.why)
+    if x.low is None or x.high is None or y.low is None or y.high is None:
+        return why
+    overlap = x.low <= y.high and y.low <= x.high
+    can_differ = not x.low == x.high == y.low == y.high
+    can_be, can_fail = {
+        "<": (x.low < y.high, x.high >= y.low),
+        "<=": (x.low <= y.high, x.high > y.low),
+        ">": (x.high > y.low, x.low <= y.high),
+        ">=": (x.high >= y.low, x.low < y.high),
+        "==": (overlap, can_differ),
+        "!=": (can_differ, overlap),
+    }[operator]
+    return can_be if can_be != can_fail else why
 
 
 def _fold(operator: str, parts: Sequence[Truth]) -> Truth:
@@ -614,7 +665,7 @@ def _reduced(
     match name:
         case "avg":
             return sum(values, Fraction(0)) / size
-        case "sum":
+        case "sum" | "times":
             return sum(values, Fraction(0))
         case "min" | "trough":
             return values[0]

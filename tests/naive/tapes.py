@@ -222,6 +222,7 @@ def _joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("({}) or ({})".format, inner, inner),
         st.builds("not ({})".format, inner),
         st.builds("streak({}) {} 1".format, inner, _SIGNS),
+        st.builds("times({}, {}) {} 1".format, inner, _WINDOWS, _SIGNS),
     )
 
 
@@ -235,6 +236,19 @@ def momentary() -> st.SearchStrategy[str]:
     count = st.builds(
         "count({})".format, st.lists(_comparisons(), min_size=1, max_size=3).map(", ".join)
     )
-    compared = st.builds("{} {} {}".format, count, _SIGNS, st.sampled_from(["0", "1", "2"]))
+    bare = st.one_of(
+        count,
+        st.builds("{} * {}".format, count, st.sampled_from(["2", "-1", "0.5"])),
+        st.builds("{} {} {}".format, count, st.sampled_from("+-*"), count),
+        st.builds("-({} - {})".format, count, count),
+        st.builds("abs({} - {})".format, count, count),
+        st.builds("{} / ({} + {})".format, count, count, st.sampled_from(["0", "1"])),
+        st.builds("{} + streak({})".format, count, _comparisons()),
+    )
+    points = st.builds("{} * {}".format, count, st.sampled_from(["1 bp", "4.3 %", "-5 bp"]))
+    compared = st.one_of(
+        st.builds("{} {} {}".format, bare, _SIGNS, st.sampled_from(["0", "1", "2"])),
+        st.builds("{} {} ({})".format, points, _SIGNS, _rates()),
+    )
     mixed = st.builds("{} {} ({})".format, compared, st.sampled_from(["and", "or"]), _comparisons())
-    return st.one_of(count, compared, mixed, st.builds("not ({})".format, mixed))
+    return st.one_of(bare, points, compared, mixed, st.builds("not ({})".format, mixed))

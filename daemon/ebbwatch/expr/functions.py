@@ -434,6 +434,13 @@ _ROWS = (
         aliases=("run", "run_length", "consecutive", "in_a_row"),
     ),
     Function(
+        name="times", takes=(Takes.CONDITION, Takes.WINDOW), gives=Gives.COUNT,
+        looks_back=LooksBack.WINDOW, means=Windowed(total),
+        doc="in how many of the window's periods the condition is true",
+        example="times(sofr > iorb, 5 releases) >= 3",
+        aliases=("count_if", "countif", "countifs", "sum_if", "sumif", "how_often", "frequency"),
+    ),
+    Function(
         name="at", takes=(Takes.VALUE, Takes.PERIODS), gives=Gives.SAME,
         looks_back=LooksBack.NONE,
         means=Pointwise(own_value, parts=("x", "y"), onto_last=True),

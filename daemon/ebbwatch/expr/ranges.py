@@ -7,7 +7,7 @@ decided only where it comes out the same for every number in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -77,18 +77,20 @@ class Ranges:
     def over(self, other: Ranges) -> Ranges:
         """Return the quotients; unknown where the divisor can be zero."""
         zero = Numbers.constant(Fraction(0))
-        at_zero = other.low.order(zero) * other.high.order(zero) <= 0
-        at_zero &= ~other.low.unknown()
-        why = np.where(at_zero, ZERO, _first(self.why, other.why)).astype(np.int8)
-        low = other.low.without(at_zero, ZERO)
-        high = low if other.single else other.high.without(at_zero, ZERO)
+        signs = other.low.order(zero), other.high.order(zero)
+        may_be = (signs[0] <= 0) & (signs[1] >= 0) & ~other.low.unknown()
+        is_zero = may_be & (signs[0] == signs[1]) & ~self.low.unknown()
+        why = np.where(is_zero, ZERO, _first(self.why, other.why)).astype(np.int8)
+        low = other.low.without(may_be, ZERO)
+        high = low if other.single else other.high.without(may_be, ZERO)
         return self._corners(Ranges(low, high, other.why), Numbers.over, why)
 
-    def _corners(self, other: Ranges, of: object, why: Bytes) -> Ranges:
-        assert callable(of)
+    def _corners(
+        self, other: Ranges, of: Callable[[Numbers, Numbers], Numbers], why: Bytes
+    ) -> Ranges:
         firsts = [self.low] if self.single else [self.low, self.high]
         seconds = [other.low] if other.single else [other.low, other.high]
-        corners: list[Numbers] = [of(a, b) for a in firsts for b in seconds]
+        corners = [of(a, b) for a in firsts for b in seconds]
         low = high = corners[0]
         for corner in corners[1:]:
             low, high = low.lesser(corner), _greater(high, corner)
