@@ -346,13 +346,13 @@ def test_broken_is_unknown_three_times_without_a_good_reason(why: int, broken: b
     assert not walked(_PLAIN, drawn("w???w"), until=9, why=why).state.broken
 
 
-def range_of(rows: Sequence[tuple[int, int]]) -> Readings:
-    """Return counts of which each lies in a range."""
+def range_of(rows: Sequence[tuple[float, float]]) -> Readings:
+    """Return counts of which each lies in a range; NaN where nothing is known."""
     size = len(rows)
     low, high = (np.array([row[i] for row in rows], np.float64) for i in (0, 1))
     return Readings(
         np.arange(size, dtype=np.int64) * HOUR, np.arange(1, size + 1, dtype=np.int64) * DAY,
-        np.where(low < high, SHORT, 0).astype(np.int8), numbers=Numbers.whole(low, Fraction(1)),
+        np.where(low == high, 0, SHORT).astype(np.int8), numbers=Numbers.whole(low, Fraction(1)),
         high=Numbers.whole(high, Fraction(1)),
     )  # fmt: skip
 
@@ -362,17 +362,21 @@ RANGES = [
     ("t + u at most n is inside", 1, [(3, 3), (0, 2)], "w."),
     ("between them it is unknown, and moves nothing", 1, [(2, 3), (3, 3), (2, 3)], ".ww"),
     ("unknown neither adds to a count nor restarts it", 2, [(3, 3), (1, 4), (3, 3)], "~~w"),
+    ("what is unknown altogether moves nothing", 1, [(3, 3), (np.nan, np.nan), (0, 0)], "ww."),
 ]
 
 
+@pytest.mark.parametrize("rising", [True, False], ids=["above 2", "below -2"])
 @pytest.mark.parametrize(
     ("releases", "rows", "picture"), [row[1:] for row in RANGES], ids=[row[0] for row in RANGES]
 )
 def test_counts_with_unknown_conditions_are_ranges(
-    releases: int, rows: list[tuple[int, int]], picture: str
+    releases: int, rows: list[tuple[float, float]], picture: str, rising: bool
 ) -> None:
-    """A count above 2, of which some conditions are unknown."""
-    ladder = Ladder((Rung(Level.WATCH, Fraction(2), Fraction(2), releases),))
+    """A count above 2, of which some conditions are unknown; and the same below -2."""
+    edge = Fraction(2 if rising else -2)
+    ladder = Ladder((Rung(Level.WATCH, edge, edge, releases),), rising=rising)
+    rows = rows if rising else [(-high, -low) for low, high in rows]
     marks = ""
     for count in range(1, len(rows) + 1):
         signals = signals_of_value(ladder, range_of(rows[:count]), np.zeros(count, np.bool_))

@@ -118,7 +118,7 @@ class _Checker:
         scope: The names that may be used.
         within: The defines and rules that the text stands in, outermost first.
         depth: How deep the tree is nested.
-        bound: In a function written in the language: what its letters stand for.
+        bound: What letters stand for, in a function that is written in the language.
         at: Where to complain, whatever the place in the tree; None for that place.
         faults: What is wrong.
     """

@@ -1,4 +1,4 @@
-"""What is wrong in an expression that cannot be read, and what was probably meant."""
+"""Syntax errors: what is wrong in an expression that cannot be read, and what was meant."""
 
 from __future__ import annotations
 

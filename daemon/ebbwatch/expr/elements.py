@@ -21,13 +21,14 @@ class Block:
 
     Attributes:
         start: µs at which the block begins; what was born before counts as born then.
-        periods: Of the elements.
+        periods: The period of each element.
         births: µs at which each is first read; ascending over those born inside.
-        numbers: Their values; None for a condition.
-        truth: Of a condition: 1, 0, or -1 where unknown.
+        numbers: The values; None for a condition.
+        truth: The verdicts of a condition: 1, 0, or -1 where unknown; None for a number.
         why: Reason codes of a condition's unknown elements; None when all are known.
-        links: For each argument, which of its elements each element is made of.
-        facts: Of a series: which fact each element is.
+        links: For each argument, the indices of the elements that these are made of: None for
+            element by element, negative for an element made of none.
+        facts: For a series, the index of each element's fact in its column.
     """
 
     start: int
@@ -49,7 +50,7 @@ class Block:
         return inside + int(np.searchsorted(births[inside:], end, "left"))
 
     def first(self, count: int) -> Block:
-        """Return the block without the elements after the first ones."""
+        """Return the block with so many of its elements, the oldest."""
         if count == len(self.periods):
             return self
         part = slice(0, count)

@@ -126,7 +126,7 @@ class Graph:
     """Makes nodes, each distinct one once.
 
     Attributes:
-        nodes: In order of making: arguments before what uses them.
+        nodes: All nodes, in the order in which they were made: arguments before what uses them.
     """
 
     nodes: list[Node] = field(default_factory=list)

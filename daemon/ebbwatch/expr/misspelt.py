@@ -1,4 +1,4 @@
-"""Quantities as they are written elsewhere, and how they are written here."""
+"""Quantities as they are written elsewhere (20 bps, 2.8 trillion), and how they are here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of an expression: what each of them measures, and what operators make of them.
+"""Units and periods: what parts of an expression measure, and what operators make of them.
 
 Every operation here gives the new part, or says in words why there is none; where in the text
 that is wrong is the checker's business.

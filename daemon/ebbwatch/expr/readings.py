@@ -30,8 +30,8 @@ class Readings:
         why: Reason code of each reading that is unknown, wholly or in part; 0 where it is known.
         numbers: Values; None for a condition. Where `high` is given, the least they can be.
         truth: Verdicts of a condition; None for a number.
-        high: Of a count with unknown conditions, and what is computed from one: the most that
-            the values can be. None for values that are known or unknown and nothing between.
+        high: The most the values can be, for a count with unknown conditions and for what is
+            computed from one. None for values that are known or unknown and nothing between.
     """
 
     at: Longs

@@ -20,7 +20,7 @@ class RuleRef:
     Attributes:
         value: Text of its value; None for a rule without a ladder.
         rising: True for ``above``.
-        thresholds: By level word: ``warning``.
+        thresholds: The threshold of each level, by its word: ``warning``.
     """
 
     value: str | None
@@ -33,9 +33,9 @@ class Scope:
     """The names that expressions of one ruleset may use, and the graph they share.
 
     Attributes:
-        series: The catalogue.
-        defines: Texts by name.
-        rules: By name.
+        series: The catalogue: series by name.
+        defines: The text of each define, by name.
+        rules: What may be asked of rules, by name.
         graph: Where nodes are made.
     """
 

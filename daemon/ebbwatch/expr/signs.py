@@ -1,4 +1,4 @@
-"""Signs that look like those of the language and are others: full-width, typographic, invisible."""
+"""Full-width, typographic and invisible characters, and what to write instead."""
 
 from __future__ import annotations
 

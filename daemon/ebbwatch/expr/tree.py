@@ -1,4 +1,4 @@
-"""What an expression's text says, before anybody knows what its names mean."""
+"""The syntax tree: what an expression's text says, before its names are looked up."""
 
 from __future__ import annotations
 

@@ -33,6 +33,8 @@ class Column:
         assumed: Whether that comes from the release rule.
         source: Index into `sources`.
         sources: Names of who gave the facts.
+        boundaries: µs at which facts take effect that change the past: at or before the newest
+            period of before. Ascending; `mark_boundaries` fills it in.
     """
 
     effect: Longs
