@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, note, reject
 from hypothesis import strategies as st
 
@@ -16,7 +19,7 @@ from ebbwatch.expr.numbers import REASONS
 from ebbwatch.expr.parse import parse
 from ebbwatch.expr.readings import Readings
 from ebbwatch.model.observation import Observation
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import instant, micros
 from tests.naive.expressions import NEVER, Element, Known, Naive, Range, Reading, Unknown
 from tests.naive.profiles import searched
 from tests.naive.tapes import (
@@ -27,6 +30,7 @@ from tests.naive.tapes import (
     known_by,
     momentary,
     numbers,
+    periods_of,
     tapes,
 )
 
@@ -138,6 +142,31 @@ def test_a_count_takes_each_condition_at_its_own_latest_period(
     compiled(text)
     tape = data.draw(tapes(needed(text)))
     agree(text, [fact for fact in tape if fact.value is not None])
+
+
+@pytest.mark.parametrize("hours", [3, 6, 12, 24])
+def test_what_was_withdrawn_stands_however_time_is_cut(hours: int) -> None:
+    """A series whose only figure was withdrawn: what was read of it last goes on in a count."""
+    first, second = periods_of(CATALOGUE["sofr"], date(2024, 1, 3), 2)
+    out = instant((first + 1440) * 60_000_000)
+
+    def fact(series: str, period: int, value: str | None, later: int) -> Observation:
+        return Observation(
+            series=series, period=period, value=None if value is None else Decimal(value),
+            known_at=out + timedelta(hours=later), source="test",
+        )  # fmt: skip
+
+    history = history_of([
+        fact("sofr", first, "0.04", 0), fact("sofr", first, None, 6),
+        fact("target", first, "0.04", 0), fact("target", second, "0.04", 24),
+    ])  # fmt: skip
+    node = compiled("count(sofr < 4.3 %, target < 9 %) - count(sofr > 9 %)").node
+    cut = micros(out + timedelta(hours=hours))
+    whole = rows(Evaluation(history).readings(node))
+    assert [row[3] for row in whole] == [2, 2]
+    begin = int(np.iinfo(np.int64).min)
+    parts = rows(Evaluation(history, begin, cut).readings(node))
+    assert parts + rows(Evaluation(history, cut).readings(node)) == whole
 
 
 def rows(readings: Readings) -> list[tuple[int, int, int, float | int | None, float | None]]:

@@ -187,9 +187,9 @@ def test_what_ties_everywhere_ties_exactly_and_soon(
 def test_a_percentile_of_averages_counts_those_that_tie(points: list[int]) -> None:
     """Averages of averages that are equal are at or below each other, whatever floats say."""
     size = len(points) * 4
-    tape = _tape("effr", [Decimal(p) / 30_000 for p in points * 4])
+    tape = _tape("effr", [Decimal(p) / 10_000 for p in points * 4])
     of = "avg(avg(effr, 3 releases), 3 releases)"
-    first = [Fraction(p, 30_000) for p in points * 4]
+    first = [Fraction(p, 10_000) for p in points * 4]
     for _ in range(2):
         first = [sum(first[i - 2 : i + 1], Fraction(0)) / 3 for i in range(2, len(first))]
     last = first[-5:]

@@ -225,7 +225,19 @@ class Evaluation:
         # What stood at `after` stands on until the first reading.
         if self._before is None:
             self._before = Evaluation(self.view, self.after, self.after)
-        return self._before.current(arg).followed_by(self.readings(arg))
+        return self._before.standing(arg).followed_by(self.readings(arg))
+
+    def standing(self, node: Node) -> Readings:
+        """Return the reading that stands at `upto`: the last one made, were it withdrawn since."""
+        if node.momentary:
+            return together(
+                node, [a.value if a.is_constant else self.standing(a) for a in node.args]
+            )
+        now = self.current(node)
+        if len(now):
+            return now
+        made = Evaluation(self.view, BEGINNING, self.upto).readings(node)
+        return made.chosen(np.arange(len(made))[-1:])
 
     # ---- working ---------------------------------------------------------------------
 

@@ -53,6 +53,25 @@ class _Rational:
     scale: Fraction
 
 
+class _Kept:
+    """Computes elements exactly, each once."""
+
+    __slots__ = ("_found", "_of")
+
+    def __init__(self, of: Callable[[int], Fraction]) -> None:
+        self._of = of
+        self._found: dict[int, Fraction] | None = None
+
+    def __call__(self, index: int) -> Fraction:
+        """Return one element."""
+        if self._found is None:
+            self._found = {}
+        found = self._found.get(index)
+        if found is None:
+            found = self._found[index] = self._of(index)
+        return found
+
+
 def distinct(values: Longs) -> Longs:
     """Return each value once, in order: `numpy.unique`, which would load `numpy.ma` for it."""
     ordered = np.sort(values)
@@ -68,7 +87,7 @@ class Numbers:
         why: Reason codes of the unknown elements; None when all are known.
     """
 
-    __slots__ = ("__dict__", "_computed", "_error", "_exact", "_rational", "_values", "why")
+    __slots__ = ("__dict__", "_error", "_exact", "_rational", "_values", "why")
 
     def __init__(
         self,
@@ -84,7 +103,6 @@ class Numbers:
         self._values = values
         self._error = error
         self._exact = exact
-        self._computed: dict[int, Fraction] = {}
         self.why = why
 
     # ---- making ----------------------------------------------------------------------
@@ -104,8 +122,11 @@ class Numbers:
     @staticmethod
     def rough(values: Floats, error: Floats, exact: Callable[[int], Fraction],
               why: Bytes | None = None) -> Numbers:  # fmt: skip
-        """Return floats that are within `error` of what `exact` computes, element by element."""
-        return Numbers(values=values, error=error, exact=exact, why=why)
+        """Return floats that are within `error` of what `exact` computes, element by element.
+
+        What was computed is kept: windows over windows ask for the same elements again and again.
+        """
+        return Numbers(values=values, error=error, exact=_Kept(exact), why=why)
 
     # ---- reading ---------------------------------------------------------------------
 
@@ -158,18 +179,11 @@ class Numbers:
         return np.abs(self.values) * (3 * _EPS)
 
     def exact(self, index: int) -> Fraction:
-        """Return a known, finite element exactly.
-
-        What takes a computation is kept: windows over windows ask for the same elements
-        again and again.
-        """
+        """Return a known, finite element exactly."""
         rational = self._rational
         if rational is None:
-            found = self._computed.get(index)
-            if found is None:
-                assert self._exact is not None
-                found = self._computed[index] = self._exact(index)
-            return found
+            assert self._exact is not None
+            return self._exact(index)
         at = () if rational.num.ndim == 0 else index
         value = int(rational.num[at]) * rational.scale
         return value if rational.den is None else value / int(rational.den[at])
@@ -185,11 +199,12 @@ class Numbers:
             return Numbers(rational=_Rational(rational.num[index], den, rational.scale), why=why)
         assert self._values is not None
         assert self._error is not None
-        values, error = self._values[index], self._error[index]
+        values, error, exact = self._values[index], self._error[index], self._exact
+        assert exact is not None
         if isinstance(index, slice):
             start = index.start or 0
-            return Numbers.rough(values, error, lambda i: self.exact(start + i), why)
-        return Numbers.rough(values, error, lambda i: self.exact(int(index[i])), why)
+            return Numbers.rough(values, error, lambda i: exact(start + i), why)
+        return Numbers.rough(values, error, lambda i: exact(int(index[i])), why)
 
     def without(self, unknown: NDArray[np.bool_], reason: int) -> Numbers:
         """Return the numbers with some made unknown for a reason."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,35 +49,38 @@ def _business_days_before(days: Longs, count: int, business: BusinessCalendar) -
 class Window:
     """The windows of a column: for each element, which elements it looks back on.
 
-    Only known elements are in it; windows pass over the others.
+    Only known elements are in it; windows pass over the others. What can be computed again is
+    not kept: exact results hold on to their windows for as long as somebody may ask for them.
 
     Attributes:
         x: The known elements.
         periods: Their periods.
         reach: Length of each window; None for windows over all history.
+        low: First index of each window, whose last is the element itself.
         reached: Where history is known to reach back to the window's start.
-        last_before: Index of the last element before each window; negative where there is none.
     """
 
+    __slots__ = ("low", "periods", "reach", "reached", "x")
+
     def __init__(
-        self, x: Numbers, periods: Longs, reach: Duration | None, *,
-        last_before: Longs, reached: NDArray[np.bool_],
+        self, x: Numbers, periods: Longs, reach: Duration | None, *, low: Longs,
+        reached: NDArray[np.bool_],
     ) -> None:  # fmt: skip
         """Take the known elements and where their windows begin."""
         self.x = x
         self.periods = periods
         self.reach = reach
-        self.last_before = last_before
+        self.low = low
         self.reached = reached
 
     @staticmethod
     def back(x: Numbers, periods: Longs, reach: Duration, business: BusinessCalendar) -> Window:
         """Return windows of a length in time or in releases."""
         if reach.unit == "releases":
-            before = np.arange(len(periods)) - int(reach.count)
-            return Window(x, periods, reach, last_before=before, reached=before >= -1)
-        before = np.searchsorted(periods, starts(periods, reach, business), "right") - 1
-        return Window(x, periods, reach, last_before=before, reached=before >= 0)
+            low = np.arange(1, len(periods) + 1) - int(reach.count)
+            return Window(x, periods, reach, low=np.maximum(low, 0), reached=low >= 0)
+        low = np.searchsorted(periods, starts(periods, reach, business), "right")
+        return Window(x, periods, reach, low=low, reached=low > 0)
 
     @staticmethod
     def whole(
@@ -94,25 +96,25 @@ class Window:
             reached: Where all history is held; None where a part of it will do.
         """
         size = len(periods)
-        return Window(
-            x, periods, reach, last_before=np.full(size, -1),
-            reached=np.ones(size, np.bool_) if reached is None else reached,
-        )  # fmt: skip
+        reached = np.ones(size, np.bool_) if reached is None else reached
+        return Window(x, periods, reach, low=np.zeros(size, np.int64), reached=reached)
 
-    @cached_property
-    def low(self) -> Longs:
-        """Return the first index of each window."""
-        return np.maximum(self.last_before + 1, 0)
-
-    @cached_property
+    @property
     def high(self) -> Longs:
-        """Return one past the last index of each window, which is the element itself."""
+        """Return one past the last index of each window."""
         return np.arange(1, len(self.periods) + 1)
 
-    @cached_property
+    @property
     def counts(self) -> Longs:
         """Return how many elements each window has."""
         return self.high - self.low
+
+    @property
+    def last_before(self) -> Longs:
+        """Return the index of the last element before each window; negative where there is none."""
+        if self.reach is not None and self.reach.unit == "releases":
+            return self.high - 1 - int(self.reach.count)
+        return self.low - 1
 
     def reduce(self, ufunc: np.ufunc, values: Floats) -> Floats:
         """Return a reduction of each window, the same whatever stands before it."""
@@ -120,7 +122,7 @@ class Window:
             return values
         pairs = np.empty(2 * len(self.low), np.int64)
         pairs[0::2] = self.low
-        pairs[1::2] = self.high
+        pairs[1::2] = np.arange(1, len(self.low) + 1)
         padded = np.append(values, 0.0)
         return np.asarray(ufunc.reduceat(padded, pairs)[0::2])
 
@@ -140,4 +142,4 @@ class Window:
 
     def inside(self, index: int) -> range:
         """Return the indices of one element's window."""
-        return range(int(self.low[index]), int(self.high[index]))
+        return range(int(self.low[index]), index + 1)
