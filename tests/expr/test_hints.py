@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ebbwatch.expr import Fault, compile_expression, parse_duration, parse_quantity
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.expr.misspelt import _SCALES, _UNITS
@@ -88,6 +91,27 @@ def test_what_stands_in_quotes_is_left_alone() -> None:
     """The name of a rule may hold any sign; only the rule is not there."""
     (fault,) = compile_expression('breaches("ＳＯＦＲ", warning)', scope())  # type: ignore[misc]
     assert fault.code == "unknown-rule"
+
+
+_PIECES = st.sampled_from(
+    ["sofr", "reserves", "(", ")", "avg(", "times(", "count(", "breaches(", ",", "4 w", "20 bp",
+     "10 %", "$2.8tn", "$", "+", "-", "*", "<", ">=", "=", "!", "&&", "and", "or", "not", "AND",
+     "NOT", "'spread'", "warning", "1e9", "2 days", "2.8 trillion", "＞", "％", "\u00a0", ".5",
+     "5,5", "1,000", "per", "/oz", "{", "[", '"', "'", "x", "9999999999 d", "USD", "#", " "]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, min_size=1, max_size=9), st.sampled_from(["", " "]))
+def test_whatever_is_typed_is_fine_or_told_at_a_place_in_it(pieces: list[str], by: str) -> None:
+    """No text ends in an exception, and every fault lies in the text or just behind it."""
+    text = by.join(pieces)
+    found = compile_expression(text, scope())
+    for fault in found if isinstance(found, list) else []:
+        assert 0 <= fault.start < fault.end <= len(text) + 1
+        assert fault.message
+    assert found
+    assert parse_quantity(text) is not None
+    assert parse_duration(text) is not None
 
 
 if __name__ == "__main__":

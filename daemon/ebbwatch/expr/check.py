@@ -470,7 +470,8 @@ class _Checker:
 
     def _written(self, text: str, given: Given, place: Place) -> Part | None:
         """Return a part that is written in the language, with letters for the arguments."""
-        inner = _Checker(self.scope, self.within, self.depth, given.bound, place, self.faults)
+        at = self.at or place
+        inner = _Checker(self.scope, self.within, self.depth, given.bound, at, self.faults)
         return inner.visit(_definition(text))
 
 

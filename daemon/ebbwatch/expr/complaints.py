@@ -41,14 +41,15 @@ _SIGNS = [
         (r"=>", "write >="),
         (r"=<", "write <="),
         (r"<>|!==", "unequal is written !="),
-        (r"(?<![=!<>])={1,3}", "equality is written =="),
-        (r"!", "write not, or != for unequal"),
+        (r"[<>!=]\s+=", "its two signs stand together"),
+        (r"(?<![=!<>])(?:===|=)(?!=)", "equality is written =="),
+        (r"!(?!=)", "write not, or != for unequal"),
         (r"\*\*|\^", "there is no power: write x * x"),
         (r"\[", "windows are arguments: avg(x, 4 w)"),
         (r"\{", "{names} are filled in by foreach only"),
         (r"€|£|¥", "money is in dollars: $"),
         (r"(?<=\d)\.", "digits follow a point: 5.0"),
-        (r"[\"']", "the quote is not closed"),
+        (r"\"(?=[^\"]*$)|'(?=[^']*$)", "the quote is not closed"),
     )
 ]
 #: Words of speech between two numbers or conditions, and the signs they are here.
@@ -85,14 +86,16 @@ def _place(text: str, error: UnexpectedInput) -> tuple[int, int]:
 
 def _word(text: str, low: int, high: int) -> Fault | None:
     """Return the fault in a word that an operator was written with."""
-    word, before = text[low:high], re.search(r"\b(?!not\b)(?i:not)\s+$", text[:low])
-    if word.lower() in ("and", "or", "not"):
+    word = text[low:high]
+    # Where no operator can stand, its word is read as a name, and what follows is one too many.
+    before = re.search(r"\b((?i:not)|and|or)\s+$", text[:low])
+    if word.lower() in ("and", "or", "not") and not word.islower():
         return Fault(low, high, "syntax", f"{word} has no place here",
                      f"write {word.lower()} in lower case")  # fmt: skip
     if before is not None:
-        said = before[0].strip()
-        return Fault(before.start(), before.start() + len(said), "syntax",
-                     f"{said} has no place here", "write not in lower case")  # fmt: skip
+        said = before[1]
+        return Fault(before.start(1), before.end(1), "syntax", f"{said} has no place here",
+                     "" if said.islower() else "write not in lower case")  # fmt: skip
     hint = f"write {_SPOKEN[word.lower()]}" if word.lower() in _SPOKEN else ""
     if word.lower() == "offset":
         hint = function_hint(word)
@@ -122,7 +125,7 @@ def _plain(text: str, error: UnexpectedInput, low: int, high: int) -> Fault:
     hint = "write a comma between arguments" if text[low] == ";" and _in_call(text[:low]) else ""
     if isinstance(error, UnexpectedToken):
         expected = error.expected
-        if error.token.type == "COMPARISON":
+        if error.token.type == "COMPARISON" and "AND" in expected:
             hint = "comparisons do not chain: write a < b and b < c"
         elif error.token.type in _OPERANDS and "SIGN" in expected:
             missing = "an operator or a comma" if _in_call(text[:low]) else "an operator"

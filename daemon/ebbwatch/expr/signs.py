@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 
 from ebbwatch.expr.tree import Fault
 
@@ -43,9 +44,13 @@ _FOREIGN = re.compile(
 )
 
 
+#: How many signs of one text are told.
+_TOLD = 20
+
+
 def foreign_signs(text: str) -> list[Fault]:
-    """Return a fault for each sign of a text that should be another, with what to write instead."""
-    return list(_faults(text))
+    """Return a fault for each sign of a text that should be another, the first ones only."""
+    return list(islice(_faults(text), _TOLD))
 
 
 def _faults(text: str) -> Iterator[Fault]:
