@@ -27,6 +27,11 @@ FORBIDDEN = [
     ("there is one path, for live and replay", r"\bif\s+(self\.)?_?(is_)?replay\w*\b", set()),
     ("only settings read the environment", r"\bos\.(environ|getenv)\b", {"settings/reading.py"}),
     ("only the command line prints", r"^\s*print\(", {"cli"}),
+    (
+        "every HTTP client is made in net, which reads no netrc and honours proxies",
+        r"httpx\.(Async)?Client\(|httpx\.(get|post|request|stream)\(|ClientSession\(|trust_env=True",
+        {"net"},
+    ),
     ("nothing is left unfinished", r"NotImplementedError|\bTODO\b|\bFIXME\b|\bXXX\b", set()),
     ("status errors carry addresses, and addresses secrets", r"raise_for_status\(", set()),
 ]

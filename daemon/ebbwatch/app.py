@@ -508,17 +508,16 @@ def build(
 
 def _heartbeat(url: Secret, service: Service, clock: Clock) -> Callable[[], object]:
     """Return the task that tells an outside watchman that we work."""
-    import httpx
-
+    from ebbwatch.net.client import client
     from ebbwatch.runtime.heartbeat import Heartbeat, pinging
 
     async def beat() -> None:
-        async with httpx.AsyncClient(follow_redirects=False) as client:
+        async with client(url.reveal()) as watchman:
             checks = {
                 "polling": lambda: service.polling.working(clock.now()),
                 "delivery": lambda: "outbox" not in service.watch.troubles,
             }
-            await Heartbeat(pinging(url, client), clock=clock, checks=checks).run()
+            await Heartbeat(pinging(url, watchman), clock=clock, checks=checks).run()
 
     return beat
 

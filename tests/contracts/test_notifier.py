@@ -18,11 +18,12 @@ from _pytest.logging import LogCaptureFixture
 
 from ebbwatch.markup.layout import utf16_units
 from ebbwatch.model.message import Receipt, Target
-from ebbwatch.notifiers import slack, telegram, webhook
+from ebbwatch.notifiers import webhook
 from ebbwatch.notifiers.slack import SlackNotifier
 from ebbwatch.notifiers.telegram import TelegramNotifier
 from ebbwatch.notifiers.terminal import TerminalNotifier
 from ebbwatch.notifiers.webhook import WebhookNotifier
+from ebbwatch.platforms import slack, telegram
 from ebbwatch.ports import (
     DeliveryError,
     Notifier,
@@ -236,6 +237,8 @@ async def test_the_platforms_own_delay_is_respected(kind: str) -> None:
             timedelta(minutes=1),
         ),
         (format_datetime(datetime(2026, 11, 24, 11, 0, tzinfo=UTC), usegmt=True), timedelta(0)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", timedelta(days=1)),
+        ("1000000000000000", timedelta(days=1)),
         ("soon", None),
         ("-5", None),
         ("", None),

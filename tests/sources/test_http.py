@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from ebbwatch.net.patience import LONGEST
 from ebbwatch.ports import (
     SourceChanged,
     SourceError,
@@ -19,7 +20,7 @@ from ebbwatch.ports import (
     SourceSetup,
     SourceUnavailable,
 )
-from ebbwatch.sources.http import LONGEST_WAIT, ProviderClient, Validators
+from ebbwatch.sources.http import ProviderClient, Validators
 from ebbwatch.sources.numbers import day, number
 from tests.standins.providers import EagerClock, StandIn
 
@@ -64,7 +65,7 @@ async def test_an_answer_is_parsed_exactly(provider: StandIn, client: ProviderCl
         (429, "120", SourceUnavailable, timedelta(minutes=2)),
         (429, "Tue, 24 Nov 2026 12:05:00 GMT", SourceUnavailable, timedelta(minutes=5)),
         (429, "Tue, 24 Nov 2026 11:00:00 GMT", SourceUnavailable, timedelta(0)),
-        (429, "99999999999999999999", SourceUnavailable, LONGEST_WAIT),
+        (429, "99999999999999999999", SourceUnavailable, LONGEST),
         (503, "7", SourceUnavailable, timedelta(seconds=7)),
         (503, "soon", SourceUnavailable, None),
         (500, None, SourceUnavailable, None),

@@ -13,8 +13,9 @@ import pytest_asyncio
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import micros
+from ebbwatch.net.patience import LONGEST
 from ebbwatch.ports import SourceChanged, SourceError, SourceRefused, SourceSetup, SourceUnavailable
-from ebbwatch.sources.http import LONGEST_WAIT, Answer
+from ebbwatch.sources.http import Answer
 from ebbwatch.sources.kraken import MOST, Kraken, parse
 from tests.paths import recording
 from tests.sources.wanting import wanting
@@ -153,7 +154,7 @@ async def test_several_pairs_are_asked_one_by_one(provider: StandIn, source: Kra
         ("EAPI:Rate limit exceeded", SourceUnavailable, "EAPI:Rate limit exceeded", None),
         (f"EService: Throttled: {SECOND + 90}", SourceUnavailable, "throttled", timedelta(0, 90)),
         (f"EService:Throttled:{SECOND - 90}", SourceUnavailable, "throttled", timedelta(0)),
-        ("EService: Throttled: 99999999999", SourceUnavailable, "throttled", LONGEST_WAIT),
+        ("EService: Throttled: 99999999999", SourceUnavailable, "throttled", LONGEST),
         ("EService:Unavailable", SourceUnavailable, "EService:Unavailable", None),
         ("EService:Busy", SourceUnavailable, "EService:Busy", None),
         ("EGeneral:Too many requests", SourceUnavailable, "EGeneral:Too many requests", None),

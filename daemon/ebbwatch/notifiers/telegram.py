@@ -1,21 +1,13 @@
-"""Telegram: messages through a bot, with edits, answers and charts.
-
-Texts of refusals are matched by their stems, lower case, because the Bot API has no codes
-finer than the HTTP status. Source: github.com/tdlib/telegram-bot-api, Client.cpp, as of
-2026-05-07, read 2026-11-22.
-"""
+"""Telegram: messages through a bot, with edits, answers and charts."""
 
 from __future__ import annotations
 
-import json
-import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
-import httpx
 from telegram import (
     Bot,
     InlineKeyboardButton,
@@ -23,25 +15,17 @@ from telegram import (
     LinkPreviewOptions,
     ReplyParameters,
 )
-from telegram.error import (
-    BadRequest,
-    ChatMigrated,
-    Conflict,
-    Forbidden,
-    InvalidToken,
-    NetworkError,
-    TelegramError,
-)
-from telegram.request import HTTPXRequest
+from telegram.error import BadRequest, ChatMigrated, TelegramError
 
-from ebbwatch import tls
 from ebbwatch.markup import telegram as markup
 from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Button, Message, Reason, Receipt, Target
-from ebbwatch.notifiers.pace import Pace
-from ebbwatch.ports import DeliveryError, NotifierSetup, RetryLater, Uncertain, Undeliverable
+from ebbwatch.notifiers.secrets import revealed
+from ebbwatch.platforms.pace import Pace
+from ebbwatch.platforms.telegram import MISREAD, Connections, chat_of, failure, make_bot
+from ebbwatch.ports import DeliveryError, NotifierSetup, Uncertain, Undeliverable
 
 #: One message a second to a chat, 20 a minute to a group. Source: Telegram's bot FAQ,
 #: core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this, read 2026-11-22.
@@ -52,9 +36,6 @@ _WINDOW, _MOST = timedelta(minutes=1), 20
 #: python-telegram-bot 22.8, read 2026-11-22.
 _CAPTION_LIMIT = 1024
 
-_CONNECT_S = 10.0
-_READ_S = 25.0
-
 _NUMBER = re.compile("-?[0-9]+")
 
 #: Reasons that make no sound.
@@ -62,48 +43,6 @@ _QUIET = (Reason.EASED, Reason.SUMMARY, Reason.DIGEST)
 
 #: Telegram says of an edit that there is nothing to edit; the message is then sent anew.
 _GONE = ("message to edit not found", "message can't be edited")
-
-
-class _Answered(TelegramError):
-    """An HTTP status that python-telegram-bot would fold into its general errors."""
-
-    def __init__(self, status: int, after: timedelta | None) -> None:
-        super().__init__(f"status {status}")
-        self.status = status
-        self.after = after
-
-
-class _Request(HTTPXRequest):
-    """Connections to the Bot API that keep what a status says.
-
-    The library turns 429 into an error whose delay is deprecated in the form it has now,
-    and 5xx into one without a status: both are told apart here, where the answer comes in.
-    """
-
-    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """Return status and body of an answer that the library's own errors describe well."""
-        status, body = await super().do_request(*args, **kwargs)
-        answer = _object(body)
-        if 200 <= status < 300 and answer is not None:
-            return status, body
-        if status in (400, 401, 403, 404, 409):
-            return status, b"{}" if answer is None else body
-        raise _Answered(status, _retry_after(answer))
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object that every answer of the Bot API is; None for anything else."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
-
-
-def _retry_after(answer: dict[str, Any] | None) -> timedelta | None:
-    parameters = (answer or {}).get("parameters")
-    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    return timedelta(seconds=seconds) if isinstance(seconds, int) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,36 +81,11 @@ class TelegramNotifier:
             sign: Returns the callback data of a button; None sends no buttons, because
                 nobody would answer them.
         """
-        # At INFO httpx prints every address, and Telegram's hold the token; at DEBUG the
-        # library prints them itself.
-        for talkative in ("httpx", "telegram"):
-            logging.getLogger(talkative).setLevel(logging.WARNING)
+        self._setup = setup
         self._sign = sign
         self._pace = Pace(setup.clock, gap=_GAP, window=_WINDOW, most=_MOST)
-        self._request = _Request(
-            connection_pool_size=16,
-            connect_timeout=_CONNECT_S,
-            read_timeout=_READ_S,
-            write_timeout=_READ_S,
-            pool_timeout=_CONNECT_S,
-            httpx_kwargs={"verify": tls.context()},
-        )
-        self._bot = (
-            None if setup.token is None else self._built(setup.token.reveal(), setup.api_base)
-        )
-
-    def _built(self, token: str, api_base: str | None) -> Bot | None:
-        server = "https://api.telegram.org" if api_base is None else api_base.rstrip("/")
-        try:
-            return Bot(
-                token,
-                base_url=f"{server}/bot",
-                base_file_url=f"{server}/file/bot",
-                request=self._request,
-                get_updates_request=self._request,
-            )
-        except InvalidToken:  # an empty one
-            return None
+        self._connections = Connections(setup.api_base)
+        self._bots: dict[str, Bot | None] = {}
 
     async def send(
         self,
@@ -190,7 +104,7 @@ class TelegramNotifier:
             Undeliverable: If the chat, the topic, the token or the text is refused.
             Uncertain: If Telegram may have taken the message.
         """
-        bot = self._known_bot()
+        bot = self._bot(target)
         way = _way_to(target)
         if edit is not None and edit.message_id.isdecimal():
             # An edit that arrives twice is no repeat, so it does not say it may be one.
@@ -251,9 +165,8 @@ class TelegramNotifier:
             except BadRequest as err:
                 way = _other_way(way, str(err))
             except TelegramError as err:
-                raise _classified(err) from None
-            except (KeyError, TypeError, ValueError, AttributeError) as err:
-                # The library read an answer of another shape than Telegram's.
+                raise failure(err) from None
+            except MISREAD as err:
                 raise Uncertain(
                     f"telegram's answer was not understood: {type(err).__name__}"
                 ) from None
@@ -262,10 +175,10 @@ class TelegramNotifier:
 
     async def attach(self, chart: bytes, message: Message, target: Target, *, to: Receipt) -> None:
         """Send a chart in answer to a delivered message."""
-        bot = self._known_bot()
+        bot = self._bot(target)
         way = _way_to(target)
         if to.place:
-            way = replace(way, chat=_chat(to.place))
+            way = replace(way, chat=chat_of(to.place))
         caption = cut_text(clean(message.headline), _CAPTION_LIMIT)
 
         async def post(way: _Way) -> Receipt:
@@ -292,14 +205,22 @@ class TelegramNotifier:
             ]
         )
 
-    def _known_bot(self) -> Bot:
-        if self._bot is None:
+    def _bot(self, target: Target) -> Bot:
+        """Return the bot that a target names by its token, or the settings' one."""
+        if "token" in target.options:
+            token = revealed(target.options["token"], self._setup.secrets)
+        else:
+            token = "" if self._setup.token is None else self._setup.token.reveal()
+        if token not in self._bots:
+            self._bots[token] = make_bot(token, self._connections)
+        found = self._bots[token]
+        if found is None:
             raise Undeliverable("there is no telegram token; set EBBWATCH_TELEGRAM__TOKEN")
-        return self._bot
+        return found
 
     async def aclose(self) -> None:
         """Close connections."""
-        await self._request.shutdown()
+        await self._connections.shutdown()
 
 
 class _NotModified(DeliveryError):
@@ -336,49 +257,13 @@ def _other_way(way: _Way, refusal: str) -> _Way:
     raise Undeliverable(f"telegram refused the message: {cut_text(said, 200)}") from None
 
 
-def _classified(err: TelegramError) -> DeliveryError:
-    """Return our word for an error; none of the library's own text but Telegram's refusals."""
-    cause = err.__cause__
-    match err:
-        case _Answered(status=408 | 425 | 429, after=after):
-            return RetryLater("telegram asks for patience", after=after)
-        case _Answered(status=status) if status >= 500 or status < 300:
-            return Uncertain(
-                f"telegram answered {status}, not in its own words: it may have taken the message"
-            )
-        case _Answered(status=421):
-            return Undeliverable("this bot api server does not serve the token's bot (421)")
-        case _Answered(status=status):
-            return Undeliverable(f"telegram answered {status}; check EBBWATCH_TELEGRAM__API_BASE")
-        case Forbidden():
-            return Undeliverable(f"telegram: {cut_text(str(err).lower(), 200)}")
-        case InvalidToken():
-            return Undeliverable("telegram refused the token; set a valid EBBWATCH_TELEGRAM__TOKEN")
-        case Conflict():
-            return RetryLater("telegram reports another instance of the bot")
-        case NetworkError() if isinstance(
-            cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError
-        ):
-            return RetryLater(f"telegram was not reached: {type(cause).__name__}")
-        case NetworkError() if isinstance(cause, httpx.UnsupportedProtocol | httpx.InvalidURL):
-            return Undeliverable("EBBWATCH_TELEGRAM__API_BASE is no web address")
-        case _:
-            return Uncertain(f"telegram gave no answer: {type(cause or err).__name__}")
-
-
 def _way_to(target: Target) -> _Way:
     if "chat" not in target.options:
         raise Undeliverable(f"a telegram target of receiver {target.receiver} has no chat")
     topic = target.options.get("topic")
     if topic is not None and not _NUMBER.fullmatch(str(topic)):
         raise Undeliverable(f"a topic of receiver {target.receiver} is not a number")
-    return _Way(_chat(target.options["chat"]), None if topic is None else int(topic))
-
-
-def _chat(written: Any) -> int | str:
-    """Return a chat as the Bot API takes it: a number, or a public name with its @."""
-    text = str(written).strip()
-    return int(text) if _NUMBER.fullmatch(text) else text
+    return _Way(chat_of(target.options["chat"]), None if topic is None else int(topic))
 
 
 def _answer_to(earlier: Receipt | None, way: _Way) -> ReplyParameters | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -12,9 +10,11 @@ import aiohttp
 
 from ebbwatch.markup.alertmanager import payload
 from ebbwatch.model.message import Message, Receipt, Target
-from ebbwatch.notifiers.connections import NOT_REACHED, session
+from ebbwatch.net.patience import retry_after
+from ebbwatch.net.proxies import ProxyUnusable
+from ebbwatch.net.session import NOT_REACHED, proxy, session
 from ebbwatch.notifiers.secrets import revealed
-from ebbwatch.ports import Clock, NotifierSetup, RetryLater, Uncertain, Undeliverable
+from ebbwatch.ports import NotifierSetup, RetryLater, Uncertain, Undeliverable
 
 _CONNECT_S = 10.0
 _TOTAL_S = 30.0
@@ -66,15 +66,19 @@ class WebhookNotifier:
             raise Undeliverable(f"the webhook headers of receiver {target.receiver} are no map")
         headers = {str(name): revealed(value, self._secrets) for name, value in written.items()}
         headers["Idempotency-Key"] = quote(key, safe=" !#$&'()*+,-./:;=?@[]_~|")
+        url = revealed(target.options["url"], self._secrets)
         try:
             async with self._connections().post(
-                revealed(target.options["url"], self._secrets),
+                url,
+                proxy=proxy(url),
                 json=payload(message, receiver=target.receiver),
                 headers=headers,
                 allow_redirects=False,
             ) as answer:
                 # The body is of no interest, and could drip for ever: it is not read.
                 status, patience = answer.status, answer.headers.get("Retry-After")
+        except ProxyUnusable as err:
+            raise Undeliverable(str(err)) from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError):
             raise Undeliverable("the webhook's address or a header is malformed") from None
         except NOT_REACHED as err:
@@ -88,7 +92,7 @@ class WebhookNotifier:
         if 200 <= status < 300:
             return
         if status in _NOT_NOW:
-            after = delay(patience, self._clock)
+            after = retry_after(patience, self._clock.now())
             raise RetryLater(f"the webhook answered {status}", after=after)
         if status >= 500:
             raise Uncertain(f"the webhook answered {status}: it may have taken the message")
@@ -111,23 +115,3 @@ class WebhookNotifier:
         """Close connections."""
         if self._session is not None:
             await self._session.close()
-
-
-def delay(value: str | None, clock: Clock) -> timedelta | None:
-    """Return the delay that a ``Retry-After`` header asks for; None for none or nonsense.
-
-    Args:
-        value: Seconds or an HTTP date.
-        clock: For the date.
-    """
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return timedelta(seconds=min(int(value), 86_400))
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(when - clock.now(), timedelta(0))

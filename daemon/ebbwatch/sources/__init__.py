@@ -4,5 +4,3 @@ An adapter asks (`http`), reads strictly (`numbers`) and returns what was publis
 provider's own unit. It decides nothing: what became known when, whether a figure is a
 revision and whether it is plausible is the polling's business.
 """
-
-import ebbwatch.tls  # noqa: F401 - first, so that no adapter loads httpx with a command line

@@ -15,14 +15,14 @@ import tempfile
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
 import httpx
 
-from ebbwatch import tls
+from ebbwatch.net.client import client
+from ebbwatch.net.patience import http_date, retry_after
 from ebbwatch.ports import Clock, SourceChanged, SourceRefused, SourceSetup, SourceUnavailable
 
 #: Most bytes taken from an ordinary answer, after decompression.
@@ -33,9 +33,6 @@ TOTAL_S = 25.0
 
 #: The same, for files of many megabytes.
 DOWNLOAD_TOTAL_S = 300.0
-
-#: Longest patience a provider can ask of us: a nonsensical header must not silence a source.
-LONGEST_WAIT = timedelta(days=1)
 
 _TIMEOUT = httpx.Timeout(10.0)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -166,10 +163,9 @@ class ProviderClient:
         self._tries = tries
         self._total_s = total_s
         self._free_at: datetime | None = None
-        self._client = httpx.AsyncClient(
-            verify=tls.context(),
+        self._client = client(
+            str(self._base),
             timeout=_TIMEOUT,
-            follow_redirects=False,
             headers={"User-Agent": setup.user_agent, "Accept-Encoding": "gzip"},
             limits=httpx.Limits(max_connections=4, keepalive_expiry=60),
         )
@@ -213,7 +209,7 @@ class ProviderClient:
             status=answer.status_code,
             content=sink.getvalue(),
             validators=_validators(answer),
-            date=_http_date(answer.headers.get("Date")),
+            date=http_date(answer.headers.get("Date")),
         )
 
     async def download(
@@ -238,7 +234,7 @@ class ProviderClient:
             status=answer.status_code,
             file=sink,
             validators=_validators(answer),
-            date=_http_date(answer.headers.get("Date")),
+            date=http_date(answer.headers.get("Date")),
         )
 
     async def _ask(
@@ -341,7 +337,7 @@ class ProviderClient:
                 f"{self.name}: refused with HTTP {status}; check the key, the quota and where we ask from"
             )
         if status in {408, 425, 429} or status >= 500:
-            after = _retry_after(response.headers.get("Retry-After"), self._clock.now())
+            after = retry_after(response.headers.get("Retry-After"), self._clock.now())
             raise SourceUnavailable(f"{self.name}: answered HTTP {status}", after=after)
         raise SourceChanged(f"{self.name}: expected HTTP 200, found {status}")
 
@@ -370,24 +366,3 @@ class ProviderClient:
 
 def _validators(response: httpx.Response) -> Validators:
     return Validators(response.headers.get("ETag"), response.headers.get("Last-Modified"))
-
-
-def _http_date(text: str | None) -> datetime | None:
-    """Return the instant of an HTTP date, or None where there is none or it is malformed."""
-    if text is None:
-        return None
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _retry_after(text: str | None, now: datetime) -> timedelta | None:
-    """Return the delay of a Retry-After header: seconds, or a date."""
-    if text is None:
-        return None
-    if text.strip().isdecimal():
-        return min(timedelta(seconds=min(int(text.strip()[:9]), 10**8)), LONGEST_WAIT)
-    moment = _http_date(text)
-    return None if moment is None else min(max(moment - now, timedelta(0)), LONGEST_WAIT)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, ClassVar
 
+from ebbwatch.net.patience import seconds
 from ebbwatch.ports import (
     SourceChanged,
     SourceRefused,
@@ -20,7 +21,7 @@ from ebbwatch.ports import (
     SourceUnavailable,
 )
 from ebbwatch.sources.candles import Candle, CandleSource, Exchange, candle
-from ebbwatch.sources.http import LONGEST_WAIT, Answer, ProviderClient
+from ebbwatch.sources.http import Answer, ProviderClient
 
 BASE_URL = "https://api.kraken.com"
 
@@ -108,8 +109,8 @@ def parse(answer: Answer, pair: str, minutes: int, *, now: datetime) -> list[Can
 def _raise(error: str, of: str, now: datetime) -> None:
     """Raise what an entry of `error` means for the caller."""
     if (throttled := _THROTTLED.match(error)) is not None:
-        wait = timedelta(seconds=max(0, int(throttled[1]) - int(now.timestamp())))
-        raise SourceUnavailable(f"{of}: throttled", after=min(wait, LONGEST_WAIT))
+        wait = seconds(int(throttled[1]) - int(now.timestamp()))
+        raise SourceUnavailable(f"{of}: throttled", after=wait)
     shown = known[0].strip() if (known := _ERROR.match(error)) else "an error we do not know"
     if error.startswith(_PASSING):
         raise SourceUnavailable(f"{of}: answered {shown}")

@@ -1,11 +1,14 @@
-"""HTTP sessions that refuse to be sent elsewhere: a redirect would carry secrets along."""
+"""Sessions of the aiohttp library, which refuse redirects: those would carry secrets along."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import aiohttp
+
+from ebbwatch.net.proxies import proxy_for, unusable
 
 #: Errors after which nothing can have been sent.
 NOT_REACHED = (
@@ -20,7 +23,7 @@ class Redirected(aiohttp.ClientError):
 
 
 def session(*, connect_s: float, total_s: float) -> aiohttp.ClientSession:
-    """Return a session for one far side, kept for as long as its notifier lives.
+    """Return a session, kept for as long as its owner lives; each request is given its `proxy`.
 
     Must be called in a running loop.
 
@@ -34,8 +37,28 @@ def session(*, connect_s: float, total_s: float) -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=total_s, connect=connect_s, sock_connect=connect_s),
         trace_configs=[tracing],
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=True,
+        # Trusting the environment, aiohttp would read ~/.netrc, too.
+        trust_env=False,
     )
+
+
+def proxy(address: str) -> str | None:
+    """Return what a request to an address is given as its proxy; None for none.
+
+    Raises:
+        ProxyUnusable: If the environment names one that aiohttp cannot speak to.
+    """
+    found = proxy_for(address)
+    if found is None:
+        return None
+    try:
+        parts = urlsplit(found)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise unusable(found)
+    return found
 
 
 async def _refuse(

@@ -1,0 +1,161 @@
+"""Slack's Web API: each call made once, and its errors in our words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from ebbwatch.markup.layout import clean, cut_text
+from ebbwatch.net.patience import seconds
+from ebbwatch.net.proxies import ProxyUnusable
+from ebbwatch.net.session import NOT_REACHED, Redirected, proxy, session
+from ebbwatch.ports import RetryLater, Uncertain, Undeliverable
+
+_CONNECT_S = 10.0
+_TOTAL_S = 30
+
+#: Errors after which part of the work may have been done. Source: error table of
+#: docs.slack.dev/reference/methods/chat.postMessage, read 2026-11-22.
+_UNCERTAIN = ("fatal_error", "internal_error", "service_unavailable")
+#: Statuses that say the request was not worked on.
+_NOT_NOW = (408, 425, 429)
+_PATIENCE = ("ratelimited", "rate_limited", "request_timeout", "team_added_to_org")
+_TOKEN = (
+    "invalid_auth",
+    "not_authed",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+    "missing_scope",
+)
+
+
+class SlackApi:
+    """Calls Slack's methods, over connections that are kept.
+
+    No call is repeated here: slack-sdk would post twice after a dropped connection.
+    """
+
+    def __init__(self, api_base: str | None) -> None:
+        """Take the address of the Web API, which ends in ``/api``; None for Slack's own."""
+        self._base = f"{(api_base or AsyncWebClient.BASE_URL).rstrip('/')}/"
+        self._session: aiohttp.ClientSession | None = None
+        # At DEBUG the library prints whole requests, upload addresses among them.
+        self._quiet = logging.getLogger("ebbwatch.slack_sdk")
+        self._quiet.setLevel(logging.WARNING)
+
+    def client(self, token: str) -> AsyncWebClient:
+        """Return a client of a workspace; must be called in a running loop.
+
+        Raises:
+            Undeliverable: If the address, or the proxy to it, cannot be used.
+        """
+        try:
+            through = proxy(self._base)
+            password = urlsplit(self._base).password
+        except ProxyUnusable as err:
+            raise Undeliverable(str(err)) from None
+        except ValueError:
+            raise Undeliverable("EBBWATCH_SLACK__API_BASE is no web address") from None
+        if password is not None:
+            raise Undeliverable(
+                "EBBWATCH_SLACK__API_BASE holds a password, which cannot be sent beside the token"
+            )
+        if self._session is None or self._session.closed:
+            self._session = session(connect_s=_CONNECT_S, total_s=_TOTAL_S)
+        client = AsyncWebClient(
+            token=token,
+            base_url=self._base,
+            timeout=_TOTAL_S,
+            session=self._session,
+            retry_handlers=[],
+            logger=self._quiet,
+        )
+        # Left to itself the library takes any proxy of the environment, whatever NO_PROXY says.
+        client.proxy = through
+        return client
+
+    async def said(
+        self, method: Callable[..., Awaitable[Any]], arguments: Mapping[str, Any]
+    ) -> tuple[str | None, Mapping[str, Any]]:
+        """Call a method once; return the error of a plain refusal, or None and the answer.
+
+        Raises:
+            DeliveryError: If there was no clear answer.
+        """
+        try:
+            answer = await method(**arguments)
+        except SlackApiError as err:
+            return _error(err), {}
+        except Redirected:
+            raise Undeliverable(
+                "slack answered with a redirect, which is refused; check EBBWATCH_SLACK__API_BASE"
+            ) from None
+        except aiohttp.InvalidURL:
+            raise Undeliverable("EBBWATCH_SLACK__API_BASE is no web address") from None
+        except NOT_REACHED as err:
+            raise RetryLater(f"slack was not reached: {type(err).__name__}") from None
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            SlackClientError,
+            # What the library does with an answer that is no JSON object:
+            AttributeError,
+            ValueError,
+        ) as err:
+            raise Uncertain(f"slack gave no clear answer: {type(err).__name__}") from None
+        return None, answer.data
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def refusal(error: str) -> Undeliverable:
+    """Return our word for the error code of a refusal."""
+    code = cut_text(clean(error), 100)
+    if error in _TOKEN:
+        text = f"slack refused the token ({code}); set a valid EBBWATCH_SLACK__BOT_TOKEN"
+    elif error in ("channel_not_found", "not_in_channel", "is_archived"):
+        text = f"slack: {code}; check the channel's id, and invite the bot to it"
+    else:
+        text = f"slack refused the message: {code}"
+    return Undeliverable(text)
+
+
+def _error(err: SlackApiError) -> str:
+    """Return the error code of an answer that refuses, plainly and for good.
+
+    Raises:
+        DeliveryError: If the answer refuses for now, or does not say what became of it.
+    """
+    # The library's own words hold addresses: ``from None`` keeps them out of tracebacks.
+    # Where the body was no JSON, the library hands over the bare HTTP response instead.
+    answer = err.response
+    status: int = getattr(answer, "status_code", 0) or getattr(answer, "status", 0)
+    data = getattr(answer, "data", None)
+    code = data.get("error") if isinstance(data, dict) else None
+    if status in _NOT_NOW or code in _PATIENCE:
+        raise RetryLater("slack asks for patience", after=_after(answer.headers)) from None
+    if status >= 500 or code in _UNCERTAIN:
+        raise Uncertain(f"slack answered {code or status}: it may have taken the message") from None
+    if not isinstance(code, str) or not code:
+        if 400 <= status < 500:
+            return f"status_{status}"
+        raise Uncertain(
+            "slack answered, but not in its own words: it may have taken the message"
+        ) from None
+    return code
+
+
+def _after(headers: Mapping[str, str]) -> timedelta | None:
+    asked = next((v for name, v in headers.items() if name.lower() == "retry-after"), "")
+    return seconds(int(asked[:18])) if asked.isdecimal() else None
