@@ -221,6 +221,46 @@ def test_what_is_refused(
     assert "secret" not in "".join(expected)
 
 
+#: An address of each setting that is one, with a password in it.
+ADDRESSES = (
+    "EBBWATCH_TELEGRAM__API_BASE",
+    "EBBWATCH_SLACK__API_BASE",
+    "EBBWATCH_SOURCES__NYFED__BASE_URL",
+    "EBBWATCH_HEARTBEAT_URL",
+    "EBBWATCH_DATABASE_URL",
+    "EBBWATCH_SECRET__HOOK",
+)
+
+
+def test_a_password_in_an_address_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is masked where settings are shown, and known to whoever masks the log."""
+    for place, name in enumerate(ADDRESSES):
+        monkeypatch.setenv(name, f"http://user:PW%40{place}@host/x")
+    settings = load()
+    shown = "".join(f"{row}" for row in describe(settings)) + repr(describe(settings))
+    assert "PW" not in shown
+    assert "http://user:***@host/x" in {row.value for row in describe(settings)}
+    hidden = {secret.reveal() for secret in settings.secrets()}
+    assert {f"PW{sign}{place}" for sign in ("%40", "@") for place in range(6)} <= hidden
+
+
+@pytest.mark.parametrize(
+    "address", ["http://user:PW/x@host", "http://user:1/PW@host", "http://user:PW#@host",
+                "http://user:PW@host:port", "http://[user:PW@host", "ftp://user:PW@host",
+                "http://user:PW@ho\u2100st"],
+)  # fmt: skip
+def test_an_address_that_cannot_be_read_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """What stands in it may be a password."""
+    monkeypatch.setenv("EBBWATCH_TELEGRAM__API_BASE", address)
+    (complaint,) = complaints()
+    assert complaint.startswith(
+        "EBBWATCH_TELEGRAM__API_BASE: expected an address that begins with http:// or https://; "
+    )
+    assert "PW" not in complaint
+
+
 def test_a_problem_in_dotenv_points_at_its_line(place: Path) -> None:
     """What stands in .env is complained about with its line."""
     (place / ".env").write_text("# ours\nEBBWATCH_LANGUAGE=fr\nOTHER=1\n")

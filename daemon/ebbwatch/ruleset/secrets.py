@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
+from ebbwatch.model.address import names_secret
+
 #: What tokens look like, by what they open. Shapes only: none is ever tried.
 #: Source: core.telegram.org/bots/api and docs.slack.dev/authentication/tokens,
 #: as recorded 2026-11-22.
@@ -15,12 +17,6 @@ TOKENS = {
     "a Slack webhook address": re.compile(r"hooks\.slack\.com/(?:services|workflows)/[\w/-]{8,}"),
     "a Discord webhook address": re.compile(r"discord(?:app)?\.com/api/webhooks/[\w/-]{8,}"),
 }
-
-#: Headers, options and parameters of addresses that carry a secret by their nature.
-_SECRET_NAME = re.compile(
-    r"authorization|token|secret|cookie|api[-_]?key|access[-_]?key|passw|signature|^(?:key|sig|auth)$",
-    re.IGNORECASE,
-)
 
 #: What to do instead of writing a secret out.
 USE_SECRET = "write {secret: NAME} and set EBBWATCH_SECRET__NAME"  # noqa: S105  no secret, but what is said of one
@@ -38,11 +34,6 @@ def masked(text: str) -> str:
     for pattern in TOKENS.values():
         text = pattern.sub("***", text)
     return text
-
-
-def names_secret(name: str) -> bool:
-    """Return whether what goes by a name is a secret by its nature."""
-    return _SECRET_NAME.search(name) is not None
 
 
 def secret_in_address(address: str) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ebbwatch.model.address import names_secret
 from ebbwatch.model.alert import LEVELS
 from ebbwatch.model.periods import FREQUENCIES, WEEKDAYS
 from ebbwatch.model.text import LANGUAGES, Text
@@ -31,7 +32,7 @@ from ebbwatch.ruleset.kinds import (
 )
 from ebbwatch.ruleset.nodes import Mapping, Node, Scalar, quoted
 from ebbwatch.ruleset.rules import TurnPolicy
-from ebbwatch.ruleset.secrets import USE_SECRET, names_secret
+from ebbwatch.ruleset.secrets import USE_SECRET
 
 #: Formats in which a webhook can be told.
 WEBHOOK_FORMATS = ("alertmanager",)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ebbwatch.model.address import names_secret
 from ebbwatch.model.alert import LEVELS, Level
 from ebbwatch.model.message import Target
 from ebbwatch.ruleset.findings import Findings
@@ -13,7 +14,7 @@ from ebbwatch.ruleset.kinds import Fields
 from ebbwatch.ruleset.nodes import Mapping as Map
 from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, quoted
 from ebbwatch.ruleset.rules import Digest, Inhibition, Quiet, Route, Rule
-from ebbwatch.ruleset.secrets import USE_SECRET, names_secret, secret_in_address
+from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
 from ebbwatch.ruleset.shape import TARGETS
 from ebbwatch.ruleset.words import did_you_mean
 

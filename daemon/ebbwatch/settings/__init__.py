@@ -20,11 +20,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ebbwatch.model.address import masked, secrets_in
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import EbbwatchError, Secret
 
 PREFIX = "EBBWATCH_"
 SECRETS_DIR = "EBBWATCH_SECRETS_DIR"
+_DATABASE = ("database_url",)
 
 
 class SettingsInvalid(EbbwatchError):
@@ -55,13 +57,19 @@ def _split(value: object) -> object:
 
 def _base(value: object) -> object:
     """Check an address that others are appended to; its text may hold a password."""
-    if isinstance(value, str):
+    if not isinstance(value, str):
+        return value
+    try:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            message = "expected an address that begins with http:// or https://"
-            raise ValueError(message)
-        return value.rstrip("/")
-    return value
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its text repeats the address
+        usable = False
+    if not usable or "@" in parts.path:
+        message = "expected an address that begins with http:// or https://"
+        if "@" in value:
+            message += "; in a user or a password write / as %2F, @ as %40, : as %3A, # as %23"
+        raise ValueError(message)
+    return value.rstrip("/")
 
 
 Hidden = Annotated[Secret, BeforeValidator(_hidden)]
@@ -255,11 +263,16 @@ class Settings(BaseSettings):
         return None if section is None else section.base_url
 
     def secrets(self) -> tuple[Secret, ...]:
-        """Return every secret text, for whoever must keep them out of sight."""
-        hidden = [value for _, value in _leaves(self) if isinstance(value, Secret)]
-        password = urlsplit(self.database_url.reveal()).password
-        hidden.remove(self.database_url)
-        return (*hidden, *([Secret(password)] if password else []))
+        """Return every secret, the passwords of addresses included, to be kept out of sight."""
+        found: list[Secret] = []
+        for path, value in _leaves(self):
+            # An address may hold a password, and is then no secret itself.
+            if isinstance(value, Secret) and path != _DATABASE:
+                found.append(value)
+            text = value.reveal() if isinstance(value, Secret) else value
+            if isinstance(text, str) and "://" in text:
+                found += map(Secret, secrets_in(text))
+        return tuple(found)
 
 
 def load() -> Settings:
@@ -296,10 +309,12 @@ def describe(settings: Settings) -> list[Row]:
         match value:
             case None:
                 text = ""
-            case Secret() if path == ("database_url",):
-                text = _without_password(value.reveal())
+            case Secret() if path == _DATABASE:
+                text = masked(value.reveal())
             case tuple():
                 text = ", ".join(map(str, value))
+            case str() if "://" in value:
+                text = masked(value)
             case _:
                 text = str(value)
         rows.append(Row(name, text, settings.origins.get(name, "default")))
@@ -334,8 +349,3 @@ def names(section: BaseModel | type[BaseModel]) -> list[str]:
 def variable(path: tuple[str, ...]) -> str:
     """Return the name of the variable that a setting is read from."""
     return PREFIX + "__".join(path).upper()
-
-
-def _without_password(url: str) -> str:
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":***@") if password else url
