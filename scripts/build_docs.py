@@ -46,7 +46,7 @@ from ebbwatch.model.units import UNITS, printed_unit
 from ebbwatch.ruleset import shape as s
 from ebbwatch.ruleset.kinds import Kind, Shape
 from ebbwatch.ruleset.load import load
-from ebbwatch.settings import PREFIX, SECRETS_DIR, KeySettings, Settings, SourceSettings, names
+from ebbwatch.settings import PREFIX, SECRETS_DIR, Settings, SourceSettings, names
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "daemon" / "ebbwatch"
@@ -231,7 +231,7 @@ def plugins(group: str) -> dict[str, str]:
 
 def series() -> str:
     """Return the catalogue, by source."""
-    ruleset = load({}, builtin=app.builtin_files(), faults=app.AnySource()).ruleset
+    ruleset = load({}, builtin=app.builtin_files(), sources=None).ruleset
     assert ruleset is not None
     held = {name: _held(file.read_text("utf-8")) for name, file in archive.files().items()}
     parts = []
@@ -295,7 +295,6 @@ def settings() -> str:
         if isinstance(section, type) and issubclass(section, BaseModel):
             said = attributes(section)
             title = (section.__doc__ or "").partition(".")[0]
-            title = name.upper() if section is KeySettings else title
             rows += [
                 (
                     f"{full}__{leaf.upper()}",
@@ -304,6 +303,13 @@ def settings() -> str:
                 )
                 for leaf in names(section)
             ]
+        elif name == "api_keys":
+            rows += [
+                (f"{PREFIX}{key.upper()}__API_KEY", "", f"{key.upper()}: your own key.")
+                for key in app.keyed_sources()
+            ]
+            said_of = "The same of any other source that takes a key, by name."
+            rows.append((f"{PREFIX}<NAME>__API_KEY", "", said_of))
         elif name == "secret":
             rows.append((f"{full}__<NAME>", "", "A secret that rule files name, in capitals."))
         elif name == "sources":

@@ -178,10 +178,10 @@ async def test_a_plain_visit_follows_a_catch_up(desk: Desk) -> None:
     assert {seen.path.rpartition("/")[2] for seen in desk.provider.requests} == {"10.json"}
 
 
-def named(every: str, source: str = "nyfed", history_from: date | None = None) -> Series:
+def named(every: str, history_from: date | None = None) -> Series:
     """Return a series of a frequency."""
     return Series(
-        name="rate", source=SourceRef(source, "rate"), unit=UNITS["percent per year"],
+        name="rate", source=SourceRef("nyfed", "rate"), unit=UNITS["percent per year"],
         every=FREQUENCIES[every], history_from=history_from,
     )  # fmt: skip
 
@@ -206,8 +206,7 @@ TODAY = date(2026, 11, 24)
         (named("month"), "2026-06-01", "2026-10-01", "2026-06-01"),
         (named("quarter"), "2025-10-01", "2026-07-01", None),
         (named("quarter"), "2025-07-01", "2026-07-01", "2025-07-01"),
-        (named("15 min", "coinbase"), None, None, None),
-        (named("day", "csv"), "2020-01-02", None, None),
+        (named("15 min"), None, None, None),
     ],
 )
 def test_how_far_back_a_source_is_asked(
@@ -219,7 +218,7 @@ def test_how_far_back_a_source_is_asked(
     def period(text: str | None) -> int | None:
         return None if text is None else period_of(date.fromisoformat(text))
 
-    found = catch_up_from(series, series.source.name, newest=period(newest), due=period(due), at=at)
+    found = catch_up_from(series, newest=period(newest), due=period(due), at=at)
     assert found == period(start)
 
 

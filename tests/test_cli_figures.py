@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -22,6 +22,7 @@ from ebbwatch.locale import translator
 from ebbwatch.model.alert import Level
 from ebbwatch.model.observation import Observation, Published
 from ebbwatch.model.periods import micros, period_of
+from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Held, Poll, SourceUnavailable, Store, Wanted
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.backfill import Brought, backfill
@@ -364,19 +365,28 @@ def test_a_figure_that_was_held_back_is_accepted(database: str) -> None:
 class Canned:
     """A source that answers with what it was given, and remembers what it was asked."""
 
-    name = "nyfed"
+    name: ClassVar[str] = "nyfed"
+    facts: ClassVar[SourceFacts] = SourceFacts()
 
-    def __init__(self, *answer: Published, fault: str = "") -> None:
-        self.answer, self.fault = answer, fault
+    def __init__(self, *answer: Published, down: str = "") -> None:
+        self.answer, self.down = answer, down
         self.since: list[datetime | None] = []
 
     async def poll(
         self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
     ) -> Poll:
         self.since.append(since)
-        if self.fault:
-            raise SourceUnavailable(self.fault)
+        if self.down:
+            raise SourceUnavailable(self.down)
         return Poll(published=self.answer)
+
+    @classmethod
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:  # noqa: ARG003
+        return None
+
+    @classmethod
+    def host(cls, argument: str | Mapping[str, Any]) -> str:  # noqa: ARG003
+        return ""
 
     async def aclose(self) -> None: ...
 
@@ -396,7 +406,7 @@ async def _filled(source: Canned, *held: Observation) -> tuple[list[Brought], Me
     ruleset, store = _ruleset(), MemoryStore()
     clock = ManualClock(datetime(2026, 9, 30, 12, 0, tzinfo=UTC))
     brought = await backfill(
-        {"nyfed": source},  # type: ignore[dict-item]
+        {"nyfed": source},
         [ruleset.series["sofr"]], _history(ruleset, *held), store,
         clock=clock, since=None, on_begin=lambda _name, _count: None,
     )  # fmt: skip
@@ -435,7 +445,7 @@ async def test_a_backfill_takes_a_revision_for_known_when_it_was_seen() -> None:
 
 async def test_a_source_that_does_not_answer_is_said() -> None:
     """Nothing is kept of it."""
-    brought, store = await _filled(Canned(fault="no answer"))
+    brought, store = await _filled(Canned(down="no answer"))
     assert (brought, list(store.observations())) == (
         [Brought(source="nyfed", fault="no answer")], [],
     )  # fmt: skip
@@ -444,7 +454,7 @@ async def test_a_source_that_does_not_answer_is_said() -> None:
 
 def test_a_backfill_that_reaches_nobody_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress goes to stderr, the outcome to stdout."""
-    monkeypatch.setattr(app, "sources", lambda *_: {"nyfed": Canned(fault="no answer")})
+    monkeypatch.setattr(app, "sources", lambda *_: {"nyfed": Canned(down="no answer")})
     ran = run("backfill", "sofr")
     assert (ran.code, ran.out, ran.err) == (
         1, "nyfed: could not be asked: no answer\n", "nyfed: asking for 1 series ...\n",

@@ -83,7 +83,11 @@ def test_every_option_is_documented() -> None:
 def test_every_setting_is_documented() -> None:
     """Each variable has a row of its own."""
     said = text("docs/settings.md")
-    names = [*reading._every(), "EBBWATCH_SECRET__<NAME>", "EBBWATCH_SOURCES__<NAME>__BASE_URL"]
+    names = [
+        *reading._every(app.keyed_sources()),
+        "EBBWATCH_SECRET__<NAME>",
+        "EBBWATCH_SOURCES__<NAME>__BASE_URL",
+    ]
     assert [name for name in names if f"| `{name}` |" not in said] == []
 
 
@@ -115,15 +119,15 @@ def test_every_key_of_rule_files_is_documented() -> None:
 def test_every_source_and_notifier_is_documented() -> None:
     """Each adapter that the package brings has its words."""
     sources, files = text("docs/sources.md"), text("docs/rule-files.md")
-    assert [name for name in app.plugins("sources") if f"\n### `{name}`\n" not in sources] == []
+    assert [name for name in app.Adapters("sources") if f"\n### `{name}`\n" not in sources] == []
     assert [
-        name for name in app.plugins("notifiers") if f"\n### {name.capitalize()}\n" not in files
+        name for name in app.Adapters("notifiers") if f"\n### {name.capitalize()}\n" not in files
     ] == []
 
 
 def test_every_series_is_documented() -> None:
     """Each series of the catalogue has a row."""
-    ruleset = load({}, builtin=app.builtin_files(), faults=app.AnySource()).ruleset
+    ruleset = load({}, builtin=app.builtin_files(), sources=None).ruleset
     assert ruleset is not None
     said = text("docs/sources.md")
     assert [name for name in ruleset.series if f"| `{name}` |" not in said] == []

@@ -45,10 +45,10 @@ from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import AlertRecord, Store, StoreError
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.desk import walked
-from ebbwatch.runtime.feeds import LiveFeed
+from ebbwatch.runtime.feeds import Arrived, LiveFeed
 from ebbwatch.runtime.ledger import HANDLED
 from ebbwatch.runtime.pipeline import Event
-from ebbwatch.runtime.polling import Arrived, Polling
+from ebbwatch.runtime.polling import Polling
 from ebbwatch.runtime.replay import Span, as_json, replay, transitions
 from ebbwatch.runtime.tape import messages, to_one_reader
 from ebbwatch.store.codec import encode
@@ -204,7 +204,7 @@ class Daemon:
 
     async def _arrived(self, at: datetime, observations: tuple[Observation, ...]) -> None:
         """Put on the inbox what polling would."""
-        arrived = Arrived(at=at, observations=observations)
+        arrived = Arrived(Event(at=micros(at), observations=observations))
         self.service.feed.inbox.put_nowait(arrived)
         self.clock.advance_to(at)
         await self._turn(arrived.committed.done)
@@ -443,6 +443,6 @@ async def test_what_arrives_at_an_instant_comes_before_the_tick_of_it() -> None:
     inbox: asyncio.Queue[Arrived] = asyncio.Queue()
     feed = LiveFeed(ManualClock(noon), inbox, asyncio.Event())
     figure = rate(date(2026, 3, 4), noon)
-    inbox.put_nowait(Arrived(at=noon, observations=(figure,)))
+    inbox.put_nowait(Arrived(Event(at=micros(noon), observations=(figure,))))
     assert await feed.next(due=micros(noon)) == Event(at=micros(noon), observations=(figure,))
     assert await feed.next(due=micros(noon)) == Event(at=micros(noon))

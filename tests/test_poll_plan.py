@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbwatch.core.poll_plan import next_poll, revision_visit
+from ebbwatch.core.poll_plan import next_poll, next_texts, planned_visit
 from ebbwatch.model.periods import FREQUENCIES, instant, micros
-from ebbwatch.model.series import Series, SourceRef
-from ebbwatch.model.units import UNITS
+from ebbwatch.model.source import Planned
+from ebbwatch.sources.fed_press import FedPress
 
 NEW_YORK = ZoneInfo("America/New_York")
 SECOND = 1_000_000
@@ -167,9 +167,9 @@ def test_revisions_have_a_visit_of_their_own() -> None:
         "jitter": 0.0,
     }
     window = 6 * HOUR + 35 * MINUTE
-    before = next_poll(**planned, last_poll_at=6 * HOUR, at=6 * HOUR, revision_at=window)
-    after = next_poll(**planned, last_poll_at=before, at=before, revision_at=window)
-    assert (before, after) == (window + 2 * SECOND, before + HOUR)
+    before = next_poll(**planned, last_poll_at=6 * HOUR, at=6 * HOUR, planned_at=window)
+    after = next_poll(**planned, last_poll_at=before, at=before, planned_at=window)
+    assert (before, after) == (window, before + HOUR)
 
 
 @given(
@@ -223,31 +223,57 @@ def test_jitter_delays_by_a_quarter_and_a_minute_at_most(jitter: float) -> None:
     assert 2 * HOUR <= sparse <= 2 * HOUR + MINUTE
 
 
-def _series(source: str) -> Series:
-    return Series(
-        "x", SourceRef(source, "x"), UNITS["percent per year"], FREQUENCIES["business day"]
-    )
+AFTERNOON = Planned(at=time(14, 35), zone="America/New_York")
+MORNING = Planned(at=time(8, 30, 4), zone="America/New_York")
 
 
 @pytest.mark.parametrize(
-    ("source", "after", "visit"),
+    ("planned", "after", "visit"),
     [
-        ("nyfed", "2026-11-24 08:00", "2026-11-24 14:35"),
-        ("nyfed", "2026-11-24 14:35", "2026-11-25 14:35"),
-        ("nyfed", "2026-11-27 15:00", "2026-11-30 14:35"),
-        ("nyfed", "2026-10-31 12:00", "2026-11-02 14:35"),  # over a weekend and a clock change
-        ("bea", "2026-11-24 12:00", "2026-11-25 08:30"),
-        ("fed_policy", "2026-12-09 09:00", "2026-12-09 14:00"),
-        ("h41", "2026-11-24 12:00", None),
+        ([AFTERNOON], "2026-11-24 08:00", "2026-11-24 14:35:00"),
+        ([AFTERNOON], "2026-11-24 14:35", "2026-11-25 14:35:00"),
+        ([AFTERNOON], "2026-11-27 15:00", "2026-11-30 14:35:00"),
+        ([AFTERNOON], "2026-10-31 12:00", "2026-11-02 14:35:00"),  # a weekend and a clock change
+        ([AFTERNOON, MORNING], "2026-11-24 12:00", "2026-11-24 14:35:00"),
+        ([AFTERNOON, MORNING], "2026-11-24 15:00", "2026-11-25 08:30:04"),
+        ([], "2026-11-24 12:00", None),
     ],
 )
-def test_revisions_are_looked_for_on_weekdays_at_the_publishers_hour(
-    source: str, after: str, visit: str | None
+def test_planned_visits_are_on_weekdays_at_the_publishers_hour(
+    planned: list[Planned], after: str, visit: str | None
 ) -> None:
-    """Local time in New York, strictly later, and only where there is such an hour."""
+    """By the publisher's own clock, strictly later, and only where there is such an hour."""
     moment = micros(datetime.fromisoformat(after).replace(tzinfo=NEW_YORK))
-    found = revision_visit(_series(source), moment)
+    found = planned_visit(planned, moment)
     shown = (
-        None if found is None else instant(found).astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M")
+        None if found is None else instant(found).astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S")
     )
     assert shown == visit
+
+
+@pytest.mark.parametrize(
+    ("visited", "expected"),
+    [
+        ("2026-10-28T17:58:30", "2026-10-28T17:59:30"),
+        ("2026-10-28T17:59:30", "2026-10-28T18:00:02"),
+        ("2026-10-28T18:00:02", "2026-10-28T18:00:07"),
+        ("2026-10-28T18:05:02", "2026-10-28T18:06:02"),
+        ("2026-12-09T18:59:30", "2026-12-09T19:00:02"),
+        ("2026-12-12T18:59:30", "2026-12-12T19:00:30"),  # a Saturday
+    ],
+)
+def test_statements_are_looked_for_at_two_in_new_york(visited: str, expected: str) -> None:
+    """When the FOMC's statement is put up, the feed is asked by the second, summer and winter."""
+    last = micros(datetime.fromisoformat(visited).replace(tzinfo=UTC))
+    found = next_texts(
+        last_poll_at=last, at=last, jitter=0.0,
+        planned_at=planned_visit(FedPress.facts.planned, last),
+    )  # fmt: skip
+    assert instant(found) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+def test_texts_are_looked_for_at_once_and_then_by_the_minute() -> None:
+    """And a quarter of a minute later at most."""
+    assert next_texts(last_poll_at=None, at=7, jitter=0.9) == 7
+    assert next_texts(last_poll_at=0, at=7, jitter=0.0) == MINUTE
+    assert MINUTE < next_texts(last_poll_at=0, at=7, jitter=0.9) < 75 * SECOND

@@ -24,6 +24,7 @@ from ebbwatch.model.observation import Observation, Published, TextItem
 from ebbwatch.model.periods import FREQUENCIES, micros
 from ebbwatch.model.problem import Problem, Span
 from ebbwatch.model.series import Released, Series, SourceRef
+from ebbwatch.model.source import Gives, SourceFacts
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import (
     Held,
@@ -36,10 +37,13 @@ from ebbwatch.ports import (
     StoreError,
     Wanted,
 )
+from ebbwatch.runtime.feeds import Arrived
 from ebbwatch.runtime.heartbeat import Heartbeat, pinging
-from ebbwatch.runtime.polling import Arrived, Outcome, Polling, _next_texts
+from ebbwatch.runtime.pipeline import Event
+from ebbwatch.runtime.polling import Polling
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.trigger import REST, ReleaseTrigger
+from ebbwatch.runtime.visits import Visit
 from tests.fakes import ManualClock
 
 #: Tuesday 8 September 2026, the day after Labor Day, just before SOFR of Friday comes out.
@@ -84,6 +88,12 @@ class Provider:
     cursors: list[str | None] = field(default_factory=list)
     since: list[datetime | None] = field(default_factory=list)
     name: ClassVar[str] = "provider"
+    facts: ClassVar[SourceFacts] = SourceFacts()
+
+    @classmethod
+    def host(cls, argument: str | Mapping[str, Any]) -> str:
+        """Return the host of an address."""
+        return str(httpx.URL(argument["url"]).host) if isinstance(argument, Mapping) else ""
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
@@ -96,6 +106,26 @@ class Provider:
         self.cursors.append(cursor)
         self.since.append(since)
         answer = self.answer(tuple(each.series.name for each in wanted))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def aclose(self) -> None:
+        pass
+
+
+@dataclass
+class Press:
+    """A source of texts that answers as told, host by host."""
+
+    answer: Callable[[str], Answer] = field(default=lambda _: Poll())
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    name: ClassVar[str] = "press"
+    facts: ClassVar[SourceFacts] = SourceFacts(gives=Gives.TEXTS)
+
+    async def read(self, host: str, *, cursor: str | None, since: datetime | None = None) -> Poll:
+        self.asked.append((host, cursor))
+        answer = self.answer(host)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -145,12 +175,18 @@ class Book:
 class Desk:
     """Polling with everything around it, and a pipeline that commits at once."""
 
-    def __init__(self, *followed: Series, texts: Sequence[str] = (), **sources: Provider) -> None:
-        self.clock = ManualClock(EARLY)
+    def __init__(
+        self,
+        *followed: Series,
+        texts: Sequence[str] = (),
+        start: datetime = EARLY,
+        **sources: Provider | Press,
+    ) -> None:
+        self.clock = ManualClock(start)
         self.book = Book()
         self.sources = sources
         self.inbox: asyncio.Queue[Arrived] = asyncio.Queue()
-        self.arrivals: list[Arrived] = []
+        self.arrivals: list[Event] = []
         self.told: list[Health] = []
         self.keys: list[str] = []
         self.watch = self.another_watch()
@@ -173,15 +209,15 @@ class Desk:
 
         return SelfWatch(self.book, tell)
 
-    def commit(self, arrived: Arrived) -> None:
-        self.arrivals.append(arrived)
-        for o in arrived.observations:
+    def commit(self, event: Event) -> None:
+        self.arrivals.append(event)
+        for o in event.observations:
             self.book.values[o.series, o.period] = (o.value, o.source)
-        self.book.items += arrived.texts
-        for key, text in arrived.cursors:
+        self.book.items += event.texts
+        for key, text in event.cursors:
             self.book.put(key, text)
 
-    async def visit(self, name: str) -> Outcome:
+    async def visit(self, name: str) -> Visit:
         """Let one visit run to its end, committing what it brings."""
         visit = asyncio.create_task(self.polling.visit(name))
         while not visit.done():
@@ -189,7 +225,7 @@ class Desk:
             await asyncio.wait({visit, getter}, return_when=asyncio.FIRST_COMPLETED)
             if getter.done():
                 arrived = getter.result()
-                self.commit(arrived)
+                self.commit(arrived.event)
                 arrived.committed.set_result(None)
             else:
                 getter.cancel()
@@ -198,7 +234,7 @@ class Desk:
     def next(self, name: str) -> datetime:
         return self.polling.next_visit(name, self.clock.now())
 
-    async def at(self, when: datetime, name: str) -> Outcome:
+    async def at(self, when: datetime, name: str) -> Visit:
         self.clock.advance_to(when)
         return await self.visit(name)
 
@@ -217,10 +253,10 @@ def answers(*figures: Published, cursor: str | None = None) -> Callable[[tuple[s
 async def test_a_figure_is_handed_over_with_its_cursor() -> None:
     """What is news arrives in base units, known when it was seen, the cursor beside it."""
     desk = Desk(SOFR, nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"), cursor="c1")))
-    assert await desk.visit("nyfed") == Outcome("nyfed", ("sofr",), news=1)
+    assert await desk.visit("nyfed") == Visit("nyfed", ("sofr",), news=1)
     (arrived,) = desk.arrivals
-    assert arrived == Arrived(
-        at=EARLY,
+    assert arrived == Event(
+        at=micros(EARLY),
         observations=(
             Observation(
                 series="sofr",
@@ -231,7 +267,6 @@ async def test_a_figure_is_handed_over_with_its_cursor() -> None:
             ),
         ),
         cursors=(("cursor/nyfed", "c1"),),
-        committed=arrived.committed,
     )
     assert desk.sources["nyfed"].asked == [(("sofr", "sofr"),)]
 
@@ -240,7 +275,7 @@ async def test_the_same_answer_again_brings_nothing() -> None:
     """A re-poll of the same datum puts nothing on the inbox, and resumes at the cursor."""
     desk = Desk(SOFR, nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"), cursor="c1")))
     await desk.visit("nyfed")
-    assert await desk.at(EARLY + timedelta(hours=1), "nyfed") == Outcome("nyfed", ("sofr",))
+    assert await desk.at(EARLY + timedelta(hours=1), "nyfed") == Visit("nyfed", ("sofr",))
     assert len(desk.arrivals) == 1
     assert desk.sources["nyfed"].cursors == [None, "c1"]
 
@@ -287,7 +322,7 @@ async def test_the_fallback_stands_in_from_the_instant_a_figure_is_due() -> None
 
     await desk.at(DUE + 2 * SECOND, "nyfed")
     assert desk.next("fred") == DUE + 2 * SECOND
-    assert await desk.visit("fred") == Outcome("fred", ("sofr",), news=1)
+    assert await desk.visit("fred") == Visit("fred", ("sofr",), news=1)
     assert fred.asked == [(("sofr", "SOFR"),)]
     assert desk.next("fred") == desk.clock.now() + timedelta(hours=1)
 
@@ -304,7 +339,7 @@ async def test_the_fallback_stands_in_from_the_instant_a_figure_is_due() -> None
 async def test_a_first_choice_that_is_not_installed_counts_as_down() -> None:
     """Without an adapter for the first choice, the fallback is asked from the start."""
     desk = Desk(SOFR, fred=Provider(answers(figure("sofr", FRIDAY, "4.35"))))
-    assert await desk.visit("fred") == Outcome("fred", ("sofr",), news=1)
+    assert await desk.visit("fred") == Visit("fred", ("sofr",), news=1)
 
 
 async def test_a_failing_source_is_told_once_and_once_more_when_it_is_back() -> None:
@@ -371,7 +406,7 @@ async def test_an_answer_of_another_shape_stops_only_what_it_answers() -> None:
 
     nyfed = Provider(answer)
     desk = Desk(SOFR, TGCR, nyfed=nyfed)
-    assert await desk.visit("nyfed") == Outcome(
+    assert await desk.visit("nyfed") == Visit(
         "nyfed", ("sofr", "tgcr"), news=1, fault="sofr has no percentRate"
     )
     assert [tuple(name for name, _ in asked) for asked in nyfed.asked] == [
@@ -443,11 +478,11 @@ async def test_texts_are_polled_by_the_minute() -> None:
         published_at=EARLY,
         known_at=EARLY,
     )
-    press = Provider(lambda _: Poll(texts=(item,)))
+    press = Press(lambda _: Poll(texts=(item,)))
     desk = Desk(texts=["fed_press"], fed_press=press)
     await desk.visit("fed_press")
     assert [a.texts for a in desk.arrivals] == [(item,)]
-    assert press.asked == [()]
+    assert press.asked == [("", None)]
     assert desk.next("fed_press") == EARLY + timedelta(minutes=1)
     corrected = replace(item, body="conclude the reduction on 1 December")
     press.answer = lambda _: Poll(texts=(item, corrected))
@@ -455,20 +490,36 @@ async def test_texts_are_polled_by_the_minute() -> None:
     assert [a.texts for a in desk.arrivals] == [(item,), (corrected,)]
 
 
-@pytest.mark.parametrize(
-    ("visited", "expected"),
-    [
-        ("2026-10-28T17:58:30", "2026-10-28T17:59:30"),
-        ("2026-10-28T17:59:30", "2026-10-28T18:00:02"),
-        ("2026-10-28T18:00:02", "2026-10-28T18:00:07"),
-        ("2026-10-28T18:05:02", "2026-10-28T18:06:02"),
-        ("2026-12-09T18:59:30", "2026-12-09T19:00:02"),
-    ],
-)
-def test_statements_are_looked_for_at_two_in_new_york(visited: str, expected: str) -> None:
-    """When the FOMC's statement is put up, the feed is asked by the second, summer and winter."""
-    found = _next_texts(datetime.fromisoformat(visited).replace(tzinfo=UTC), 0.0)
-    assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+class TwoBanks(Press):
+    """A source of texts that asks two hosts."""
+
+    facts: ClassVar[SourceFacts] = SourceFacts(gives=Gives.TEXTS, hosts=("ecb", "boj"))
+
+
+async def test_hosts_of_texts_fail_by_themselves() -> None:
+    """Each has its cursor, its rest and its notice; what it is called is no matter to rules."""
+
+    def answer(host: str) -> Answer:
+        if host == "boj":
+            return SourceUnavailable("boj does not answer")
+        return Poll(texts=(item,), cursor="c1")
+
+    item = TextItem(source="press", key="https://ecb.example/1", title="Statement", body="rates",
+                    published_at=EARLY, known_at=EARLY)  # fmt: skip
+    banks = TwoBanks(answer)
+    desk = Desk(texts=["central_banks"], central_banks=banks)
+    assert await desk.visit("central_banks") == Visit(
+        "central_banks", (), fault="boj does not answer"
+    )
+    assert [each.source for a in desk.arrivals for each in a.texts] == ["central_banks"]
+    assert desk.book.small == {"cursor/central_banks ecb": "c1"}
+    assert desk.polling.failing() == {"central_banks boj": EARLY}
+    for _ in range(2):
+        await desk.at(desk.next("central_banks"), "central_banks")
+    assert [h.name for h in desk.told] == ["central_banks boj"]
+    assert banks.asked == [("ecb", None), ("boj", None), ("boj", None), ("boj", None)]
+    await desk.at(EARLY + timedelta(minutes=1), "central_banks")
+    assert banks.asked[4:] == [("ecb", "c1"), ("boj", None)]
 
 
 async def test_a_commit_that_fails_is_polled_again() -> None:
@@ -498,13 +549,13 @@ async def test_run_once_asks_everybody_once_and_waits_for_nobody() -> None:
     desk.clock.advance_to(DUE + SECOND)
     outcomes = await desk.polling.poll_once(0.05)
     assert outcomes == [
-        Outcome("down", ("rate",), fault="down does not answer"),
-        Outcome("fred", ("rate",), news=1),
-        Outcome("hung", ("slow",), fault="no answer within 0.05 s"),
-        Outcome("nyfed", ("sofr",), news=1),
+        Visit("down", ("rate",), fault="down does not answer"),
+        Visit("fred", ("rate",), news=1),
+        Visit("hung", ("slow",), fault="no answer within 0.05 s"),
+        Visit("nyfed", ("sofr",), news=1),
     ]
     arrived = [desk.inbox.get_nowait() for _ in range(desk.inbox.qsize())]
-    assert {o.series for a in arrived for o in a.observations} == {"sofr", "rate"}
+    assert {o.series for a in arrived for o in a.event.observations} == {"sofr", "rate"}
     assert [len(p.asked) for p in desk.sources.values()] == [1, 1, 1, 0, 0]
 
 
@@ -520,9 +571,9 @@ async def test_a_source_asked_twice_is_one_outcome() -> None:
     )
     desk.clock.advance_to(DUE + SECOND)
     assert await desk.polling.poll_once(1.0) == [
-        Outcome("one", ("a",), fault="no answer"),
-        Outcome("spare", ("a", "b"), news=1, fault="no answer"),
-        Outcome("two", ("b",), fault="no answer"),
+        Visit("one", ("a",), fault="no answer"),
+        Visit("spare", ("a", "b"), news=1, fault="no answer"),
+        Visit("two", ("b",), fault="no answer"),
     ]
 
 
@@ -535,8 +586,8 @@ async def test_the_fallback_that_hangs_does_not_hide_the_failure() -> None:
     )
     desk.clock.advance_to(DUE + SECOND)
     assert await desk.polling.poll_once(0.05) == [
-        Outcome("one", ("a",), fault="one is down"),
-        Outcome("spare", ("a",), fault="no answer within 0.05 s"),
+        Visit("one", ("a",), fault="one is down"),
+        Visit("spare", ("a",), fault="no answer within 0.05 s"),
     ]
 
 
@@ -557,7 +608,7 @@ async def test_hosts_of_one_source_fail_by_themselves() -> None:
     http = Provider(answer)
     desk = Desk(hosted("a", "down.example"), hosted("b", "up.example"), hosted("c", "up.example"),
                 http_json=http)  # fmt: skip
-    assert await desk.visit("http_json") == Outcome(
+    assert await desk.visit("http_json") == Visit(
         "http_json", ("a", "b", "c"), news=2, fault="http_json a: the connection failed"
     )
     assert [[name for name, _ in asked] for asked in http.asked] == [["a"], ["b", "c"]]
@@ -624,13 +675,12 @@ async def test_who_is_being_visited_is_not_planned_again(caplog: pytest.LogCaptu
     desk = Desk(
         SOFR, series("rate", source="fred", fallback=None),
         fred=Slow(), nyfed=Provider(lambda _: SourceUnavailable("no")),
+        start=datetime.now(UTC),
     )  # fmt: skip
-    desk.clock = ManualClock(datetime.now(UTC))
-    desk.polling._clock = desk.clock
     running = asyncio.create_task(desk.polling.run())
     await asyncio.wait_for(going.wait(), 5)
     for _ in range(20):
-        desk.polling.follow(desk.polling._series, ())
+        desk.polling.follow(desk.polling._following.series, ())
         await asyncio.sleep(0.001)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -653,27 +703,24 @@ async def test_nothing_is_heard_of_a_series_before_its_visit_and_while_its_sourc
 
 async def test_apscheduler_runs_the_visits() -> None:
     """Started, every source is visited at once; cancelled, polling ends."""
-    desk = Desk(SOFR, nyfed=Provider(answers(figure("sofr", FRIDAY, "4.31"))))
-    desk.clock = ManualClock(datetime.now(UTC))
-    desk.polling._clock = desk.clock
+    nyfed = Provider(answers(figure("sofr", FRIDAY, "4.31")))
+    desk = Desk(SOFR, nyfed=nyfed, start=datetime.now(UTC))
     running = asyncio.create_task(desk.polling.run())
     arrived = await asyncio.wait_for(desk.inbox.get(), 5)
     arrived.committed.set_result(None)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert [o.series for o in arrived.observations] == ["sofr"]
+    assert [o.series for o in arrived.event.observations] == ["sofr"]
     assert desk.polling.working(desk.clock.now())
     assert not desk.polling.working(desk.clock.now() + timedelta(hours=3))
 
 
 async def test_a_bug_of_ours_ends_polling() -> None:
     """An invariant that broke is not swallowed by the scheduler."""
-    desk = Desk(SOFR, nyfed=Provider())
-    desk.clock = ManualClock(datetime.now(UTC))
-    desk.polling._clock = desk.clock
+    desk = Desk(SOFR, nyfed=Provider(), start=datetime.now(UTC))
 
-    async def broken(*args: Any, **kwargs: Any) -> Outcome:
+    async def broken(*args: Any, **kwargs: Any) -> Visit:
         raise ZeroDivisionError
 
     desk.polling._visit = broken  # type: ignore[method-assign]
@@ -910,9 +957,9 @@ async def test_arrivals_never_share_an_instant() -> None:
     )
     await desk.visit("nyfed")
     await desk.visit("fred")
-    assert [a.at for a in desk.arrivals] == [EARLY, EARLY + timedelta(microseconds=1)]
+    assert [a.at for a in desk.arrivals] == [micros(EARLY), micros(EARLY) + 1]
 
 
-def sources_are_sources(provider: Provider) -> Source:
-    """Have mypy check that the fake is a source."""
-    return provider
+def sources_are_sources(provider: Provider, press: Press) -> list[Source]:
+    """Have mypy check that the fakes are sources."""
+    return [provider, press]

@@ -18,7 +18,7 @@ PACK = ROOT / "rules"
 def _pack() -> tuple[Ruleset, tuple[RuleTest, ...]]:
     ruleset = app.load_rules(app.rule_files(PACK), data_only=True).ruleset
     assert ruleset is not None
-    tests, problems = load_tests(files_of_tests(PACK), ruleset, app.TEXT_SOURCES)
+    tests, problems = load_tests(files_of_tests(PACK), ruleset)
     assert problems == ()
     return ruleset, tests
 

@@ -10,9 +10,17 @@ import pytest
 from pydantic import ValidationError
 
 from ebbwatch.ports import Secret
-from ebbwatch.settings import Row, Settings, SettingsInvalid, describe, load
+from ebbwatch.settings import Row, Settings, SettingsInvalid, describe
+from ebbwatch.settings import load as load_with
 
 TOKEN = "EBBWATCH_TELEGRAM__TOKEN"
+#: Sources that take a key.
+KEYED = ("bea", "fred")
+
+
+def load() -> Settings:
+    """Return the settings in force."""
+    return load_with(KEYED)
 
 
 @pytest.fixture(autouse=True)

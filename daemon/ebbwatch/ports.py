@@ -22,13 +22,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Receipt, Target
 from ebbwatch.model.observation import Observation, Published, TextItem
 from ebbwatch.model.series import Series
+from ebbwatch.model.source import SourceFacts
 
 
 class EbbwatchError(Exception):
@@ -137,19 +138,32 @@ class Wanted:
     argument: str | Mapping[str, Any]
 
 
-class Source(Protocol):
-    """A provider's adapter.
+@runtime_checkable
+class FigureSource(Protocol):
+    """The adapter of a provider of figures.
 
-    One instance serves all series of that provider. Built by its entry point
-    (group ``ebbwatch.sources``), a callable that takes a `SourceSetup`.
+    One instance serves all series of that provider. Built by its entry point (group
+    ``ebbwatch.sources``), a class that takes a `SourceSetup`.
+
+    Attributes:
+        name: As its entry point is called.
+        facts: What is known of it before it is asked.
     """
 
     name: ClassVar[str]
+    facts: ClassVar[SourceFacts]
 
-    #: Checks a catalogue argument at load: returns what is wrong with it, or None.
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
-        """Return why an argument cannot be asked of this source, or None."""
+        """Return why an argument of the catalogue cannot be asked of this source, or None."""
+        ...
+
+    @classmethod
+    def host(cls, argument: str | Mapping[str, Any]) -> str:
+        """Return who is asked for an argument; empty for a provider that is one.
+
+        What has the same host is asked for together, and fails and rests together.
+        """
         ...
 
     async def poll(
@@ -159,7 +173,7 @@ class Source(Protocol):
 
         Args:
             wanted: The series asked for; answers name them by `Series.name`.
-            cursor: As the last successful poll returned it; None on the first.
+            cursor: As the last successful poll of that host returned it; None on the first.
             since: Read history from this instant on (backfill); None for the latest.
 
         Raises:
@@ -170,6 +184,39 @@ class Source(Protocol):
     async def aclose(self) -> None:
         """Close connections."""
         ...
+
+
+@runtime_checkable
+class TextSource(Protocol):
+    """The adapter of a provider of texts; built and named as a `FigureSource` is.
+
+    Attributes:
+        name: As its entry point is called, and as rules name it.
+        facts: What is known of it before it is asked.
+    """
+
+    name: ClassVar[str]
+    facts: ClassVar[SourceFacts]
+
+    async def read(self, host: str, *, cursor: str | None, since: datetime | None = None) -> Poll:
+        """Read the texts of one host; what was read before may be among them.
+
+        Args:
+            host: One of the `facts`.
+            cursor: As the last successful visit to that host returned it; None on the first.
+            since: Read again what was published from this instant on; None for what is new.
+
+        Raises:
+            SourceError: One of the three kinds; then nothing was read.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
+
+
+Source: TypeAlias = FigureSource | TextSource
 
 
 @dataclass(frozen=True, slots=True)

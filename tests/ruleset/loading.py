@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from ebbwatch.model.source import Gives, SourceFacts
 from ebbwatch.ruleset.load import Loaded, load
 from ebbwatch.ruleset.rules import Ruleset
 from tests.paths import ROOT
@@ -22,29 +24,37 @@ PACK = {
 }
 
 
-def _nyfed(argument: Any) -> str | None:
-    """Check as a source does, with a hint of its own that the loader must tell apart."""
-    if not isinstance(argument, str):
-        return "expected a text, found a map"
-    if f"{{nyfed: {argument}}}" in "".join(BUILTIN.values()):
+@dataclass(frozen=True)
+class Taking:
+    """An adapter as the loader sees it, which takes every argument."""
+
+    facts: SourceFacts = field(default_factory=SourceFacts)
+
+    def fault(self, argument: Any) -> str | None:
+        """Return None."""
         return None
-    return f"expected one of sofr, effr, found {argument}; did you mean sofr?"
 
 
-def _anything(_argument: Any) -> None:
-    return None
+class _NewYorkFed(Taking):
+    def fault(self, argument: Any) -> str | None:
+        """Check as a source does, with a hint of its own that the loader must tell apart."""
+        if not isinstance(argument, str):
+            return "expected a text, found a map"
+        if f"{{nyfed: {argument}}}" in "".join(BUILTIN.values()):
+            return None
+        return f"expected one of sofr, effr, found {argument}; did you mean sofr?"
 
 
 #: Sources by name. All but one take everything, so that the catalogue may grow.
-FAULTS: dict[str, Callable[[Any], str | None]] = {
-    "nyfed": _nyfed,
+SOURCES: dict[str, Taking] = {
+    "nyfed": _NewYorkFed(),
     **dict.fromkeys(
-        (
-            "h41", "fed_policy", "fed_press", "fiscaldata", "bea", "ofr", "coinbase", "kraken",
-            "fred", "http_json", "csv",
-        ),
-        _anything,
+        ("h41", "fed_policy", "fiscaldata", "bea", "ofr", "coinbase", "kraken", "fred",
+         "http_json"),
+        Taking(),
     ),
+    "csv": Taking(SourceFacts(paths=("path",))),
+    "fed_press": Taking(SourceFacts(gives=Gives.TEXTS)),
 }  # fmt: skip
 
 
@@ -53,8 +63,8 @@ def loaded(files: str | bytes | Mapping[str, str | bytes], **options: Any) -> Lo
     texts = files if isinstance(files, Mapping) else {"rules/desk.yaml": files}
     given: dict[str, Any] = {
         "builtin": BUILTIN,
-        "faults": FAULTS,
-        "text_sources": ["fed_press"],
+        "sources": SOURCES,
+        "check_builtin": True,
         **options,
     }
     return load(texts, **given)

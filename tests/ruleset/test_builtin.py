@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
+from ebbwatch.app import Adapters
 from tests.ruleset.loading import BUILTIN, PACK, loaded, rendered
 
 
 def test_the_sources_take_what_the_catalogue_asks_of_them() -> None:
     """Every argument of every built-in series, checked by the source itself."""
-    faults = {point.name: point.load().fault for point in entry_points(group="ebbwatch.sources")}
-    result = loaded(PACK, builtin=BUILTIN, faults=faults)
+    result = loaded(PACK, builtin=BUILTIN, sources=Adapters("sources"))
     assert rendered(result) == ""
 
 

@@ -16,7 +16,7 @@ from ebbwatch.ruleset.kinds import Key, Kind, Shape
 from ebbwatch.ruleset.schema import json_schema, schema_of_tests
 from tests.paths import ROOT
 from tests.ruleset import golden
-from tests.ruleset.loading import PACK, valid
+from tests.ruleset.loading import PACK, SOURCES, valid
 
 #: For each shape, a file with a hole for one more key; ``{}`` takes ``key: example``.
 HOLES = {
@@ -116,7 +116,7 @@ def texts(shape: Shape, key: Key) -> tuple[str, str]:
 def test_every_key_is_read(shape: Shape, key: Key) -> None:
     """Writing the key's example changes what is loaded: no key is accepted and ignored."""
     without, with_it = texts(shape, key)
-    options = {"text_sources": ["fed_press", "other_press"]}
+    options = {"sources": {**SOURCES, "other_press": SOURCES["fed_press"]}}
     assert parts(valid(without, **options)) != parts(valid(with_it, **options))
 
 

@@ -38,7 +38,7 @@ tests:
 
 def test_a_test_is_read_whole() -> None:
     """Values are exact and in base units, instants in UTC, and no value is no value."""
-    tests, problems = load_tests({"t.yaml": TESTS}, RULES, ["fed_press"])
+    tests, problems = load_tests({"t.yaml": TESTS}, RULES)
     assert problems == ()
     first, second = tests
     assert first == RuleTest(
@@ -126,6 +126,6 @@ MISTAKES = [
 def test_a_mistake_in_a_test_is_told(before: str, after: str, said: list[str]) -> None:
     """And then no test is run."""
     assert before in BASE
-    tests, problems = load_tests({"t.yaml": BASE.replace(before, after, 1)}, RULES, ["fed_press"])
+    tests, problems = load_tests({"t.yaml": BASE.replace(before, after, 1)}, RULES)
     assert tests == ()
     assert [problem.render().partition("\n")[0] for problem in problems] == said

@@ -17,6 +17,7 @@ from ebbwatch.locale import translator
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import instant
+from ebbwatch.model.source import SourceFacts
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import Notifier, Poll, Source, SourceError, Store, Wanted
 from ebbwatch.ruleset.rules import Ruleset
@@ -105,11 +106,17 @@ class PublishingSource:
     """
 
     name: ClassVar[str] = "nyfed"
+    facts: ClassVar[SourceFacts] = SourceFacts()
 
     clock: ManualClock
     figures: list[tuple[datetime, Published]] = field(default_factory=list)
     down: SourceError | None = None
     visits: int = 0
+
+    @classmethod
+    def host(cls, argument: str | Mapping[str, Any]) -> str:  # noqa: ARG003
+        """Return nothing: there is one."""
+        return ""
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:  # noqa: ARG003

@@ -23,8 +23,8 @@ from ebbwatch.ports import (
     SourceSetup,
     SourceUnavailable,
 )
+from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.bea import FLAT_FILE, Bea, read_api, read_flat_file
-from ebbwatch.sources.http import Answer
 from tests.paths import recording
 from tests.sources.wanting import figures, wanting
 from tests.standins.providers import EagerClock, StandIn

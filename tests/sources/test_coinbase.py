@@ -16,8 +16,8 @@ from ebbwatch.model.periods import FREQUENCIES, instant, micros
 from ebbwatch.model.series import Series, SourceRef
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import SourceChanged, SourceSetup, Wanted
+from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.coinbase import MOST, Coinbase, parse
-from ebbwatch.sources.http import Answer
 from tests.paths import recording
 from tests.standins.providers import EagerClock, Seen, StandIn
 

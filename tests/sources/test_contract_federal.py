@@ -22,7 +22,7 @@ from ebbwatch.sources.fed_policy import FedPolicy
 from ebbwatch.sources.fed_press import FedPress
 from ebbwatch.sources.h41 import H41
 from ebbwatch.sources.nyfed import NewYorkFed
-from tests.sources.wanting import wanting
+from tests.sources.wanting import visited, wanting
 from tests.standins.providers import EagerClock, StandIn
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
@@ -105,7 +105,7 @@ async def test_difficulties_come_as_the_three_errors_and_tell_no_address(
         setup = SourceSetup(clock=EagerClock(NOW), base_url=f"{provider.url}/s3cret")
         source = kind.build(setup, tries=1)
         with pytest.raises(SourceError) as caught:
-            await source.poll(kind.wanted, cursor=None)
+            await visited(source, kind.wanted)
         await source.aclose()
     assert type(caught.value) is difficult.kind
     assert getattr(caught.value, "after", None) == difficult.after
@@ -122,5 +122,5 @@ async def test_a_closed_port_is_unavailable(name: str) -> None:
     setup = SourceSetup(clock=EagerClock(NOW), base_url="http://127.0.0.1:9")
     source = KINDS[name].build(setup, tries=1)
     with pytest.raises(SourceUnavailable, match=r"the connection failed \(ConnectError\)"):
-        await source.poll(KINDS[name].wanted, cursor=None)
+        await visited(source, KINDS[name].wanted)
     await source.aclose()

@@ -104,7 +104,7 @@ async def test_a_statement_comes_with_its_text_and_its_implementation_note(
         page("<ul><li>Increase holdings.</li></ul>", title="Implementation Note"),
         content_type="text/html",
     )
-    poll = await source.poll([], cursor=None)
+    poll = await source.read("", cursor=None)
     sentence = "The Committee decided to conclude the reduction of its holdings."
     assert said(poll) == [
         (
@@ -130,9 +130,9 @@ async def test_bytes_that_change_on_every_load_change_nothing(
     """A token for an e-mail address is no news."""
     provider.serve(FEED, feed(item("a.htm", NOW)), content_type="text/xml")
     provider.serve(f"{PAGES}a.htm", page(STATEMENT, token="one"), content_type="text/html")
-    first = await source.poll([], cursor=None)
+    first = await source.read("", cursor=None)
     provider.serve(f"{PAGES}a.htm", page(STATEMENT, token="two"), content_type="text/html")
-    second = await source.poll([], cursor=first.cursor)
+    second = await source.read("", cursor=first.cursor)
     assert said(first) == said(second)
 
 
@@ -143,16 +143,16 @@ async def test_what_is_read_is_not_fetched_again_and_an_unchanged_feed_not_sent(
     old = NOW - timedelta(days=30)
     provider.serve(FEED, feed(item("a.htm", old)), content_type="text/xml", etag=True)
     provider.serve(PAGES, page(STATEMENT), content_type="text/html")
-    first = await source.poll([], cursor=None)
-    again = await source.poll([], cursor=first.cursor)
+    first = await source.read("", cursor=None)
+    again = await source.read("", cursor=first.cursor)
     assert (again.texts, again.note, again.cursor) == ((), "not modified", first.cursor)
     provider.serve(
         FEED, feed(item("b.htm", NOW), item("a.htm", old)), content_type="text/xml", etag=True
     )
-    more = await source.poll([], cursor=again.cursor)
+    more = await source.read("", cursor=again.cursor)
     assert [name for name, _, _ in said(more)] == ["b.htm"]
     provider.serve(FEED, feed(item("a.htm", old, "Corrected")), content_type="text/xml", etag=True)
-    changed = await source.poll([], cursor=more.cursor)
+    changed = await source.read("", cursor=more.cursor)
     assert [(name, title) for name, title, _ in said(changed)] == [("a.htm", "Corrected")]
     assert provider.paths.count(f"{PAGES}a.htm") == 2
 
@@ -163,14 +163,14 @@ async def test_a_young_page_is_looked_at_again_for_a_day(
     """A correction within hours is a new text; after a day the page rests."""
     provider.serve(FEED, feed(item("a.htm", NOW)), content_type="text/xml", etag=True)
     provider.serve(PAGES, page("<p>Frist.</p>"), content_type="text/html")
-    first = await source.poll([], cursor=None)
+    first = await source.read("", cursor=None)
     provider.serve(PAGES, page("<p>First.</p>"), content_type="text/html")
-    second = await source.poll([], cursor=first.cursor)
+    second = await source.read("", cursor=first.cursor)
     assert [body for _, _, body in said(second)] == [f"First.\n{TAIL}"]
     clock.advance(timedelta(days=2))
-    third = await source.poll([], cursor=second.cursor)
+    third = await source.read("", cursor=second.cursor)
     assert len(third.texts) == 1
-    rest = await source.poll([], cursor=third.cursor)
+    rest = await source.read("", cursor=third.cursor)
     assert rest.note == "not modified"
 
 
@@ -179,10 +179,10 @@ async def test_a_page_that_is_not_up_yet_is_an_empty_body_and_asked_again(
 ) -> None:
     """The feed may be seconds ahead of the page."""
     provider.serve(FEED, feed(item("a.htm", NOW)), content_type="text/xml", etag=True)
-    first = await source.poll([], cursor=None)
+    first = await source.read("", cursor=None)
     assert [body for _, _, body in said(first)] == [""]
     provider.serve(PAGES, page(STATEMENT), content_type="text/html")
-    second = await source.poll([], cursor=first.cursor)
+    second = await source.read("", cursor=first.cursor)
     assert [bool(body) for _, _, body in said(second)] == [True]
 
 
@@ -192,14 +192,14 @@ async def test_an_empty_implementation_note_is_a_changed_source(
     """While it is merely not up yet, it is empty and asked again."""
     provider.serve(FEED, feed(item("a.htm", NOW)), content_type="text/xml")
     provider.serve(f"{PAGES}a.htm", page(LINKED), content_type="text/html")
-    poll = await source.poll([], cursor=None)
+    poll = await source.read("", cursor=None)
     assert [(name, bool(body)) for name, _, body in said(poll)] == [
         ("a.htm", True),
         ("monetary20261209a1.htm", False),
     ]
     provider.serve(f"{PAGES}monetary", "<main>new design</main>", content_type="text/html")
     with pytest.raises(SourceChanged, match="expected text in the implementation note"):
-        await source.poll([], cursor=None)
+        await source.read("", cursor=None)
 
 
 async def test_a_document_counts_by_its_title_and_another_host_is_not_visited(
@@ -214,14 +214,14 @@ async def test_a_document_counts_by_its_title_and_another_host_is_not_visited(
         content_type="text/xml",
     )
     provider.serve(f"{PAGES}a.htm", page(STATEMENT), content_type="text/html")
-    poll = await source.poll([], cursor=None)
+    poll = await source.read("", cursor=None)
     assert [(title, bool(body)) for _, title, body in said(poll)] == [
         ("Minutes", False),
         ("Elsewhere", False),
         ("Federal Reserve issues FOMC statement", True),
     ]
     assert provider.paths == [FEED, f"{PAGES}a.htm"]
-    again = await source.poll([], cursor=poll.cursor)
+    again = await source.read("", cursor=poll.cursor)
     assert (again.texts, again.note) == ((), "no rows")
 
 
@@ -234,11 +234,11 @@ async def test_a_statement_without_article_is_a_changed_source_and_another_page_
     )
     provider.serve(f"{PAGES}a.htm", page(STATEMENT), content_type="text/html")
     provider.serve(f"{PAGES}b.htm", "<main>new design</main>", content_type="text/html")
-    poll = await source.poll([], cursor=None)
+    poll = await source.read("", cursor=None)
     assert [bool(body) for _, _, body in said(poll)] == [True, False]
     provider.serve(f"{PAGES}a.htm", "<main>new design</main>", content_type="text/html")
     with pytest.raises(SourceChanged, match="expected an article in the FOMC statement"):
-        await source.poll([], cursor=None)
+        await source.read("", cursor=None)
 
 
 async def test_history_reads_the_items_since_an_instant_again(
@@ -253,8 +253,8 @@ async def test_history_reads_the_items_since_an_instant_again(
         etag=True,
     )
     provider.serve(PAGES, page(STATEMENT), content_type="text/html")
-    first = await source.poll([], cursor=None)
-    poll = await source.poll([], cursor=first.cursor, since=NOW - timedelta(days=5))
+    first = await source.read("", cursor=None)
+    poll = await source.read("", cursor=first.cursor, since=NOW - timedelta(days=5))
     assert [name for name, _, _ in said(poll)] == ["b.htm"]
 
 
@@ -279,14 +279,7 @@ async def test_another_shape_is_a_changed_source(
     """A feed that cannot be read says so."""
     provider.serve(FEED, body, content_type="text/xml")
     with pytest.raises(SourceChanged, match=message):
-        await source.poll([], cursor=None)
-
-
-def test_it_has_no_series() -> None:
-    """The complaint says how it is used."""
-    said_ = FedPress.fault("statement")
-    assert said_ is not None
-    assert said_.startswith("fed_press is a text source and has no series, found statement")
+        await source.read("", cursor=None)
 
 
 def test_text_has_one_kind_of_hyphen_quote_and_space() -> None:
@@ -339,7 +332,7 @@ async def test_the_recorded_feed_is_read(provider: StandIn, source: FedPress) ->
         content_type="text/xml",
     )
     provider.serve(PAGES, page(STATEMENT), content_type="text/html")
-    poll = await source.poll([], cursor=None)
+    poll = await source.read("", cursor=None)
     assert [(text.title, str(text.published_at)) for text in poll.texts] == [
         (
             "Minutes of the Board's discount rate meetings on July 20 and July 29, 2026",

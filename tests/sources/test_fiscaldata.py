@@ -15,8 +15,8 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import SourceChanged, SourceSetup, SourceUnavailable
 from ebbwatch.sources import fiscaldata
+from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.fiscaldata import TABLES, FiscalData
-from ebbwatch.sources.http import Answer
 from tests.paths import recording
 from tests.sources.wanting import figures, wanting
 from tests.standins.providers import EagerClock, Seen, StandIn

@@ -20,7 +20,8 @@ from ebbwatch.ports import (
     SourceSetup,
     SourceUnavailable,
 )
-from ebbwatch.sources.http import ProviderClient, Validators
+from ebbwatch.sources.answers import Validators
+from ebbwatch.sources.http import ProviderClient
 from ebbwatch.sources.numbers import day, number
 from tests.standins.providers import EagerClock, StandIn
 

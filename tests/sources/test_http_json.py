@@ -23,7 +23,7 @@ from ebbwatch.ports import (
     SourceUnavailable,
     Wanted,
 )
-from ebbwatch.sources.http import LIMIT_BYTES, Answer
+from ebbwatch.sources.answers import LIMIT_BYTES, Answer
 from ebbwatch.sources.http_json import HttpJson, parse
 from tests.sources.wanting import figures
 from tests.standins.providers import EagerClock, StandIn

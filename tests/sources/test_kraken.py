@@ -15,7 +15,7 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import micros
 from ebbwatch.net.patience import LONGEST
 from ebbwatch.ports import SourceChanged, SourceError, SourceRefused, SourceSetup, SourceUnavailable
-from ebbwatch.sources.http import Answer
+from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.kraken import MOST, Kraken, parse
 from tests.paths import recording
 from tests.sources.wanting import wanting

@@ -13,7 +13,7 @@ import pytest_asyncio
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import SourceChanged, SourceRefused, SourceSetup
-from ebbwatch.sources.http import Answer
+from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.ofr import Ofr, parse
 from tests.paths import recording
 from tests.sources.wanting import figures, wanting

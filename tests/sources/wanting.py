@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import FREQUENCIES, day_of
 from ebbwatch.model.series import Series, SourceRef
 from ebbwatch.model.units import UNITS
-from ebbwatch.ports import Wanted
+from ebbwatch.ports import Poll, Source, TextSource, Wanted
 
 
 def wanting(
@@ -37,3 +37,10 @@ def wanting(
 def figures(published: tuple[Published, ...], series: str) -> dict[str, Decimal | None]:
     """Return what was published of a series, by date."""
     return {str(day_of(each.period)): each.value for each in published if each.series == series}
+
+
+async def visited(source: Source, wanted: Sequence[Wanted]) -> Poll:
+    """Return what a first visit brings: of some series, or of the only host of texts."""
+    if isinstance(source, TextSource):
+        return await source.read("", cursor=None)
+    return await source.poll(wanted, cursor=None)

@@ -151,7 +151,7 @@ def settings() -> Settings:
     from ebbwatch.settings import SettingsInvalid, load
 
     try:
-        return load()
+        return load(root.keyed_sources())
     except SettingsInvalid as error:
         stop(as_text(error.problems))
 

@@ -19,6 +19,7 @@ from ebbwatch.cli.layout import fitted
 
 if TYPE_CHECKING:
     from ebbwatch.core.status import Standing
+    from ebbwatch.ports import Poll, Source, Wanted
     from ebbwatch.ruleset.rules import Ruleset
     from ebbwatch.settings import Settings
 
@@ -127,7 +128,7 @@ def poll(
     settings = common.settings()
     ruleset = common.valid(common.rules_directory(rules))
     wanted = root.wanted_sources(ruleset)
-    unknown = sorted(set(source or ()) - set(root.plugins("sources")))
+    unknown = sorted(set(source or ()) - set(root.Adapters("sources")))
     if unknown:
         common.stop(f"there is no source {', '.join(unknown)}", common.WRONG_USE)
     with common.faults_end_it():
@@ -154,7 +155,7 @@ async def _poll(settings: Settings, ruleset: Ruleset, names: set[str]) -> bool:
                 print(f"{name}: left out: it wants a key of yours")
                 continue
             try:
-                found = await asked[name].poll(wanted, cursor=None)
+                found = await _visited(asked[name], wanted)
             except SourceError as error:
                 print(f"{name}: {error}")
                 continue
@@ -171,3 +172,13 @@ async def _poll(settings: Settings, ruleset: Ruleset, names: set[str]) -> bool:
         for each in asked.values():
             await each.aclose()
     return reached
+
+
+async def _visited(source: Source, wanted: Sequence[Wanted]) -> Poll:
+    """Return what a source has of some series, or of texts on all its hosts."""
+    from ebbwatch.ports import Poll, TextSource
+
+    if not isinstance(source, TextSource):
+        return await source.poll(wanted, cursor=None)
+    polls = [await source.read(host, cursor=None) for host in source.facts.hosts]
+    return Poll(texts=tuple(item for poll in polls for item in poll.texts), note=polls[0].note)

@@ -292,6 +292,7 @@ async def _backfill(
     ruleset: Ruleset, chosen: set[str], since: datetime | None, store: SqlStore, settings: Any
 ) -> list[Brought]:
     from ebbwatch.clocks import SystemClock
+    from ebbwatch.ports import FigureSource
     from ebbwatch.runtime.backfill import backfill as bring
 
     clock_ = SystemClock()
@@ -302,7 +303,8 @@ async def _backfill(
         print(f"{name}: left out: it wants a key of yours", file=sys.stderr)
     try:
         return await bring(
-            asked, [ruleset.series[name] for name in sorted(chosen)], history, store,
+            {name: each for name, each in asked.items() if isinstance(each, FigureSource)},
+            [ruleset.series[name] for name in sorted(chosen)], history, store,
             clock=clock_, since=since,
             on_begin=lambda source, count: print(
                 f"{source}: asking for {plural(count, 'series')} ...", file=sys.stderr, flush=True

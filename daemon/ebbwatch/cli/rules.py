@@ -103,7 +103,7 @@ def test(directory: Directory = None) -> None:  # noqa: PT028  a command, not a 
 
     place = common.rules_directory(directory)
     ruleset = common.valid(place, data_only=True)
-    tests, problems = load_tests(test_files(place), ruleset, root.TEXT_SOURCES)
+    tests, problems = load_tests(test_files(place), ruleset)
     if problems:
         print(report.as_text(problems))
     if any(problem.severity == "error" for problem in problems):

@@ -88,7 +88,10 @@ def settings() -> None:
     from ebbwatch.settings import describe
 
     rows = [("SETTING", "VALUE", "FROM")]
-    rows += [(row.name, row.value, row.origin) for row in describe(common.settings())]
+    rows += [
+        (row.name, row.value, row.origin)
+        for row in describe(common.settings(), root.keyed_sources())
+    ]
     # One long value must not push the last column off everybody's screen.
     room = width() - max(len(row[0]) for row in rows) - max(len(row[2]) for row in rows) - 4
     short = [(name, value if len(value) <= room else "", origin) for name, value, origin in rows]

@@ -12,39 +12,28 @@ plan depends on its arguments alone: a restart changes nothing, and chance is an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros, period_of
 from ebbwatch.model.series import Series
+from ebbwatch.model.source import Planned
 
 _SECOND = 1_000_000
 
 #: A gap is this part of the time waited for a figure.
 _PATIENCE = 8
 
-_NEW_YORK = ZoneInfo("America/New_York")
 _WEEKEND = 5  # weekday() of Saturday
 
-#: When else a source is worth a visit, on weekdays, in New York: what it publishes then is no
-#: new period and so not on the release clock.
-#:
-#: - ``nyfed``: rates may be revised the same day until 14:30.
-#: - ``bea``: second and third estimates come at the hour of the first.
-#: - ``fed_policy``: the implementation note comes with the FOMC's statement, at 14:00.
-#:
-#: Source: the publishers' pages, as recorded 2026-11-22.
-_REVISIONS = {"nyfed": time(14, 35), "bea": time(8, 30), "fed_policy": time(14, 0)}
-
+#: How often a source of texts is asked, in seconds: most of them come unannounced.
+_TEXTS_EVERY = 60
 
 #: How far before the period due a plain visit reaches for certain, in days; sources give at
 #: least ten days, five weeks, a quarter, three quarters.
 _REACH_DAYS = {Rank.DAILY: 7, Rank.WEEK: 35, Rank.MONTH: 92, Rank.QUARTER: 275, Rank.YEAR: 731}
-
-#: Sources whose plain visit reaches back to what is held however old that is: candles resume,
-#: tables are read whole.
-_WHOLE = frozenset({"coinbase", "kraken", "csv", "http_json"})
 
 #: How far back a source is asked by itself; further is for ``ebbwatch backfill``.
 LONGEST_CATCH_UP_DAYS = 731
@@ -86,7 +75,7 @@ def next_poll(
     at: int,
     every: Every,
     jitter: float,
-    revision_at: int | None = None,
+    planned_at: int | None = None,
 ) -> int:
     """Return when to visit next, never before `at`; all instants in microseconds.
 
@@ -99,7 +88,7 @@ def next_poll(
         at: Now.
         every: Frequency of the series.
         jitter: From [0, 1): spreads visits, so that many daemons do not knock at once.
-        revision_at: A visit that is due for revisions (`revision_visit`).
+        planned_at: The first visit after the last one that is planned (`planned_visit`).
     """
     if last_poll_at is None:
         return at
@@ -116,24 +105,50 @@ def next_poll(
             candidates.append(last_poll_at + _spread(gap, jitter))
     if next_due_at is not None:
         candidates.append(next_due_at + _spread(first, jitter))
-    if revision_at is not None and revision_at > last_poll_at:
-        candidates.append(revision_at + _spread(first, jitter))
+    if planned_at is not None and planned_at > last_poll_at:
+        candidates.append(planned_at + _spread(first, jitter) - first)
     return max(at, min(candidates))
 
 
-def catch_up_from(
-    series: Series, source: str, *, newest: int | None, due: int | None, at: int
-) -> int | None:
+def next_texts(
+    *, last_poll_at: int | None, at: int, jitter: float, planned_at: int | None = None
+) -> int:
+    """Return when to look for texts next, never before `at`; takes what `next_poll` does."""
+    if last_poll_at is None:
+        return at
+    regular = last_poll_at + _spread(_TEXTS_EVERY * _SECOND, jitter)
+    return max(at, regular if planned_at is None else min(regular, planned_at))
+
+
+def planned_visit(planned: Sequence[Planned], after: int) -> int | None:
+    """Return the first µs later than another for which a visit is planned; None for none."""
+    moment = instant(after)
+    return min((micros(_next(each, moment)) for each in planned), default=None)
+
+
+def _next(planned: Planned, after: datetime) -> datetime:
+    zone = ZoneInfo(planned.zone)
+    day = after.astimezone(zone).date()
+    while True:
+        begins = datetime.combine(day, planned.at, zone).astimezone(UTC)
+        if day.weekday() < _WEEKEND:
+            if after < begins:
+                return begins
+            if after < begins + planned.lasts:
+                return after + planned.every
+        day += timedelta(days=1)
+
+
+def catch_up_from(series: Series, *, newest: int | None, due: int | None, at: int) -> int | None:
     """Return the period from which history is to be read to leave no hole; None for no need.
 
     Args:
-        series: To be asked for.
-        source: Whom it is to be asked of.
+        series: To be asked for, of a source whose plain visits reach back a little only.
         newest: The newest period held; None for none.
         due: The newest period that should be out; None where nothing says.
         at: Now, in microseconds.
     """
-    if source in _WHOLE or not series.every.dated:
+    if not series.every.dated:
         return None
     today = at // (60 * _SECOND) // DAY_MINUTES * DAY_MINUTES
     reach = _REACH_DAYS[series.every.rank] * DAY_MINUTES
@@ -148,19 +163,3 @@ def catch_up_from(
 def _spread(gap: int, jitter: float) -> int:
     """Return a gap made longer by up to a quarter, and by a minute at most."""
     return gap + int(min(gap // 4, 60 * _SECOND) * jitter)
-
-
-def revision_visit(series: Series, after: int) -> int | None:
-    """Return the next instant, later than another, at which revisions are worth a visit.
-
-    None for sources that revise at no set time.
-    """
-    of_day = _REVISIONS.get(series.source.name)
-    if of_day is None:
-        return None
-    day = instant(after).astimezone(_NEW_YORK).date()
-    while True:
-        visit = micros(datetime.combine(day, of_day, _NEW_YORK).astimezone(UTC))
-        if visit > after and day.weekday() < _WEEKEND:
-            return visit
-        day += timedelta(days=1)

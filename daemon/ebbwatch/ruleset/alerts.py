@@ -14,11 +14,11 @@ from ebbwatch.model.calendars import TurnCalendar
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.text import Text
 from ebbwatch.model.units import Dimension, Quantity
-from ebbwatch.ruleset.catalogue import BUSINESS
+from ebbwatch.ruleset.catalogue import BUSINESS, Sources, sources_of_texts, text_source
 from ebbwatch.ruleset.compiling import Compiler
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import Fields
-from ebbwatch.ruleset.nodes import Node, Scalar, quoted
+from ebbwatch.ruleset.nodes import Node, Scalar
 from ebbwatch.ruleset.rules import Rule, TurnPolicy
 from ebbwatch.ruleset.words import did_you_mean, either
 
@@ -100,14 +100,14 @@ class Builder:
         findings: Where problems go.
         calendars: Turn calendars by name.
         broken_calendars: Names of those that could not be read.
-        text_sources: Names of sources that give texts.
+        sources: Adapters by name, to know which give texts; None takes any name.
     """
 
     compiler: Compiler
     findings: Findings
     calendars: Mapping[str, TurnCalendar]
     broken_calendars: Collection[str]
-    text_sources: Collection[str]
+    sources: Sources | None
 
     def rule(self, fields: Fields, form: str) -> Rule | None:
         """Return a rule, or None with its problems added."""
@@ -181,18 +181,16 @@ class Builder:
 
     def _text(self, fields: Fields) -> dict[str, Any] | None:
         if "text" not in fields:
+            known = [*sources_of_texts(self.sources), "and a source of texts"]
             self.findings.error(
                 fields.keys["matches"], "missing-key", "expected text in a rule with matches, found none",
-                f"add text: {next(iter(self.text_sources), 'fed_press')}",
+                f"add text: {known[0]}",
             )  # fmt: skip
             return None
-        source = fields.get("text")
-        if source is not None and source not in self.text_sources:
-            self.findings.error(
-                fields.nodes["text"], "unknown-source", f"there is no source of texts {quoted(source)}",
-                did_you_mean(source, self.text_sources),
-            )  # fmt: skip
-            return None
+        node = fields.nodes.get("text") if "text" in fields.values else None
+        source = (
+            text_source(node, self.sources, self.findings) if isinstance(node, Scalar) else None
+        )
         if source is None or "matches" not in fields.values:
             return None
         level = LEVELS[fields.get("level", "warning")]

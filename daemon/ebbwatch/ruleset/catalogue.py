@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Context, Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from ebbwatch.expr import fitted
 from ebbwatch.model.calendars import (
@@ -21,6 +22,7 @@ from ebbwatch.model.calendars import (
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import FREQUENCIES
 from ebbwatch.model.series import Released, Series, SourceRef
+from ebbwatch.model.source import Gives, SourceFacts
 from ebbwatch.model.text import Text
 from ebbwatch.model.units import UNITS, Quantity, Unit
 from ebbwatch.ruleset.findings import Findings
@@ -29,8 +31,23 @@ from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, quoted, scalars
 from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
 from ebbwatch.ruleset.words import did_you_mean
 
-#: Says why a source cannot be asked for something, or None; by name of the source.
-Faults = MappingType[str, Callable[[Any], str | None]]
+
+class Adapter(Protocol):
+    """What is asked of a source's adapter when rules are loaded."""
+
+    facts: SourceFacts
+
+    def fault(self, argument: Any, /) -> str | None:
+        """Return why an argument cannot be asked, or None; called where it gives figures."""
+        ...
+
+
+class Unusable(Exception):
+    """Raised by a mapping of sources for an adapter that cannot be loaded; says why."""
+
+
+#: Adapters by name of the source.
+Sources = MappingType[str, Adapter]
 
 BUSINESS = (FEDERAL_RESERVE, SIFMA)
 _TURN_KEYS = ("anchor", "of", "before", "after", "dates")
@@ -40,10 +57,12 @@ _BUSINESS_KEYS = ("closed", "opened", "moved")
 _EXACT = Context(prec=100)
 
 
-def series_of(name: str, fields: Fields, faults: Faults, findings: Findings) -> Series | None:
+def series_of(
+    name: str, fields: Fields, sources: Sources | None, findings: Findings
+) -> Series | None:
     """Return one entry of the catalogue, or None with its problems added."""
-    source = _source(fields, "source", faults, findings)
-    fallback = _source(fields, "fallback", faults, findings)
+    source = _source(fields, "source", sources, findings)
+    fallback = _source(fields, "fallback", sources, findings)
     unit = UNITS.get(fields.get("unit", ""))
     if source is None or unit is None or "every" not in fields.values:
         return None
@@ -78,7 +97,9 @@ def _released(fields: Fields | None) -> Released | None:
     )
 
 
-def _source(fields: Fields, key: str, faults: Faults, findings: Findings) -> SourceRef | None:
+def _source(
+    fields: Fields, key: str, sources: Sources | None, findings: Findings
+) -> SourceRef | None:
     entries = fields.get(key)
     if entries is None:
         return None
@@ -87,22 +108,64 @@ def _source(fields: Fields, key: str, faults: Faults, findings: Findings) -> Sou
         findings.error(entries[1][0], "wrong-value", f"expected one source in {key}", hint)
         return None
     name, node, argument = entries[0]
-    check = faults.get(name.text)
-    if check is None:
-        hint = did_you_mean(name.text, faults)
-        findings.error(name, "unknown-source", f"there is no source {quoted(name.text)}", hint)
-        return None
-    if not _clean(node, findings):
+    adapter = None if sources is None else _adapter(name, sources, findings)
+    if (adapter is None and sources is not None) or not _clean(node, findings):
         return None
     if not isinstance(argument, str | dict):
         findings.error(node, "source-argument", f"expected a text or a map for {name.text}")
         return None
-    if (fault := check(argument)) is not None:
+    if adapter is None:
+        return SourceRef(name.text, argument)
+    if adapter.facts.gives is Gives.TEXTS:
+        findings.error(
+            name, "source-argument", f"{name.text} gives texts and has no series",
+            f"use it in a rule: text: {name.text}, with matches",
+        )  # fmt: skip
+        return None
+    if (fault := adapter.fault(argument)) is not None:
         message, _, hint = fault.partition("; did you mean ")
         hint = f"did you mean {hint}" if hint else ""
         findings.error(node, "source-argument", f"{name.text}: {message}", hint)
         return None
-    return SourceRef(name.text, _placed(name.text, argument, node))
+    return SourceRef(name.text, _placed(argument, adapter.facts.paths, node))
+
+
+def _adapter(name: Scalar, sources: Sources, findings: Findings) -> Adapter | None:
+    """Return the adapter of a source, or None with its problem added."""
+    if name.text not in sources:
+        hint = did_you_mean(name.text, sources)
+        findings.error(name, "unknown-source", f"there is no source {quoted(name.text)}", hint)
+        return None
+    try:
+        return sources[name.text]
+    except Unusable as err:
+        findings.error(name, "unusable-source", f"the source {name.text} cannot be used: {err}")
+        return None
+
+
+def text_source(name: Scalar, sources: Sources | None, findings: Findings) -> str | None:
+    """Return the name of a source of texts, or None with its problem added."""
+    if sources is None:
+        return name.text
+    if name.text in sources:
+        adapter = _adapter(name, sources, findings)
+        if adapter is None or adapter.facts.gives is Gives.TEXTS:
+            return None if adapter is None else name.text
+    findings.error(
+        name, "unknown-source", f"there is no source of texts {quoted(name.text)}",
+        did_you_mean(name.text, sources_of_texts(sources)),
+    )  # fmt: skip
+    return None
+
+
+def sources_of_texts(sources: Sources | None) -> list[str]:
+    """Return the names of the sources that give texts; each source is loaded for it."""
+    found = []
+    for name in sources or ():
+        with suppress(Unusable):
+            if sources is not None and sources[name].facts.gives is Gives.TEXTS:
+                found.append(name)
+    return found
 
 
 def _clean(node: Node, findings: Findings) -> bool:
@@ -115,12 +178,19 @@ def _clean(node: Node, findings: Findings) -> bool:
     return clean
 
 
-def _placed(source: str, argument: str | dict[str, Any], node: Node) -> str | dict[str, Any]:
-    """Return an argument whose path, if it is a relative one, starts from where files are."""
-    if source != "csv" or not isinstance(argument, dict) or "path" not in argument:
+def _placed(
+    argument: str | dict[str, Any], paths: Iterable[str], node: Node
+) -> str | dict[str, Any]:
+    """Return an argument whose relative paths start from where its file is."""
+    if not isinstance(argument, dict):
         return argument
     folder = posixpath.dirname(node.source.file)
-    return {**argument, "path": posixpath.normpath(posixpath.join(folder, argument["path"]))}
+    placed = {
+        key: posixpath.normpath(posixpath.join(folder, argument[key]))
+        for key in paths
+        if key in argument
+    }
+    return {**argument, **placed}
 
 
 def _plausible(fields: Fields, unit: Unit, findings: Findings) -> tuple[Decimal, Decimal] | None:

@@ -24,7 +24,7 @@ from ebbwatch.model.series import Series
 from ebbwatch.ruleset.alerts import LADDERS, Builder, form_of, reference
 from ebbwatch.ruleset.catalogue import (
     Changes,
-    Faults,
+    Sources,
     business_calendars,
     is_business,
     series_of,
@@ -72,9 +72,8 @@ def load(
     files: Mapping[str, str | bytes],
     *,
     builtin: Mapping[str, str],
-    faults: Faults,
-    builtin_faults: Faults | None = None,
-    text_sources: Collection[str] = (),
+    sources: Sources | None,
+    check_builtin: bool = False,
     notifiers: Collection[str] = (),
 ) -> Loaded:
     """Return the ruleset that texts describe, or everything that is wrong with them.
@@ -83,13 +82,13 @@ def load(
         files: The user's rule files, text by name; names are only told, and what relative
             paths in them start from.
         builtin: The built-in catalogue, the same way; only ``series`` and ``calendars``.
-        faults: By name of source, what says why it cannot be asked for something, or None.
-        builtin_faults: The same for the built-in catalogue; None for the same ones.
-        text_sources: Names of sources that give texts: ``fed_press``.
+        sources: Adapters by name; each is looked up only where a file names it. None where
+            nobody will be asked: then every source and every argument will do.
+        check_builtin: Whether the built-in catalogue's sources are looked up, too; it is held
+            against them by a test.
         notifiers: Kinds of receivers beyond the built-in ones.
     """
-    trusted = faults if builtin_faults is None else builtin_faults
-    loader = _Loader(Findings(), faults, trusted, text_sources, notifiers)
+    loader = _Loader(Findings(), sources, sources if check_builtin else None, notifiers)
     for name in sorted(builtin):
         loader.read(name, builtin[name], builtin=True)
     for name in sorted(files):
@@ -124,9 +123,8 @@ class _Named:
 @dataclass(eq=False)
 class _Loader:
     findings: Findings
-    faults: Faults
-    builtin_faults: Faults
-    text_sources: Collection[str]
+    sources: Sources | None
+    builtin_sources: Sources | None
     notifiers: Collection[str]
     _named: dict[str, dict[str, _Named]] = field(default_factory=dict)
     _changes: dict[str, Changes] = field(default_factory=dict)
@@ -189,8 +187,8 @@ class _Loader:
         catalogue = {}
         for name, entry in self._named.get("series", {}).items():
             self._check_word(entry.key, "series")
-            faults = self.builtin_faults if entry.builtin else self.faults
-            series = series_of(name, entry.value, faults, self.findings)
+            sources = self.builtin_sources if entry.builtin else self.sources
+            series = series_of(name, entry.value, sources, self.findings)
             if series is None:
                 broken.add(name)
             else:
@@ -273,7 +271,7 @@ class _Loader:
             findings,
             broken,
         )
-        builder = Builder(made, findings, calendars, broken_calendars, self.text_sources)
+        builder = Builder(made, findings, calendars, broken_calendars, self.sources)
         rules = [builder.rule(fields, form) for fields, form in drafts if form is not None]
         whole = tuple(rule for rule in rules if rule is not None)
         labels = Labels(findings, complete=bool(drafts) and len(whole) == len(drafts))

@@ -138,7 +138,7 @@ TESTS = Shape(
 
 
 def load_tests(
-    files: Mapping[str, str | bytes], ruleset: Ruleset, text_sources: Collection[str] = ()
+    files: Mapping[str, str | bytes], ruleset: Ruleset
 ) -> tuple[tuple[RuleTest, ...], tuple[Problem, ...]]:
     """Return the tests that texts describe, and everything that is wrong with them.
 
@@ -147,11 +147,11 @@ def load_tests(
     Args:
         files: Text by name.
         ruleset: Whose rules are tested.
-        text_sources: Names of sources that give texts.
     """
     findings = Findings()
     names = frozenset(rule.name for rule in ruleset.rules)
-    reader = _Reader(ruleset, names, text_sources, findings)
+    texts = frozenset(rule.text_source for rule in ruleset.rules if rule.text_source)
+    reader = _Reader(ruleset, names, texts, findings)
     tests: list[RuleTest] = []
     for name in sorted(files):
         root = read_yaml(name, files[name], findings)

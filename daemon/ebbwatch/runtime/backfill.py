@@ -16,7 +16,7 @@ from ebbwatch.core.release_clock import NEVER
 from ebbwatch.model.observation import Observation, Published
 from ebbwatch.model.periods import day_of, instant
 from ebbwatch.model.series import Series
-from ebbwatch.ports import Clock, Held, Poll, Source, SourceError, Store, Wanted
+from ebbwatch.ports import Clock, FigureSource, Held, Poll, SourceError, Store, Wanted
 from ebbwatch.runtime.additions import note_added
 
 #: From when on figures are asked for where the catalogue names no first period.
@@ -50,7 +50,7 @@ class Brought:
 
 
 async def backfill(
-    sources: Mapping[str, Source],
+    sources: Mapping[str, FigureSource],
     wanted: Sequence[Series],
     history: History,
     store: Store,

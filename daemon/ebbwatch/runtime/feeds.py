@@ -11,7 +11,24 @@ from typing import Protocol
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import Clock
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
-from ebbwatch.runtime.polling import Arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An event whose commit somebody waits for.
+
+    Attributes:
+        event: Itself; later than that of any earlier arrival.
+        committed: To be resolved by whoever handles it: with None after the commit, or with
+            the error that prevented it. The source is not asked again before.
+    """
+
+    event: Event
+    committed: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future(),
+        compare=False,
+        repr=False,
+    )
 
 
 class Feed(Protocol):
@@ -90,9 +107,9 @@ class LiveFeed:
             self._collect()
             now = micros(self.clock.now())
             first = self._pending[0] if self._pending else None
-            if first is not None and (due is None or micros(first.at) <= due):
+            if first is not None and (due is None or first.event.at <= due):
                 self._handed = self._pending.pop(0)
-                return as_event(self._handed)
+                return self._handed.event
             if due is not None and due <= now:
                 return Event(at=due)
             if not await self._wait(due):
@@ -103,7 +120,7 @@ class LiveFeed:
         with suppress(asyncio.QueueEmpty):
             while True:
                 self._pending.append(self.inbox.get_nowait())
-        self._pending.sort(key=lambda arrived: arrived.at)
+        self._pending.sort(key=lambda arrived: arrived.event.at)
 
     async def _wait(self, due: int | None) -> bool:
         """Wait for an arrival, the clock, the end; False when asked to look again."""
@@ -141,14 +158,3 @@ class LiveFeed:
         if self._handed is not None and not self._handed.committed.done():
             self._handed.committed.set_exception(error)
         self._handed = None
-
-
-def as_event(arrived: Arrived) -> Event:
-    """Return an arrival as the event it is."""
-    return Event(
-        at=micros(arrived.at),
-        observations=arrived.observations,
-        texts=arrived.texts,
-        held=arrived.held,
-        cursors=arrived.cursors,
-    )

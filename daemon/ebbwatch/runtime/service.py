@@ -35,13 +35,14 @@ from ebbwatch.runtime.additions import added, learn, settled
 from ebbwatch.runtime.delivery import Delivery, Settled
 from ebbwatch.runtime.delivery import Outcome as Told
 from ebbwatch.runtime.desk import Desk
-from ebbwatch.runtime.feeds import LiveFeed, as_event, drive
+from ebbwatch.runtime.feeds import LiveFeed, drive
 from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
-from ebbwatch.runtime.polling import Outcome, Polling
+from ebbwatch.runtime.polling import Polling
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.telling import Telling
 from ebbwatch.runtime.telling.edits import edit_of
+from ebbwatch.runtime.visits import Visit
 
 #: How often the outbox and the freshness of series are looked at for the self-watch.
 LOOK_EVERY = timedelta(seconds=30)
@@ -252,13 +253,13 @@ class Service:
 
     # ---- what others do ----------------------------------------------------------------
 
-    async def once(self, timeout_s: float) -> list[Outcome]:
+    async def once(self, timeout_s: float) -> list[Visit]:
         """Visit every source once, handle what they brought, deliver what is due."""
         outcomes = await self.polling.poll_once(timeout_s)
         self.stop.set()
         while not self.feed.inbox.empty():
             arrived = self.feed.inbox.get_nowait()
-            self._after(self.pipeline.handle(as_event(arrived)))
+            self._after(self.pipeline.handle(arrived.event))
         self.pipeline.handle(Event(at=max(micros(self.clock.now()), self.pipeline.handled)))
         await self.delivery.once()
         return outcomes

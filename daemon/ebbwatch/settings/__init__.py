@@ -10,10 +10,11 @@ files pass on what they were not given.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ebbwatch.model.address import masked, secrets_in
 from ebbwatch.model.problem import Problem
+from ebbwatch.model.source import in_variables
 from ebbwatch.ports import EbbwatchError, Secret
 
 PREFIX = "EBBWATCH_"
@@ -103,6 +105,16 @@ class TelegramSettings(_Section):
     readers: Numbers = ()
     admins: Numbers = ()
 
+    @property
+    def bot(self) -> Secret | None:
+        """Return the token that messages are sent with."""
+        return self.token
+
+    @property
+    def place(self) -> dict[str, str] | None:
+        """Return where messages go by default, as a rule file would give it; None for nowhere."""
+        return None if self.token is None or self.chat is None else {"chat": self.chat}
+
 
 class SlackSettings(_Section):
     """Slack.
@@ -125,15 +137,15 @@ class SlackSettings(_Section):
     readers: Words = ()
     admins: Words = ()
 
+    @property
+    def bot(self) -> Secret | None:
+        """Return the token that messages are sent with."""
+        return self.bot_token
 
-class KeySettings(_Section):
-    """A provider that wants a key.
-
-    Attributes:
-        api_key: The user's own.
-    """
-
-    api_key: Hidden | None = None
+    @property
+    def place(self) -> dict[str, str] | None:
+        """Return where messages go by default, as a rule file would give it; None for nowhere."""
+        return None if self.bot_token is None or self.channel is None else {"channel": self.channel}
 
 
 class SourceSettings(_Section):
@@ -217,6 +229,8 @@ class Settings(BaseSettings):
         database_url: Of the store; hidden, as it may hold a password.
         language: Of whatever names none itself.
         heartbeat_url: Asked while polling and delivery work; hidden, as it is a key.
+        api_keys: Of providers that take one, by name of the source; the variable of each is
+            ``EBBWATCH_<NAME>__API_KEY``.
         secret: By the names that rule files use, in capitals.
         sources: By name.
         origins: Where each value that is not a default came from, by the variable's name.
@@ -232,8 +246,7 @@ class Settings(BaseSettings):
     heartbeat_url: Annotated[Hidden | None, BeforeValidator(_base)] = None
     telegram: TelegramSettings = TelegramSettings()
     slack: SlackSettings = SlackSettings()
-    fred: KeySettings = KeySettings()
-    bea: KeySettings = KeySettings()
+    api_keys: Mapping[str, Hidden] = Field(default_factory=dict)
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     secret: Mapping[str, Hidden] = Field(default_factory=dict)
@@ -252,14 +265,18 @@ class Settings(BaseSettings):
         """Take what `reading` found: it knows of every value where it stands."""
         return (init_settings,)
 
+    @property
+    def platforms(self) -> Mapping[str, TelegramSettings | SlackSettings]:
+        """Return what there is on chat platforms, by kind of notifier."""
+        return {"telegram": self.telegram, "slack": self.slack}
+
     def api_key(self, source: str) -> Secret | None:
         """Return the key of a source; None where it wants none, or none is set."""
-        section = getattr(self, source, None)
-        return section.api_key if isinstance(section, KeySettings) else None
+        return self.api_keys.get(in_variables(source))
 
     def base_url(self, source: str) -> str | None:
         """Return the address to ask instead of a source's own; None for its own."""
-        section = self.sources.get(source)
+        section = self.sources.get(in_variables(source))
         return None if section is None else section.base_url
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -275,15 +292,18 @@ class Settings(BaseSettings):
         return tuple(found)
 
 
-def load() -> Settings:
+def load(keyed: Collection[str] = ()) -> Settings:
     """Return the settings in force.
+
+    Args:
+        keyed: Names of the sources that take a key, as `in_variables` writes them.
 
     Raises:
         SettingsInvalid: If a name is unknown, or a value is not what its name expects.
     """
     from ebbwatch.settings.reading import read  # noqa: PLC0415  it knows these names
 
-    return read()
+    return read(keyed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,10 +321,15 @@ class Row:
     origin: str
 
 
-def describe(settings: Settings) -> list[Row]:
-    """Return every setting with its value, secrets masked, and where it came from."""
+def describe(settings: Settings, keyed: Collection[str] = ()) -> list[Row]:
+    """Return every setting with its value, secrets masked, and where it came from.
+
+    Args:
+        settings: In force.
+        keyed: As `load` took it; keys that are not set have rows too.
+    """
     rows = []
-    for path, value in _leaves(settings):
+    for path, value in _leaves(settings, unset={"api_keys": keyed}):
         name = variable(path)
         match value:
             case None:
@@ -322,12 +347,22 @@ def describe(settings: Settings) -> list[Row]:
 
 
 def _leaves(
-    section: BaseModel, path: tuple[str, ...] = ()
+    section: BaseModel,
+    path: tuple[str, ...] = (),
+    unset: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield every setting with its path, in the order of the fields."""
+    """Yield every setting with its path, in the order of the fields.
+
+    Args:
+        section: Whose settings.
+        path: Of the section.
+        unset: Names that a map of settings has rows for although they are not set.
+    """
     for name in names(section):
         value = getattr(section, name)
-        branches = sorted(value.items()) if isinstance(value, Mapping) else None
+        branches = None
+        if isinstance(value, Mapping):
+            branches = sorted({**dict.fromkeys(unset.get(name, ())), **value}.items())
         if isinstance(value, BaseModel):
             yield from _leaves(value, (*path, name))
         elif branches is not None:
@@ -348,4 +383,6 @@ def names(section: BaseModel | type[BaseModel]) -> list[str]:
 
 def variable(path: tuple[str, ...]) -> str:
     """Return the name of the variable that a setting is read from."""
+    if path[0] == "api_keys":
+        path = (*path[1:], "api_key")
     return PREFIX + "__".join(path).upper()

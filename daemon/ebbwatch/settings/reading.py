@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,7 +28,10 @@ DOTENV = ".env"
 DATABASE_FILE = "ebbwatch.db"
 
 #: Sections whose next part is a name of the user's or a source's.
-_BY_NAME = ("secret", "sources")
+_BY_NAME = ("secret", "sources", "api_keys")
+
+#: What the variable of a source's key ends in.
+_API_KEY = "__api_key"
 
 #: What Kubernetes puts into every container beside a Service called ``ebbwatch``.
 #: Source: kubernetes.io, "Service", environment variables, as known in November 2026.
@@ -56,22 +59,21 @@ class _Found:
     @property
     def path(self) -> tuple[str, ...]:
         """Return where it belongs: ``("telegram", "token")``."""
-        section, *rest = self.name.removeprefix(PREFIX).lower().split("__", 1)
+        name = self.name.removeprefix(PREFIX).lower()
+        section, *rest = name.split("__", 1)
         if section == "secret":
             return (section, *(name.upper() for name in rest))
         if section == "sources" and rest:
             return (section, *rest[0].rsplit("__", 1))
+        if name.endswith(_API_KEY):
+            return ("api_keys", name.removesuffix(_API_KEY))
         return (section, *rest)
 
 
-def read() -> Settings:
-    """Return the settings in force.
-
-    Raises:
-        SettingsInvalid: If a name is unknown, or a value is not what its name expects.
-    """
-    found = _read()
-    problems = [_unknown(one) for one in found.values() if not _known(one)]
+def read(keyed: Collection[str]) -> Settings:
+    """Return the settings in force; takes and raises what `settings.load` does."""
+    found = _read(keyed)
+    problems = [_unknown(one, keyed) for one in found.values() if not _known(one, keyed)]
     if not problems:
         origins = {variable(one.path): one.origin for one in found.values()}
         try:
@@ -96,7 +98,7 @@ def _nested(found: Mapping[str, _Found]) -> dict[str, Any]:
     return nested
 
 
-def _read() -> dict[str, _Found]:
+def _read(keyed: Collection[str]) -> dict[str, _Found]:
     """Return every name that is set anywhere, from the place that counts."""
     environment = {
         name.upper(): _Found(name.upper(), text, "environment", Span("environment", 1, 1))
@@ -107,8 +109,8 @@ def _read() -> dict[str, _Found]:
     direct = {**layers[1], **{k: v for k, v in environment.items() if v.text}}
     folder = direct.pop(SECRETS_DIR, None)
     if folder is not None and folder.text:
-        layers.append(_secrets(folder))
-    layers.append(_files(direct))
+        layers.append(_secrets(folder, keyed))
+    layers.append(_files(direct, keyed))
     found: dict[str, _Found] = {}
     for layer in reversed(layers):
         found |= {name: one for name, one in layer.items() if one.text.strip()}
@@ -129,7 +131,7 @@ def _dotenv(path: Path) -> dict[str, _Found]:
     return found
 
 
-def _secrets(folder: _Found) -> dict[str, _Found]:
+def _secrets(folder: _Found, keyed: Collection[str]) -> dict[str, _Found]:
     """Return what the files of the secrets directory set.
 
     Other programs' secrets may lie there too: a file without our prefix counts only where
@@ -145,12 +147,12 @@ def _secrets(folder: _Found) -> dict[str, _Found]:
         name = file.name.upper()
         full = name if name.startswith(PREFIX) else PREFIX + name
         one = _Found(full, _text(file, folder), str(file), Span(str(file), 1, 1))
-        if name == full or _known(one):
+        if name == full or _known(one, keyed):
             found[full] = one
     return found
 
 
-def _files(direct: Mapping[str, _Found]) -> dict[str, _Found]:
+def _files(direct: Mapping[str, _Found], keyed: Collection[str]) -> dict[str, _Found]:
     """Return what the files set that ``<NAME>_FILE`` points to."""
     found = {}
     for pointer in direct.values():
@@ -158,7 +160,7 @@ def _files(direct: Mapping[str, _Found]) -> dict[str, _Found]:
         path = Path(pointer.text)
         if name != pointer.name and pointer.text:
             one = _Found(name, _text(path, pointer), f"{path} ({pointer.name})", pointer.span)
-            if _known(one):
+            if _known(one, keyed):
                 found[name] = one
     return found
 
@@ -172,9 +174,11 @@ def _text(path: Path, asked: _Found) -> str:
         raise SettingsInvalid((_problem(asked, message, "unreadable-file"),)) from None
 
 
-def _known(one: _Found) -> bool:
+def _known(one: _Found, keyed: Collection[str]) -> bool:
     """Return whether a name stands for a setting."""
     match one.path:
+        case ("api_keys", name):
+            return name in keyed
         case ("secret", name):
             return bool(name)
         case ("sources", name, leaf):
@@ -195,7 +199,7 @@ def _sections() -> dict[str, list[str]]:
     }
 
 
-def _every() -> list[str]:
+def _every(keyed: Collection[str]) -> list[str]:
     """Return every variable that does not depend on the user's own names."""
     sections = _sections()
     paths = [
@@ -204,15 +208,16 @@ def _every() -> list[str]:
         if name not in _BY_NAME
         for path in ([(name, leaf) for leaf in sections[name]] if name in sections else [(name,)])
     ]
+    paths += [("api_keys", name) for name in keyed]
     return [SECRETS_DIR, *map(variable, paths)]
 
 
-def _unknown(one: _Found) -> Problem:
+def _unknown(one: _Found, keyed: Collection[str]) -> Problem:
     if len(one.path) == 1 and one.path[0] in (*_BY_NAME, *_sections()):
         return _problem(
             one, "no such setting", "unknown-setting", f"its settings begin with {one.name}__"
         )
-    close = get_close_matches(one.name.removesuffix("_FILE"), _every(), n=1)
+    close = get_close_matches(one.name.removesuffix("_FILE"), _every(keyed), n=1)
     hint = f"did you mean {close[0]}?" if close else "ebbwatch settings lists every name"
     return _problem(one, "no such setting", "unknown-setting", hint)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import httpx
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ebbwatch.ports import SourceSetup
-from ebbwatch.sources.http import Answer, ProviderClient, Validators
+from ebbwatch.sources.answers import Answer, Validators
+
+if TYPE_CHECKING:
+    from ebbwatch.sources.http import ProviderClient
 
 
 class Addresses:
@@ -36,15 +39,18 @@ class Addresses:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Ask an address for a series; takes and raises what `ProviderClient.get` does."""
-        url = httpx.URL(address)
-        origin = str(url.copy_with(raw_path=b"/", fragment=None))
+        parts = urlsplit(address)
+        origin = f"{parts.scheme}://{parts.netloc}"
         client = self._clients.get((series, origin))
         if client is None:
+            # Loading rules looks at addresses, and needs no HTTP library for that.
+            from ebbwatch.sources.http import ProviderClient  # noqa: PLC0415
+
             name = f"{self._source} {series}"
             client = ProviderClient(self._setup, origin, name=name, tries=self._tries)
             self._clients[series, origin] = client
         return await client.get(
-            url.raw_path.decode("ascii"),
+            f"{parts.path}?{parts.query}" if parts.query else parts.path,
             validators=validators,
             headers=headers,
             limit_bytes=limit_bytes,
@@ -58,6 +64,8 @@ class Addresses:
 
 def fault_of_url(text: str) -> str | None:
     """Return why a text is no address that can be asked, or None; never repeats the address."""
+    import httpx  # noqa: PLC0415  what it cannot ask is no address, and others need it not
+
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):

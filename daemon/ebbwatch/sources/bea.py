@@ -18,21 +18,21 @@ import asyncio
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import IO, Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.series import Series
+from ebbwatch.model.source import Key, Planned, SourceFacts
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import Poll, SourceChanged, SourceRefused, SourceSetup, Wanted
 from ebbwatch.sources import cursors
+from ebbwatch.sources.answers import Answer, Validators
 from ebbwatch.sources.arguments import fault_of_choice
-from ebbwatch.sources.http import Answer, ProviderClient, Validators
 from ebbwatch.sources.numbers import check_day, number
-
-BASE_URL = "https://apps.bea.gov"
+from ebbwatch.sources.provider import Provider
 
 FLAT_FILE = "/national/Release/TXT/NipaDataQ.txt"
 
@@ -66,16 +66,21 @@ _QUARTER = re.compile(r"(\d{4})Q([1-4])")
 _LONGEST_LINE = 1_000
 
 
-class Bea:
+class Bea(Provider):
     """Nominal gross domestic product by quarter."""
 
     name: ClassVar[str] = "bea"
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        key=Key.OPTIONAL,
+        # Second and third estimates come at the hour of the first.
+        planned=(Planned(at=time(8, 30, 4), zone="America/New_York"),),
+    )
+    base_url: ClassVar[str] = "https://apps.bea.gov"
 
     def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
         """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
+        super().__init__(setup, tries=tries)
         self._key = setup.api_key
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, tries=tries)
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
@@ -128,10 +133,6 @@ class Bea:
             cursor=kept,
             note="" if quarters else "no rows",
         )
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
 
     async def _keyed(
         self, since: datetime | None, today: date

@@ -10,18 +10,21 @@ ones; each stands for the last short candle of its UTC day, whose close it share
 
 from __future__ import annotations
 
+import re
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros
-from ebbwatch.ports import Clock, Poll, SourceChanged, Wanted
+from ebbwatch.model.source import SourceFacts
+from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources import cursors
-from ebbwatch.sources.http import ProviderClient
 from ebbwatch.sources.numbers import number
+from ebbwatch.sources.provider import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,149 +40,135 @@ class Candle:
     close: Decimal
 
 
-class ReadCandles(Protocol):
-    """How an exchange is asked for candles."""
+class Exchange(Provider, ABC):
+    """An adapter of an exchange; they differ in how they are asked, and for what.
 
-    async def __call__(
+    Attributes:
+        most: Candles of one answer: so many short ones go back one request.
+        lengths: Lengths of candle that it offers, in minutes.
+        begins: Before its first candle; daily candles are read from here.
+        pair: What it calls a pair of currencies.
+        examples: Such names, for people who write another.
+    """
+
+    facts: ClassVar[SourceFacts] = SourceFacts(whole=True)
+    most: ClassVar[int]
+    lengths: ClassVar[Collection[int]] = (1, 15, 60, DAY_MINUTES)
+    begins: ClassVar[date]
+    pair: ClassVar[re.Pattern[str]]
+    examples: ClassVar[str]
+
+    @classmethod
+    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
+        """Return why an argument is no name of a pair, or None."""
+        if isinstance(argument, str) and cls.pair.fullmatch(argument):
+            return None
+        found = argument if isinstance(argument, str) else "a map"
+        return f"expected {cls.examples}, found {found}"
+
+    async def poll(
+        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
+    ) -> Poll:
+        """Read what is new of each pair, with years of daily closes where there is no cursor.
+
+        1. Short candles since the last visit, as far as one request reaches.
+        2. Daily candles for what lies before: on the first visit, for a backfill, and after an
+           absence that was longer than that reach.
+        3. What was history at its first sight is known since the end of its candle; what came
+           since the last visit, or is the newest of all, is known now (`known_at` None).
+        """
+        now = self._clock.now()
+        entries = cursors.load(cursor)
+        published: list[Published] = []
+        for item in wanted:
+            pair = str(item.argument)
+            minutes = self._length_of(item.series.every, pair)
+            key = f"{item.series.name} {pair} {minutes}"
+            seen = entries.get(key) if isinstance(entries.get(key), int) else None
+            found = await self._closes(item, minutes, seen=seen, since=since, now=now)
+            published += found
+            if found:
+                entries[key] = max(found[-1].period, seen or 0)
+        return Poll(
+            published=tuple(published),
+            cursor=cursors.dump(entries),
+            note="" if published else "no rows",
+        )
+
+    @abstractmethod
+    async def _read(
         self, pair: str, *, minutes: int, start: datetime, end: datetime
     ) -> list[Candle]:
         """Return candles of a length that start in [start, end], in any order.
 
         The one that starts at the end may be unfinished, and may be left out.
         """
-        ...
 
+    async def _closes(
+        self,
+        item: Wanted,
+        minutes: int,
+        *,
+        seen: int | None,
+        since: datetime | None,
+        now: datetime,
+    ) -> list[Published]:
+        """Return one series' closes, oldest first, one per period.
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What `visit` has to know of an exchange.
-
-    Attributes:
-        name: Of the source.
-        read: Asks it.
-        reach: How many short candles back one request goes.
-        lengths: Lengths of candle that it offers, in minutes.
-        begins: Before its first candle; daily candles are read from here.
-    """
-
-    name: str
-    read: ReadCandles
-    reach: int
-    lengths: Collection[int]
-    begins: date
-
-
-class CandleSource:
-    """What the adapters of exchanges share: they differ in how they ask, and in what."""
-
-    _clock: Clock
-    _client: ProviderClient
-    _exchange: Exchange
-
-    async def poll(
-        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
-    ) -> Poll:
-        """Read completed candles; on the first visit, years of daily ones with them."""
-        now = self._clock.now()
-        return await visit(self._exchange, wanted, cursor=cursor, since=since, now=now)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
-
-
-async def visit(
-    exchange: Exchange,
-    wanted: Sequence[Wanted],
-    *,
-    cursor: str | None,
-    since: datetime | None,
-    now: datetime,
-) -> Poll:
-    """Read what is new of each pair, with years of daily closes where there is no cursor.
-
-    1. Short candles since the last visit, as far as one request reaches.
-    2. Daily candles for what lies before: on the first visit, for a backfill, and after an
-       absence that was longer than that reach.
-    3. What was history at its first sight is known since the end of its candle; what came
-       since the last visit, or is the newest of all, is known now (`known_at` None).
-    """
-    entries = cursors.load(cursor)
-    published: list[Published] = []
-    for item in wanted:
+        In it, `running` is the start of the unfinished candle, and `fresh` the start from which
+        candles are news.
+        """
         pair = str(item.argument)
-        minutes = length_of(item.series.every, exchange, pair)
-        key = f"{item.series.name} {pair} {minutes}"
-        seen = entries.get(key) if isinstance(entries.get(key), int) else None
-        found = await _read(exchange, item, pair, minutes, seen=seen, since=since, now=now)
-        published += found
-        if found:
-            entries[key] = max(found[-1].period, seen or 0)
-    return Poll(
-        published=tuple(published),
-        cursor=cursors.dump(entries),
-        note="" if published else "no rows",
-    )
+        resume = None if since is not None or seen is None else seen + minutes
+        running = _minute(now) // minutes * minutes
+        fresh = running - minutes if resume is None else resume
+        start = _minute(self._history_from(item, since, now)) if resume is None else resume
+        if minutes == DAY_MINUTES:
+            daily = await self._read(pair, minutes=minutes, start=_at(start), end=_at(running))
+            return _published(item, _completed(daily, minutes, running), minutes, fresh=fresh)
 
-
-async def _read(
-    exchange: Exchange,
-    item: Wanted,
-    pair: str,
-    minutes: int,
-    *,
-    seen: int | None,
-    since: datetime | None,
-    now: datetime,
-) -> list[Published]:
-    """Return one series' closes, oldest first, one per period.
-
-    In it, `running` is the start of the unfinished candle, and `fresh` the start from which
-    candles are news.
-    """
-    resume = None if since is not None or seen is None else seen + minutes
-    running = _minute(now) // minutes * minutes
-    fresh = running - minutes if resume is None else resume
-    start = _minute(_history_from(exchange, item, since, now)) if resume is None else resume
-    if minutes == DAY_MINUTES:
-        daily = await exchange.read(pair, minutes=minutes, start=_at(start), end=_at(running))
-        return _published(item, _completed(daily, minutes, running), minutes, fresh=fresh)
-
-    window = running - minutes * (exchange.reach - 1)
-    short = await exchange.read(
-        pair, minutes=minutes, start=_at(max(window, start)), end=_at(running)
-    )
-    published: list[Published] = []
-    if start < window:
-        first_day = start // DAY_MINUTES * DAY_MINUTES
-        daily = await exchange.read(
-            pair, minutes=DAY_MINUTES, start=_at(first_day), end=_at(window)
+        window = running - minutes * (self.most - 1)
+        short = await self._read(
+            pair, minutes=minutes, start=_at(max(window, start)), end=_at(running)
         )
-        # A day whose last short candle lies in the window is told by that candle itself.
-        lasts = [
-            Candle(candle.start + DAY_MINUTES - minutes, candle.close)
-            for candle in _completed(daily, DAY_MINUTES, window)
-        ]
-        published = _published(item, lasts, minutes, fresh=running)
-    return published + _published(item, _completed(short, minutes, running), minutes, fresh=fresh)
+        published: list[Published] = []
+        if start < window:
+            first_day = start // DAY_MINUTES * DAY_MINUTES
+            daily = await self._read(
+                pair, minutes=DAY_MINUTES, start=_at(first_day), end=_at(window)
+            )
+            # A day whose last short candle lies in the window is told by that candle itself.
+            lasts = [
+                Candle(candle.start + DAY_MINUTES - minutes, candle.close)
+                for candle in _completed(daily, DAY_MINUTES, window)
+            ]
+            published = _published(item, lasts, minutes, fresh=running)
+        closes = _published(item, _completed(short, minutes, running), minutes, fresh=fresh)
+        return published + closes
 
+    def _length_of(self, every: Every, pair: str) -> int:
+        """Return the length of candle, in minutes, that a series' frequency asks for.
 
-def length_of(every: Every, exchange: Exchange, pair: str) -> int:
-    """Return the length of candle, in minutes, that a series' frequency asks for.
+        Raises:
+            SourceChanged: If no candle of the exchange has that length.
+        """
+        if every.rank in (Rank.MINUTES, Rank.HOUR):
+            minutes = every.minutes
+        else:
+            minutes = DAY_MINUTES if every.name == "day" else 0
+        if minutes in self.lengths:
+            return minutes
+        raise SourceChanged(
+            f"{self.name} {pair}: has no candles for `every: {every.name}`; "
+            "use 15 min, hour or day in the catalogue"
+        )
 
-    Raises:
-        SourceChanged: If no candle of the exchange has that length.
-    """
-    if every.rank in (Rank.MINUTES, Rank.HOUR):
-        minutes = every.minutes
-    else:
-        minutes = DAY_MINUTES if every.name == "day" else 0
-    if minutes in exchange.lengths:
-        return minutes
-    raise SourceChanged(
-        f"{exchange.name} {pair}: has no candles for `every: {every.name}`; "
-        "use 15 min, hour or day in the catalogue"
-    )
+    def _history_from(self, item: Wanted, since: datetime | None, now: datetime) -> datetime:
+        """Return the instant from which history is wanted."""
+        if since is not None:
+            return min(since, now)
+        first = max(item.series.history_from or self.begins, self.begins)
+        return min(datetime.combine(first, time(), UTC), now)
 
 
 def candle(row: object, *, of: str, minutes: int, columns: Mapping[str, int], width: int) -> Candle:
@@ -232,16 +221,6 @@ def _published(
         )
         for candle in candles
     ]
-
-
-def _history_from(
-    exchange: Exchange, item: Wanted, since: datetime | None, now: datetime
-) -> datetime:
-    """Return the instant from which history is wanted."""
-    if since is not None:
-        return min(since, now)
-    first = max(item.series.history_from or exchange.begins, exchange.begins)
-    return min(datetime.combine(first, time(), UTC), now)
 
 
 def _minute(moment: datetime) -> int:

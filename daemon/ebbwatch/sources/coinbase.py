@@ -8,52 +8,31 @@ the first one unfinished; at most 300 a request, 10 requests a second.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from ebbwatch.ports import SourceChanged, SourceSetup
-from ebbwatch.sources.candles import Candle, CandleSource, Exchange, candle
-from ebbwatch.sources.http import Answer, ProviderClient
-
-BASE_URL = "https://api.exchange.coinbase.com"
+from ebbwatch.ports import SourceChanged
+from ebbwatch.sources.answers import Answer
+from ebbwatch.sources.candles import Candle, Exchange, candle
 
 #: Most candles in one answer.
 #: Source: Exchange API documentation of candles, as recorded 2026-11-22.
 MOST = 300
 
-#: What has a dollar pair we know of; any other product may be asked for as well.
-PRODUCTS = ("BTC-USD", "PAXG-USD", "ETH-USD")
-
 _COLUMNS = {"time": 0, "low": 1, "high": 2, "close": 4}
-_PRODUCT = re.compile(r"[A-Z0-9]{2,10}-[A-Z]{3,5}")
 _NOT_FOUND = 404
 
 
-class Coinbase(CandleSource):
+class Coinbase(Exchange):
     """Prices of what is traded on Coinbase Exchange."""
 
     name: ClassVar[str] = "coinbase"
-
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=0.15, tries=tries)
-        self._exchange = Exchange(
-            name=self.name,
-            read=self._read,
-            reach=MOST,
-            lengths=(1, 15, 60, 1440),
-            begins=date(2015, 7, 20),  # its first candle of BTC-USD
-        )
-
-    @classmethod
-    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
-        """Return why an argument is no product, or None."""
-        if isinstance(argument, str) and _PRODUCT.fullmatch(argument):
-            return None
-        found = argument if isinstance(argument, str) else "a map"
-        return f"expected a product like {' or '.join(PRODUCTS[:2])}, found {found}"
+    base_url: ClassVar[str] = "https://api.exchange.coinbase.com"
+    pace_s: ClassVar[float] = 0.15
+    most: ClassVar[int] = MOST
+    begins: ClassVar[date] = date(2015, 7, 20)  # its first candle of BTC-USD
+    pair: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z0-9]{2,10}-[A-Z]{3,5}")
+    examples: ClassVar[str] = "a product like BTC-USD or PAXG-USD"
 
     async def _read(
         self, pair: str, *, minutes: int, start: datetime, end: datetime

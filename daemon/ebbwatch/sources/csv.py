@@ -11,17 +11,18 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
-from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
-from ebbwatch.sources import cursors, tables
-from ebbwatch.sources.addresses import Addresses, fault_of_url
+from ebbwatch.model.source import SourceFacts
+from ebbwatch.ports import SourceChanged, Wanted
+from ebbwatch.sources import tables
+from ebbwatch.sources.addresses import fault_of_url
+from ebbwatch.sources.answers import Answer, Validators
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
-from ebbwatch.sources.http import Validators
+from ebbwatch.sources.pointed import PointedSource, host_of
 from ebbwatch.sources.tables import Cell
 
 #: Most bytes of a table; thirty years of a value each minute take more than that, once.
@@ -65,14 +66,11 @@ class Layout:
         return cls(place, **named, known_at_named="known_at" in argument)
 
 
-class Csv:
+class Csv(PointedSource):
     """Series from the columns of a table."""
 
     name: ClassVar[str] = "csv"
-
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._addresses = Addresses(setup, self.name, tries=tries)
+    facts: ClassVar[SourceFacts] = SourceFacts(whole=True, paths=("path",))
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
@@ -90,45 +88,23 @@ class Csv:
             return f"expected a delimiter of one character, found {delimiter!r}"
         return fault_of_url(argument["url"]) if "url" in argument else None
 
-    async def poll(
-        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
-    ) -> Poll:
-        """Read each table that changed since the last visit, whole."""
-        entries = cursors.load(cursor)
-        published: list[Published] = []
-        modified = False
-        for item in wanted:
-            name, layout = item.series.name, Layout.of(item.argument)
-            entry = entries.get(name) if since is None else None
-            entry = entry if isinstance(entry, dict) else {}
-            question = tables.digest(item)
-            known = entry.get("question") == question
-            validators = Validators.load(entry.get("file")) if known else Validators()
-            if layout.remote:
-                answer = await self._addresses.get(
-                    name, layout.place, validators=validators, limit_bytes=LIMIT_BYTES
-                )
-                if answer.not_modified:
-                    continue
-                content, validators = answer.content, answer.validators
-            else:
-                content = await asyncio.to_thread(_content, Path(layout.place), name)
-            entries[name] = {
-                "question": question,
-                "answer": tables.digest(item, content),
-                "file": validators.dump(),
-            }
-            if entry.get("answer") == entries[name]["answer"]:
-                continue
-            modified = True
-            rows = await asyncio.to_thread(parse, content, item.series, layout)
-            published += tables.since(item.series, rows, since)
-        note = "" if published else ("no rows" if modified else "not modified")
-        return Poll(published=tuple(published), cursor=cursors.dump(entries), note=note)
+    @classmethod
+    def host(cls, argument: str | Mapping[str, Any]) -> str:
+        """Return the host of an address, or the path of a file."""
+        layout = Layout.of(argument)
+        return host_of(layout.place) if layout.remote else layout.place
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._addresses.aclose()
+    async def _ask(self, item: Wanted, validators: Validators) -> Answer:
+        name, layout = item.series.name, Layout.of(item.argument)
+        if layout.remote:
+            return await self._addresses.get(
+                name, layout.place, validators=validators, limit_bytes=LIMIT_BYTES
+            )
+        content = await asyncio.to_thread(_content, Path(layout.place), name)
+        return Answer(provider=f"{self.name} {name}", status=200, content=content)
+
+    def _read(self, answer: Answer, item: Wanted) -> tuple[Published, ...]:
+        return parse(answer.content, item.series, Layout.of(item.argument))
 
 
 def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ...]:

@@ -17,19 +17,21 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
-from ebbwatch.ports import Poll, SourceChanged, SourceError, SourceSetup, Wanted
+from ebbwatch.model.source import Planned, SourceFacts
+from ebbwatch.ports import Poll, SourceChanged, SourceError, Wanted
 from ebbwatch.sources import cursors
+from ebbwatch.sources.answers import Answer, Validators
 from ebbwatch.sources.arguments import fault_of_choice
-from ebbwatch.sources.http import Answer, ProviderClient, Validators
 from ebbwatch.sources.numbers import number
 from ebbwatch.sources.pages import plain_text
+from ebbwatch.sources.provider import Provider
 from ebbwatch.sources.sdmx import SdmxSeries, read_zip
 
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -108,26 +110,21 @@ class _Cursor:
         return next((each for each in self.decisions if each in {today, today - _DAY}), None)
 
 
-class FedPolicy:
+class FedPolicy(Provider):
     """Reads the Board's policy rates."""
 
     name: ClassVar[str] = "fed_policy"
-
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
-        self._client = ProviderClient(
-            setup, "https://www.federalreserve.gov", name=self.name, pace_s=1.0, tries=tries
-        )
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        # The implementation note comes with the FOMC's statement.
+        planned=(Planned(at=time(14, 0, 2), zone="America/New_York"),),
+    )
+    base_url: ClassVar[str] = "https://www.federalreserve.gov"
+    pace_s: ClassVar[float] = 1.0
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
         """Return why an argument cannot be asked of this source, or None."""
         return fault_of_choice(argument, ["iorb"])
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
 
     async def poll(
         self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None

@@ -11,19 +11,21 @@ and 2026-10-02.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from ebbwatch.model.observation import TextItem
-from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
+from ebbwatch.model.source import Gives, Planned, SourceFacts
+from ebbwatch.ports import Poll, SourceChanged
 from ebbwatch.sources import cursors
-from ebbwatch.sources.http import ProviderClient, Validators
+from ebbwatch.sources.answers import Validators
 from ebbwatch.sources.pages import Article, article
+from ebbwatch.sources.provider import Provider
 
 _HOST = "www.federalreserve.gov"
 _BASE = f"https://{_HOST}"
@@ -96,31 +98,22 @@ class _Cursor:
         return cursors.dump({"feed": self.feed.dump(), "read": dict(self.read), "open": self.open})
 
 
-class FedPress:
+class FedPress(Provider):
     """Reads the Board's press releases on monetary policy."""
 
     name: ClassVar[str] = "fed_press"
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        gives=Gives.TEXTS,
+        # The FOMC's statement is put up at this hour, on the second day of a meeting.
+        # Source: federalreserve.gov, statements of 2025 and 2026, as recorded 2026-09-25.
+        planned=(Planned(at=time(14, 0, 2), zone="America/New_York", lasts=timedelta(minutes=5)),),
+    )
+    base_url: ClassVar[str] = _BASE
+    pace_s: ClassVar[float] = 0.5
 
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
-        self._client = ProviderClient(setup, _BASE, name=self.name, pace_s=0.5, tries=tries)
-
-    @classmethod
-    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
-        """Return why an argument cannot be asked of this source: it has no series."""
-        return (
-            f"fed_press is a text source and has no series, found {argument}; "
-            "use it in a rule as `text: fed_press` with `matches`"
-        )
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
-
-    async def poll(
+    async def read(
         self,
-        wanted: Sequence[Wanted],  # noqa: ARG002  (texts, not series)
+        host: str,  # noqa: ARG002  there is one
         *,
         cursor: str | None,
         since: datetime | None = None,

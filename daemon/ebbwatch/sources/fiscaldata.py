@@ -12,18 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
-from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
+from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources import numbers
+from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.arguments import fault_of_choice
-from ebbwatch.sources.http import Answer, ProviderClient
-
-BASE_URL = "https://api.fiscaldata.treasury.gov/services/api/fiscal_service"
+from ebbwatch.sources.provider import DatedProvider
 
 #: Most rows of one page; more is refused with 400.
 PAGE_ROWS = 10_000
@@ -177,41 +176,28 @@ TABLES = {
 }  # fmt: skip
 
 
-class FiscalData:
+class FiscalData(DatedProvider):
     """What the Treasury publishes of its cash, its debt and its deficit."""
 
     name: ClassVar[str] = "fiscaldata"
-
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=0.2, tries=tries)
+    base_url: ClassVar[str] = "https://api.fiscaldata.treasury.gov/services/api/fiscal_service"
+    pace_s: ClassVar[float] = 0.2
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
         """Return why an argument is none of `TABLES`, or None."""
         return fault_of_choice(argument, TABLES)
 
-    async def poll(
-        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
-    ) -> Poll:
-        """Read the newest rows of each table; there is nothing to resume from."""
-        today = self._clock.now().date()
-        published: list[Published] = []
-        for item in wanted:
-            table = TABLES[str(item.argument)]
-            start = since.date() if since is not None else today - table.latest
-            figures = table.read(await self._rows(table, start), today)
-            published += [
-                Published(series=item.series.name, period=period_of(day), value=figures[day])
-                for day in sorted(figures)
-                if since is None or day >= since.date()
-            ]
-        return Poll(published=tuple(published), cursor=cursor, note="" if published else "no rows")
+    def _reach(self, item: Wanted) -> timedelta:
+        return TABLES[str(item.argument)].latest
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
+    async def _figures(self, item: Wanted, first: date, today: date) -> list[Published]:
+        table = TABLES[str(item.argument)]
+        figures = table.read(await self._rows(table, first), today)
+        return [
+            Published(series=item.series.name, period=period_of(day), value=figures[day])
+            for day in sorted(figures)
+        ]
 
     async def _rows(self, table: Table, start: date) -> list[Row]:
         """Return every row since a date, page by page."""

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.series import Series
+from ebbwatch.model.source import Key, SourceFacts
 from ebbwatch.model.units import Kind
 from ebbwatch.ports import (
     Poll,
@@ -32,15 +33,10 @@ from ebbwatch.ports import (
     Wanted,
 )
 from ebbwatch.sources import cursors
+from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
-from ebbwatch.sources.http import Answer, ProviderClient
 from ebbwatch.sources.numbers import day, number
-
-BASE_URL = "https://api.stlouisfed.org/fred"
-
-#: Least seconds between two requests: 429 comes at more than two a second.
-#: Source: OpenBB pull request 7527 of 2026-06-02, as recorded 2026-11-22.
-PACE_S = 0.6
+from ebbwatch.sources.provider import Provider
 
 #: Most observations of one answer.
 PAGE_ROWS = 100_000
@@ -76,16 +72,20 @@ _LOCKED = 423
 _ERRORS = (_BAD, 404, _LOCKED)
 
 
-class Fred:
+class Fred(Provider):
     """Anything on FRED and ALFRED, with the unit it declares."""
 
     name: ClassVar[str] = "fred"
+    facts: ClassVar[SourceFacts] = SourceFacts(key=Key.REQUIRED)
+    base_url: ClassVar[str] = "https://api.stlouisfed.org/fred"
+    #: 429 comes at more than two requests a second.
+    #: Source: OpenBB pull request 7527 of 2026-06-02, as recorded 2026-11-22.
+    pace_s: ClassVar[float] = 0.6
 
     def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
         """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
+        super().__init__(setup, tries=tries)
         self._key = setup.api_key
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=PACE_S, tries=tries)
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
@@ -136,10 +136,6 @@ class Fred:
                 break
         note = "" if published else ("no rows" if modified else "not modified")
         return Poll(published=tuple(published), cursor=cursors.dump(entries), note=note)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
 
     async def _declared(self, series_id: str, series: Series, *, every_version: bool) -> Declared:
         """Return what FRED says of a series; with `every_version`, what it ever said."""

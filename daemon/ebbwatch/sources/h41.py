@@ -21,8 +21,9 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import cursors
-from ebbwatch.sources.http import ProviderClient, Validators
+from ebbwatch.sources.answers import Validators
 from ebbwatch.sources.numbers import number
+from ebbwatch.sources.provider import Provider
 from ebbwatch.sources.sdmx import SdmxSeries, read_zip
 
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -84,17 +85,16 @@ class _Refused:
     reason: str
 
 
-class H41:
+class H41(Provider):
     """Reads the Board's balance sheet release."""
 
     name: ClassVar[str] = "h41"
+    base_url: ClassVar[str] = "https://www.federalreserve.gov"
+    pace_s: ClassVar[float] = 1.0
 
     def __init__(self, setup: SourceSetup, *, tries: int = 2) -> None:
         """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
-        self._client = ProviderClient(
-            setup, "https://www.federalreserve.gov", name=self.name, pace_s=1.0, tries=tries
-        )
+        super().__init__(setup, tries=tries)
         self._refused: dict[tuple[Selector, ...], _Refused] = {}
 
     @classmethod
@@ -111,10 +111,6 @@ class H41:
         if set(argument) == {"description"} and isinstance(described, str) and described.strip():
             return None
         return "expected a SERIES_NAME or {description: ...} with a text, found another map"
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
 
     async def poll(
         self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None

@@ -15,8 +15,7 @@ The expressions select and do not calculate: numbers stay as they were written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jmespath
@@ -24,11 +23,12 @@ from jmespath.exceptions import JMESPathError, LexerError, ParseError, UnknownFu
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
-from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
-from ebbwatch.sources import cursors, tables
-from ebbwatch.sources.addresses import Addresses, fault_of_url
+from ebbwatch.ports import SourceChanged, Wanted
+from ebbwatch.sources import tables
+from ebbwatch.sources.addresses import fault_of_url
+from ebbwatch.sources.answers import LIMIT_BYTES, Answer, Validators
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
-from ebbwatch.sources.http import LIMIT_BYTES, Answer, Validators
+from ebbwatch.sources.pointed import PointedSource, host_of
 from ebbwatch.sources.tables import Cell
 
 _REQUIRED = ("url", "rows", "period", "value")
@@ -38,14 +38,10 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{1,4000}")
 
 
-class HttpJson:
+class HttpJson(PointedSource):
     """Series from JSON that some address answers."""
 
     name: ClassVar[str] = "http_json"
-
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._addresses = Addresses(setup, self.name, tries=tries)
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
@@ -61,38 +57,24 @@ class HttpJson:
                 return fault
         return fault_of_url(argument["url"]) or _fault_of_headers(argument.get("headers", {}))
 
-    async def poll(
-        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
-    ) -> Poll:
-        """Ask each address, only for changes where it knows how to say "not modified"."""
-        entries = cursors.load(cursor)
-        published: list[Published] = []
-        modified = False
-        for item in wanted:
-            assert isinstance(item.argument, Mapping)
-            name, question = item.series.name, tables.digest(item)
-            entry = entries.get(name) if since is None else None
-            entry = entry if isinstance(entry, dict) else {}
-            known = entry.get("question") == question
-            answer = await self._addresses.get(
-                name,
-                item.argument["url"],
-                validators=Validators.load(entry.get("file")) if known else Validators(),
-                headers=item.argument.get("headers"),
-                limit_bytes=LIMIT_BYTES,
-            )
-            if answer.not_modified:
-                continue
-            modified = True
-            rows = parse(answer, item.series, item.argument)
-            published += tables.since(item.series, rows, since)
-            entries[name] = {"question": question, "file": answer.validators.dump()}
-        note = "" if published else ("no rows" if modified else "not modified")
-        return Poll(published=tuple(published), cursor=cursors.dump(entries), note=note)
+    @classmethod
+    def host(cls, argument: str | Mapping[str, Any]) -> str:
+        """Return the host of the address."""
+        return host_of(argument["url"]) if isinstance(argument, Mapping) else ""
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._addresses.aclose()
+    async def _ask(self, item: Wanted, validators: Validators) -> Answer:
+        assert isinstance(item.argument, Mapping)
+        return await self._addresses.get(
+            item.series.name,
+            item.argument["url"],
+            validators=validators,
+            headers=item.argument.get("headers"),
+            limit_bytes=LIMIT_BYTES,
+        )
+
+    def _read(self, answer: Answer, item: Wanted) -> tuple[Published, ...]:
+        assert isinstance(item.argument, Mapping)
+        return parse(answer, item.series, item.argument)
 
 
 def parse(answer: Answer, series: Series, argument: Mapping[str, Any]) -> tuple[Published, ...]:

@@ -9,31 +9,19 @@ bar and ``last`` the time of the row before it; at most 720 rows whatever ``sinc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ebbwatch.net.patience import seconds
-from ebbwatch.ports import (
-    SourceChanged,
-    SourceRefused,
-    SourceSetup,
-    SourceUnavailable,
-)
-from ebbwatch.sources.candles import Candle, CandleSource, Exchange, candle
-from ebbwatch.sources.http import Answer, ProviderClient
-
-BASE_URL = "https://api.kraken.com"
+from ebbwatch.ports import SourceChanged, SourceRefused, SourceUnavailable
+from ebbwatch.sources.answers import Answer
+from ebbwatch.sources.candles import Candle, Exchange, candle
 
 #: Most candles in one answer.
 #: Source: REST API documentation of OHLC, as recorded 2026-11-22.
 MOST = 720
 
-#: Bitcoin, and two tokens that are each worth a troy ounce of gold.
-PAIRS = ("XBTUSD", "PAXGUSD", "XAUTUSD")
-
 _COLUMNS = {"time": 0, "high": 2, "low": 3, "close": 4}
-_PAIR = re.compile(r"[A-Z0-9]{5,12}")
 _THROTTLED = re.compile(r"EService: ?Throttled: ?(\d{9,11})")
 _ERROR = re.compile(r"E[A-Za-z]+: ?[A-Za-z /]{1,40}")
 
@@ -42,31 +30,17 @@ _ERROR = re.compile(r"E[A-Za-z]+: ?[A-Za-z /]{1,40}")
 _PASSING = ("EAPI:Rate limit exceeded", "EService:", "EGeneral:Too many requests")
 
 
-class Kraken(CandleSource):
-    """Prices of what is traded on Kraken."""
+class Kraken(Exchange):
+    """Prices of what is traded on Kraken: bitcoin, and tokens that are each worth an ounce of gold."""
 
     name: ClassVar[str] = "kraken"
-
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
-        # About one request a second for each address; documented, as recorded 2026-11-22.
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=1.0, tries=tries)
-        self._exchange = Exchange(
-            name=self.name,
-            read=self._read,
-            reach=MOST,
-            lengths=(1, 15, 60, 1440),
-            begins=date(2013, 9, 10),  # its first day; only 720 candles come back anyway
-        )
-
-    @classmethod
-    def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
-        """Return why an argument is no pair, or None."""
-        if isinstance(argument, str) and _PAIR.fullmatch(argument):
-            return None
-        found = argument if isinstance(argument, str) else "a map"
-        return f"expected a pair like {', '.join(PAIRS)}, found {found}"
+    base_url: ClassVar[str] = "https://api.kraken.com"
+    # About one request a second for each address; documented, as recorded 2026-11-22.
+    pace_s: ClassVar[float] = 1.0
+    most: ClassVar[int] = MOST
+    begins: ClassVar[date] = date(2013, 9, 10)  # its first day; only 720 candles come back anyway
+    pair: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z0-9]{5,12}")
+    examples: ClassVar[str] = "a pair like XBTUSD, PAXGUSD, XAUTUSD"
 
     async def _read(
         self, pair: str, *, minutes: int, start: datetime, end: datetime

@@ -11,17 +11,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
-from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
+from ebbwatch.model.source import Planned, SourceFacts
+from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources.arguments import fault_of_choice
-from ebbwatch.sources.http import ProviderClient
 from ebbwatch.sources.numbers import day, number
+from ebbwatch.sources.provider import Provider
 
 _NEW_YORK = ZoneInfo("America/New_York")
 
@@ -87,30 +88,21 @@ _SOMA: dict[str, str] = {
 }
 
 
-class NewYorkFed:
+class NewYorkFed(Provider):
     """Reads the New York Fed's markets API."""
 
     name: ClassVar[str] = "nyfed"
-
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
-        self._client = ProviderClient(
-            setup,
-            "https://markets.newyorkfed.org/api",
-            name=self.name,
-            pace_s=0.2,
-            tries=tries,
-        )
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        # Rates may be revised the same day until 14:30.
+        planned=(Planned(at=time(14, 35), zone="America/New_York"),),
+    )
+    base_url: ClassVar[str] = "https://markets.newyorkfed.org/api"
+    pace_s: ClassVar[float] = 0.2
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
         """Return why an argument cannot be asked of this source, or None."""
         return fault_of_choice(argument, [*_RATES, *_OPERATIONS, *_SOMA])
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
 
     async def poll(
         self,

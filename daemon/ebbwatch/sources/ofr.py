@@ -8,18 +8,17 @@ data move at most once a day, in the afternoon of New York.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import Rank, period_of
 from ebbwatch.model.series import Series
-from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
+from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources import numbers
-from ebbwatch.sources.http import Answer, ProviderClient
-
-BASE_URL = "https://data.financialresearch.gov/v1"
+from ebbwatch.sources.answers import Answer
+from ebbwatch.sources.provider import DatedProvider
 
 #: How far back an ordinary visit reads: past the revisions of daily series.
 LATEST = timedelta(days=30)
@@ -30,15 +29,12 @@ LATEST_SLOW = timedelta(days=400)
 _MNEMONIC = re.compile(r"[A-Za-z0-9]{2,8}(-[A-Za-z0-9_]{1,40}){1,4}")
 
 
-class Ofr:
+class Ofr(DatedProvider):
     """Repo, money-market and reference-rate series of the short-term funding monitor."""
 
     name: ClassVar[str] = "ofr"
-
-    def __init__(self, setup: SourceSetup, *, tries: int = 3) -> None:
-        """Open nothing yet; `tries` is how often a request is sent when it fails."""
-        self._clock = setup.clock
-        self._client = ProviderClient(setup, BASE_URL, name=self.name, pace_s=0.5, tries=tries)
+    base_url: ClassVar[str] = "https://data.financialresearch.gov/v1"
+    pace_s: ClassVar[float] = 0.5
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
@@ -48,27 +44,16 @@ class Ofr:
         found = argument if isinstance(argument, str) else "a map"
         return f"expected a mnemonic like REPO-TRI_TV_OO-F, found {found}"
 
-    async def poll(
-        self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
-    ) -> Poll:
-        """Read the newest values of each series; there is nothing to resume from."""
-        today = self._clock.now().date()
-        published: list[Published] = []
-        for item in wanted:
-            mnemonic = str(item.argument)
-            back = LATEST_SLOW if item.series.every.rank >= Rank.MONTH else LATEST
-            start = since.date() if since is not None else today - back
-            # Without a start the answer is the whole history: there is no limit parameter.
-            answer = await self._client.get(
-                "/series/timeseries",
-                params={"mnemonic": mnemonic, "start_date": start.isoformat()},
-            )
-            published += parse(answer, item.series, mnemonic, today=today)
-        return Poll(published=tuple(published), cursor=cursor, note="" if published else "no rows")
+    def _reach(self, item: Wanted) -> timedelta:
+        return LATEST_SLOW if item.series.every.rank >= Rank.MONTH else LATEST
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._client.aclose()
+    async def _figures(self, item: Wanted, first: date, today: date) -> list[Published]:
+        mnemonic = str(item.argument)
+        # Without a start the answer is the whole history: there is no limit parameter.
+        answer = await self._client.get(
+            "/series/timeseries", params={"mnemonic": mnemonic, "start_date": first.isoformat()}
+        )
+        return parse(answer, item.series, mnemonic, today=today)
 
 
 def parse(answer: Answer, series: Series, mnemonic: str, *, today: date) -> list[Published]:

@@ -1,0 +1,52 @@
+"""The composition root: puts together what the commands need, and nothing they do not.
+
+Everything heavy is imported where it is first needed: ``ebbwatch check`` loads no database,
+``ebbwatch replay --data`` neither that nor the settings. The rooms, in the order of a start:
+`rules` reads what people wrote, `histories` the figures, `plugins` finds adapters, `providers`
+and `receivers` build them, and `daemon` joins all of it.
+"""
+
+from __future__ import annotations
+
+from ebbwatch.app.daemon import Built, build, leading_store, new_owner, watch_rules
+from ebbwatch.app.histories import empty_history, history_from_archive, history_from_data
+from ebbwatch.app.plugins import Adapters, keyed_sources
+from ebbwatch.app.providers import followed, sources, wanted_sources
+from ebbwatch.app.receivers import (
+    missing_secrets,
+    notifiers,
+    place_of,
+    with_default_receivers,
+)
+from ebbwatch.app.rules import (
+    NoSuchDirectory,
+    builtin_files,
+    default_rules,
+    load_rules,
+    rule_files,
+)
+
+__all__ = [
+    "Adapters",
+    "Built",
+    "NoSuchDirectory",
+    "build",
+    "builtin_files",
+    "default_rules",
+    "empty_history",
+    "followed",
+    "history_from_archive",
+    "history_from_data",
+    "keyed_sources",
+    "leading_store",
+    "load_rules",
+    "missing_secrets",
+    "new_owner",
+    "notifiers",
+    "place_of",
+    "rule_files",
+    "sources",
+    "wanted_sources",
+    "watch_rules",
+    "with_default_receivers",
+]

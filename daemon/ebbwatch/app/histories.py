@@ -1,0 +1,88 @@
+"""Histories: the figures that rules are judged on, from the archive, the store or a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebbwatch.app.rules import NoSuchDirectory, builtin_files
+from ebbwatch.core.asof import Facts, History
+from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.tables import TableFault, Tables
+from ebbwatch.ruleset.load import load
+from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.spread import shares, spread
+
+if TYPE_CHECKING:
+    from ebbwatch.ports import Store
+
+#: Tables that are worth a process of their own to read.
+WORTH_A_PROCESS = 10
+
+
+def empty_history(ruleset: Ruleset) -> History:
+    """Return a history that knows the catalogue and nothing else."""
+    return History(ruleset.series, ruleset.business, ReleaseClock(ruleset.business))
+
+
+def history_from_data(ruleset: Ruleset, directory: Path) -> History:
+    """Return a history of a ``--data`` directory: ``<series>.csv`` for each series.
+
+    Raises:
+        NoSuchDirectory: If there is no such directory.
+        TableFault: If a table is wrong, or names a series that is not in the catalogue.
+    """
+    if not directory.is_dir():
+        raise NoSuchDirectory(f"there is no directory {directory}")
+    history = empty_history(ruleset)
+    tables = Tables(history, "data")
+
+    def read(path: Path) -> tuple[str, Facts]:
+        series = ruleset.series.get(path.stem)
+        if series is None:
+            raise TableFault(
+                f"{path.name}: there is no series {path.stem}: declare it under series, "
+                "or name the file after one that is"
+            )
+        try:
+            return series.name, tables.facts(series, path.read_text("utf-8"))
+        except UnicodeDecodeError:
+            raise TableFault(f"{path.name} is not UTF-8 text") from None
+
+    parts = shares(sorted(directory.glob("*.csv")), worth=WORTH_A_PROCESS)
+    for name, facts in chain.from_iterable(spread(lambda part: [*map(read, part)], parts)):
+        history.add(name, facts)
+    return history
+
+
+def history_from_archive(ruleset: Ruleset, store: Store | None) -> History:
+    """Return a history of the bundled archive and what a store holds."""
+    from ebbwatch import archive
+
+    history = empty_history(ruleset)
+    tables = Tables(history, None)
+    entries = archive.files()
+    for name in sorted(_archived(ruleset, entries)):
+        tables.read(ruleset.series[name], entries[name].read_text("utf-8"))
+    if store is not None:
+        history.observe(o for o in store.observations() if o.series in ruleset.series)
+    return history
+
+
+def _archived(ruleset: Ruleset, names: Collection[str]) -> set[str]:
+    """Return which series the archive speaks of: as built in, or redeclared in the same unit."""
+    own = ruleset.own_series & set(names)
+    found = (set(names) & set(ruleset.series)) - own
+    if own:
+        builtin = load({}, builtin=builtin_files(), sources=None).ruleset
+        assert builtin is not None
+        found |= {
+            name
+            for name in own
+            if name in builtin.series
+            and (builtin.series[name].unit, builtin.series[name].every)
+            == (ruleset.series[name].unit, ruleset.series[name].every)
+        }
+    return found

@@ -1,0 +1,71 @@
+"""Sources: what is known of a provider before it is asked anything."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import time, timedelta
+from enum import StrEnum
+
+
+class Gives(StrEnum):
+    """What a source has to give."""
+
+    FIGURES = "figures"
+    TEXTS = "texts"
+
+
+class Key(StrEnum):
+    """Whether a provider wants a key of the user's own."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    #: Without one the provider is not asked, and counts as down.
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A time of day, on weekdays, at which a source is worth a visit.
+
+    Only where no release rule of a series says so: for revisions, for announcements.
+
+    Attributes:
+        at: When to ask; some seconds after the provider puts up what is looked for.
+        zone: IANA name of that time's zone.
+        lasts: How long it is worth asking often, from then on; zero for one visit.
+        every: From one visit to the next meanwhile.
+    """
+
+    at: time
+    zone: str
+    lasts: timedelta = timedelta(0)
+    every: timedelta = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """What the daemon has to know of a source.
+
+    Attributes:
+        gives: Figures or texts.
+        key: Whether it wants a key; settings then take ``EBBWATCH_<NAME>__API_KEY``.
+        planned: When it is worth a visit apart from its series' releases.
+        whole: Whether a plain visit reaches back to what is held, however old that is: because
+            all there is comes with every answer, or because the cursor says where to resume.
+        paths: Keys of an argument that hold paths; relative ones start from the rule file.
+        hosts: Of a source of texts: the hosts it asks. Each is polled, fails and rests by
+            itself; one without a name stands for a provider that is one.
+    """
+
+    gives: Gives = Gives.FIGURES
+    key: Key = Key.NONE
+    planned: tuple[Planned, ...] = ()
+    whole: bool = False
+    paths: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ("",)
+
+
+def in_variables(name: str) -> str:
+    """Return the name of a source as it stands in names of settings, in lower case."""
+    return re.sub(r"\W", "_", name).lower()

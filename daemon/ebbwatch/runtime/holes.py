@@ -1,0 +1,64 @@
+"""Holes: what is missing between the figures held and what a plain visit reaches.
+
+After downtime, and on a first start, when the bundled history is months old, a source is asked
+for more than its newest figures. Asked in vain once, it is not asked again until something
+newer comes, for then more may have come than a plain visit saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from ebbwatch.core.edge import History
+from ebbwatch.core.poll_plan import catch_up_from
+from ebbwatch.model.periods import micros
+from ebbwatch.model.series import Series
+from ebbwatch.runtime.following import Following
+
+
+class Holes:
+    """Knows from which period each series of a source has a hole."""
+
+    def __init__(self, following: Following, history: History) -> None:
+        """Take what is watched, and what is held."""
+        self._following = following
+        self._history = history
+        #: From which period a source was asked in vain for anything newer, and the newest
+        #: period held then; None for none.
+        self._in_vain: dict[tuple[str, str], tuple[int, int | None]] = {}
+
+    def begin(self, name: str, wanted: Iterable[Series], at: datetime) -> dict[str, int]:
+        """Return the period from which each series that has a hole is to be asked for."""
+        starts: dict[str, int] = {}
+        for series in wanted:
+            newest = self._newest(series)
+            in_vain = self._in_vain.get((name, series.name))
+            if in_vain is None:
+                start = self._hole(name, series, newest, at)
+            else:
+                start = None if newest == in_vain[1] else in_vain[0]
+            if start is not None:
+                starts[series.name] = start
+        return starts
+
+    def asked(self, name: str, starts: Mapping[str, int], at: datetime) -> None:
+        """Note that a source answered, and what had nothing newer though it was asked."""
+        for series in self._following.series:
+            if (start := starts.get(series.name)) is None:
+                continue
+            newest = self._newest(series)
+            if self._hole(name, series, newest, at) is None:
+                self._in_vain.pop((name, series.name), None)
+            else:
+                self._in_vain[name, series.name] = (start, newest)
+
+    def _newest(self, series: Series) -> int | None:
+        held = self._history.newest(series.name)
+        return None if held is None else held[0]
+
+    def _hole(self, name: str, series: Series, newest: int | None, at: datetime) -> int | None:
+        if self._following.sources[name].facts.whole:
+            return None
+        due = self._following.release.due_period(series, micros(at))
+        return catch_up_from(series, newest=newest, due=due, at=micros(at))
