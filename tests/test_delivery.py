@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Reason, Receipt, RowState, Target
 from ebbwatch.ports import (
+    Abilities,
     DeliveryError,
     Notifier,
     RetryLater,
@@ -28,7 +29,7 @@ from ebbwatch.runtime.delivery import (
     LOOK_AGAIN,
     PATIENCE,
     Delivery,
-    Outcome,
+    Ending,
     Settled,
 )
 from ebbwatch.store.memory import MemoryStore
@@ -70,6 +71,7 @@ class World:
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
     charts: list[tuple[bytes, Receipt]] = field(default_factory=list)
+    drawn: list[ChartSpec] = field(default_factory=list)
     chart_fault: BaseException | None = None
     chart_gate: asyncio.Event | None = None
     events: list[Settled] = field(default_factory=list)
@@ -77,6 +79,10 @@ class World:
     _busy: int = 0
 
     kind: ClassVar[str] = "any"
+    can: ClassVar[Abilities] = Abilities(show_charts=True, edit=True, thread=True, move="chat")
+
+    def place(self, target: Target) -> str:
+        return f"{target.kind}/{target.options.get('chat', '')}"
 
     async def send(
         self,
@@ -109,6 +115,8 @@ class World:
         self.charts.append((chart, to))
 
     async def render(self, spec: ChartSpec) -> bytes:
+        self.drawn.append(spec)
+        await asyncio.sleep(0)
         if self.chart_fault is not None:
             raise self.chart_fault
         return b"PNG"
@@ -120,7 +128,7 @@ class World:
         far_side = notifier or self
         return Delivery(
             self.store,
-            {"telegram": far_side, "webhook": far_side},
+            {"telegram": far_side, "webhook": far_side, "plain": Plain(self)},
             self.clock,
             owner=owner,
             charts=self,
@@ -136,6 +144,25 @@ class World:
 
     def states(self) -> dict[str, str]:
         return {row.key: row.state.value for row in reversed(self.store.outbox())}
+
+
+class Plain:
+    """A notifier that can do nothing but send, to the same far side."""
+
+    kind: ClassVar[str] = "plain"
+    can: ClassVar[Abilities] = Abilities()
+
+    def __init__(self, world: World) -> None:
+        self.send = world.send
+
+    def place(self, target: Target) -> str:
+        return self.kind
+
+    async def attach(self, chart: bytes, message: Message, target: Target, *, to: Receipt) -> None:
+        raise AssertionError("shows no charts")
+
+    async def aclose(self) -> None:
+        """Do nothing."""
 
 
 def a_row(key: str, target: Target = DESK, *, episode: str = "", **changes: Any) -> OutboxRow:
@@ -196,8 +223,8 @@ async def test_a_message_is_delivered_once_and_its_receipt_kept() -> None:
     assert world.sent == [Sent("k", "-200", START)]
     assert world.store.receipt(place="desk/0", episode="e") == Receipt("1", "-200")
     assert world.store.next_due() is None
-    assert [(event.row.key, event.outcome, event.error) for event in world.events] == [
-        ("k", Outcome.DELIVERED, "")
+    assert [(event.row.key, event.ending, event.error) for event in world.events] == [
+        ("k", Ending.DELIVERED, "")
     ]
     assert logs == [
         {
@@ -302,7 +329,7 @@ async def test_what_nobody_can_deliver_is_parked_and_told_to_the_self_watch() ->
     assert world.events == [
         Settled(
             row=replace(a_row("a"), state=RowState.CLAIMED, attempts=1, lease_until=START + LEASE),
-            outcome=Outcome.PARKED,
+            ending=Ending.PARKED,
             ts=START,
             error="the bot was blocked",
             failing_since=START,
@@ -319,7 +346,7 @@ async def test_a_kind_that_nobody_speaks_is_parked() -> None:
     world = World()
     world.enqueue(a_row("a", Target("desk", "pigeon")))
     await world.delivery().once()
-    error = "there is no notifier of kind pigeon; there are: telegram, webhook"
+    error = "there is no notifier of kind pigeon; there are: plain, telegram, webhook"
     assert (world.row("a").state, world.row("a").error) == (RowState.PARKED, error)
 
 
@@ -336,7 +363,7 @@ async def test_what_may_have_arrived_is_repeated_three_times_and_says_so() -> No
         RowState.PARKED,
         "may have arrived, or not: no answer",
     )
-    assert [event.outcome.value for event in world.events] == ["uncertain"] * 3 + ["parked"]
+    assert [event.ending.value for event in world.events] == ["uncertain"] * 3 + ["parked"]
 
 
 async def test_a_refusal_does_not_make_certain_what_was_uncertain() -> None:
@@ -472,6 +499,38 @@ async def test_a_chart_follows_its_message() -> None:
     world.enqueue(a_row("a", message=replace(ENGLISH, chart=chart)))
     await world.delivery().once()
     assert world.charts == [(b"PNG", Receipt("1", "-200"))]
+
+
+async def test_a_chart_is_drawn_once_for_all_who_show_it_and_for_nobody_else() -> None:
+    """One message to two chats and a place without pictures; another one has its own chart."""
+    world = World()
+    chart = ChartSpec("SOFR − EFFR", "bp", (("2025-10-31", 36.0),))
+    other = replace(chart, title="SOFR")
+    chats = [Target("desk", "telegram", {"chat": n}, n) for n in (1, 2)]
+    plain = Target("ops", "plain")
+    told = replace(ENGLISH, chart=chart)
+    world.enqueue(*(a_row(f"{t.key}", t, message=told) for t in (*chats, plain)))
+    with capture_logs() as logs:
+        await world.delivery().once()
+    assert (world.drawn, len(world.charts)) == ([chart], 2)
+    world.enqueue(a_row("to nobody who shows it", plain, message=replace(ENGLISH, chart=other)))
+    await world.delivery().once()
+    assert world.drawn == [chart]
+    assert [log for log in logs if log["event"] == "chart.missed"] == []
+
+
+async def test_who_can_neither_edit_nor_answer_is_sent_a_message() -> None:
+    """And the store is not asked for an earlier one."""
+    world = World()
+    world.store = Failing("receipt", 99)
+    plain = Target("ops", "plain")
+    eased = replace(ENGLISH, reason=Reason.EASED)
+    world.enqueue(a_row("a", plain, episode="e"), a_row("b", plain, episode="e", quiet=True,
+                                                        message=eased))  # fmt: skip
+    await world.delivery().once()
+    assert [(sent.key, sent.edit, sent.thread) for sent in world.sent] == [
+        ("a", None, None), ("b", None, None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -263,14 +263,46 @@ class Secret:
         return hash(self._text)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What a kind of notifier can do beside sending a message.
+
+    Attributes:
+        show_charts: Put a chart below a message; without it none is drawn.
+        edit: Replace an earlier message without sound.
+        thread: Answer to an earlier message of the same episode.
+        move: Option of a target that says where it is, where the platform may give it
+            another value by itself, as Telegram does with the chat of a group that grows; the
+            receipt then names it, and later messages go there. Empty where nothing moves.
+    """
+
+    show_charts: bool = False
+    edit: bool = False
+    thread: bool = False
+    move: str = ""
+
+
 class Notifier(Protocol):
     """An adapter that hands messages to one kind of receiver.
 
-    Built by its entry point (group ``ebbwatch.notifiers``), a callable that takes a
+    Built by its entry point (group ``ebbwatch.notifiers``), a class that takes a
     `NotifierSetup`.
+
+    Attributes:
+        kind: As its entry point is called, and as rule files name it.
+        can: What else it can do.
     """
 
     kind: ClassVar[str]
+    can: ClassVar[Abilities]
+
+    def place(self, target: Target) -> str:
+        """Return what tells a target's place from every other, whatever the receiver is called.
+
+        The same text for as long as messages arrive at the same people's place. It is stored
+        and shown: where the address itself is a secret, a digest stands for it.
+        """
+        ...
 
     async def send(
         self,
@@ -289,8 +321,8 @@ class Notifier(Protocol):
             target: Where to.
             key: The outbox row's key; shown nowhere, sent as idempotency key where there
                 is such a thing.
-            edit: Replace this earlier message instead, without sound, if the platform can.
-            thread: An earlier message of the same episode, to answer to where possible.
+            edit: Replace this earlier message instead, without sound; only where it `can`.
+            thread: An earlier message of the same episode, to answer to; only where it `can`.
             possible_repeat: An earlier try may have arrived: the text says so.
 
         Raises:
@@ -299,7 +331,7 @@ class Notifier(Protocol):
         ...
 
     async def attach(self, chart: bytes, message: Message, target: Target, *, to: Receipt) -> None:
-        """Add a chart (PNG) below a delivered message; may raise `DeliveryError`."""
+        """Add a chart (PNG) below a delivered message, where it `can`; may raise `DeliveryError`."""
         ...
 
     async def aclose(self) -> None:
@@ -322,6 +354,23 @@ class NotifierSetup:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     token: Secret | None = None
     api_base: str | None = None
+
+    def revealed(self, value: Any) -> str:
+        """Return an option's text, a ``{"secret": NAME}`` replaced by what it names.
+
+        To be called at the moment it is sent: what is never revealed cannot leak.
+
+        Raises:
+            Undeliverable: If settings hold no secret of that name.
+        """
+        if not isinstance(value, Mapping):
+            return str(value)
+        name = str(value.get("secret", ""))
+        if name not in self.secrets:
+            raise Undeliverable(
+                f"the secret {name} is not set; give it as EBBWATCH_SECRET__{name} or in its file"
+            )
+        return self.secrets[name].reveal()
 
 
 class Charts(Protocol):

@@ -53,6 +53,19 @@ async def test_a_message_is_seen_as_it_was_meant(
     assert '"is_disabled": true' in bot.calls[-1][1]["link_preview_options"]
 
 
+async def test_a_target_may_have_a_bot_of_its_own(bot: TelegramStandIn) -> None:
+    """Its token is used instead of the settings' one, and not even asked of them."""
+    for own in (Secret("1:another"), None):
+        setup = NotifierSetup(
+            HurriedClock(), {"SECOND": Secret(bot.token)}, token=own, api_base=bot.origin
+        )
+        notifier = TelegramNotifier(setup)
+        options = {"chat": 42, "token": {"secret": "SECOND"}}
+        await notifier.send(ENGLISH, Target("desk", "telegram", options), key="k")
+        await notifier.aclose()
+    assert len(bot.chats[42]) == 2
+
+
 async def test_buttons_carry_what_the_signer_says(bot: TelegramStandIn) -> None:
     """With a signer, every button stands under the message."""
     setup = NotifierSetup(HurriedClock(), token=Secret(bot.token), api_base=bot.origin)

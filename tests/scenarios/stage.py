@@ -19,7 +19,7 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import instant
 from ebbwatch.model.source import SourceFacts
 from ebbwatch.model.text import LANGUAGES
-from ebbwatch.ports import Notifier, Poll, Source, SourceError, Store, Wanted
+from ebbwatch.ports import Abilities, Notifier, Poll, Source, SourceError, Store, Wanted
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.delivery import Delivery, Settled
 from ebbwatch.runtime.feeds import LiveFeed
@@ -57,12 +57,17 @@ class RecordingNotifier:
     """Takes every message and remembers it, or passes it on to who is given."""
 
     kind: ClassVar[str] = "recording"
+    can: ClassVar[Abilities] = Abilities(edit=True, thread=True)
 
     def __init__(
         self, clock: ManualClock, heard: Callable[[Heard], None], fault: BaseException | None = None
     ) -> None:
         self._clock, self._heard, self._count = clock, heard, 0
         self.fault = fault
+
+    def place(self, target: Target) -> str:
+        """Return the receiver: each is a place of its own."""
+        return target.key
 
     async def send(
         self,

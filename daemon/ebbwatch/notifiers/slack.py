@@ -12,10 +12,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from ebbwatch.markup import slack as markup
 from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.model.message import Button, Message, Receipt, Target
-from ebbwatch.notifiers.secrets import revealed
+from ebbwatch.notifiers.places import place_of
 from ebbwatch.platforms.pace import Pace
 from ebbwatch.platforms.slack import SlackApi, refusal
-from ebbwatch.ports import NotifierSetup, Undeliverable
+from ebbwatch.ports import Abilities, NotifierSetup, Undeliverable
 
 #: About one message a second to a channel; chat.update has 50 a minute.
 #: Source: docs.slack.dev/apis/web-api/rate-limits, read 2026-11-22.
@@ -45,6 +45,7 @@ class SlackNotifier:
     """
 
     kind: ClassVar[str] = "slack"
+    can: ClassVar[Abilities] = Abilities(show_charts=True, edit=True, move="channel")
 
     def __init__(
         self, setup: NotifierSetup, *, sign: Callable[[Button], str] | None = None
@@ -61,6 +62,10 @@ class SlackNotifier:
         self._sign = sign
         self._pace = Pace(setup.clock, gap=_GAP, window=_GAP, most=1)
         self._api = SlackApi(setup.api_base)
+
+    def place(self, target: Target) -> str:
+        """Return the channel, and whose workspace it is in where that is another one."""
+        return place_of(target, "channel")
 
     async def send(
         self,
@@ -138,7 +143,7 @@ class SlackNotifier:
     def _client(self, target: Target) -> AsyncWebClient:
         """Return a client with the target's own token, or the bot's."""
         if "token" in target.options:
-            token = revealed(target.options["token"], self._setup.secrets)
+            token = self._setup.revealed(target.options["token"])
         elif self._setup.token is not None:
             token = self._setup.token.reveal()
         else:

@@ -22,10 +22,10 @@ from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Button, Message, Reason, Receipt, Target
-from ebbwatch.notifiers.secrets import revealed
+from ebbwatch.notifiers.places import place_of
 from ebbwatch.platforms.pace import Pace
 from ebbwatch.platforms.telegram import MISREAD, Connections, chat_of, failure, make_bot
-from ebbwatch.ports import DeliveryError, NotifierSetup, Uncertain, Undeliverable
+from ebbwatch.ports import Abilities, DeliveryError, NotifierSetup, Uncertain, Undeliverable
 
 #: One message a second to a chat, 20 a minute to a group. Source: Telegram's bot FAQ,
 #: core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this, read 2026-11-22.
@@ -70,6 +70,7 @@ class TelegramNotifier:
     """
 
     kind: ClassVar[str] = "telegram"
+    can: ClassVar[Abilities] = Abilities(show_charts=True, edit=True, thread=True, move="chat")
 
     def __init__(
         self, setup: NotifierSetup, *, sign: Callable[[Button], str] | None = None
@@ -86,6 +87,10 @@ class TelegramNotifier:
         self._pace = Pace(setup.clock, gap=_GAP, window=_WINDOW, most=_MOST)
         self._connections = Connections(setup.api_base)
         self._bots: dict[str, Bot | None] = {}
+
+    def place(self, target: Target) -> str:
+        """Return the chat, its topic, and whose bot it is where that is another one."""
+        return place_of(target, "chat", "topic")
 
     async def send(
         self,
@@ -208,7 +213,7 @@ class TelegramNotifier:
     def _bot(self, target: Target) -> Bot:
         """Return the bot that a target names by its token, or the settings' one."""
         if "token" in target.options:
-            token = revealed(target.options["token"], self._setup.secrets)
+            token = self._setup.revealed(target.options["token"])
         else:
             token = "" if self._setup.token is None else self._setup.token.reveal()
         if token not in self._bots:

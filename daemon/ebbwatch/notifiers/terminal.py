@@ -9,7 +9,7 @@ from typing import ClassVar
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Receipt, Target
-from ebbwatch.ports import NotifierSetup, Undeliverable
+from ebbwatch.ports import Abilities, NotifierSetup, Undeliverable
 
 _COLOURS = {Level.WATCH: "yellow", Level.WARNING: "dark_orange", Level.CRITICAL: "red"}
 
@@ -18,6 +18,7 @@ class TerminalNotifier:
     """Writes messages to standard output, with an empty line between them."""
 
     kind: ClassVar[str] = "terminal"
+    can: ClassVar[Abilities] = Abilities()
 
     def __init__(
         self,
@@ -35,6 +36,10 @@ class TerminalNotifier:
         """
         self._write = write
         self._colour = colour
+
+    def place(self, target: Target) -> str:  # noqa: ARG002 there is one terminal
+        """Return the kind."""
+        return self.kind
 
     async def send(
         self,

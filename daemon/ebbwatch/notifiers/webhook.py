@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import quote
@@ -13,8 +14,7 @@ from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.net.patience import retry_after
 from ebbwatch.net.proxies import ProxyUnusable
 from ebbwatch.net.session import NOT_REACHED, proxy, session
-from ebbwatch.notifiers.secrets import revealed
-from ebbwatch.ports import NotifierSetup, RetryLater, Uncertain, Undeliverable
+from ebbwatch.ports import Abilities, NotifierSetup, RetryLater, Uncertain, Undeliverable
 
 _CONNECT_S = 10.0
 _TOTAL_S = 30.0
@@ -32,12 +32,21 @@ class WebhookNotifier:
     """
 
     kind: ClassVar[str] = "webhook"
+    can: ClassVar[Abilities] = Abilities()
 
     def __init__(self, setup: NotifierSetup) -> None:
         """Take clock and secrets."""
-        self._clock = setup.clock
-        self._secrets = setup.secrets
+        self._setup = setup
         self._session: aiohttp.ClientSession | None = None
+
+    def place(self, target: Target) -> str:
+        """Return a digest of the address, which may be a secret and be moved to one."""
+        written = target.options.get("url", "")
+        try:
+            address = self._setup.revealed(written)
+        except Undeliverable:  # while the secret is not set, its name is all there is
+            return f"{self.kind}/secret {written.get('secret', '')}"
+        return f"{self.kind}/{hashlib.sha256(address.encode()).hexdigest()[:20]}"
 
     async def send(
         self,
@@ -64,9 +73,9 @@ class WebhookNotifier:
         written = target.options.get("headers", {})
         if not isinstance(written, Mapping):
             raise Undeliverable(f"the webhook headers of receiver {target.receiver} are no map")
-        headers = {str(name): revealed(value, self._secrets) for name, value in written.items()}
+        headers = {str(name): self._setup.revealed(value) for name, value in written.items()}
         headers["Idempotency-Key"] = quote(key, safe=" !#$&'()*+,-./:;=?@[]_~|")
-        url = revealed(target.options["url"], self._secrets)
+        url = self._setup.revealed(target.options["url"])
         try:
             async with self._connections().post(
                 url,
@@ -92,7 +101,7 @@ class WebhookNotifier:
         if 200 <= status < 300:
             return
         if status in _NOT_NOW:
-            after = retry_after(patience, self._clock.now())
+            after = retry_after(patience, self._setup.clock.now())
             raise RetryLater(f"the webhook answered {status}", after=after)
         if status >= 500:
             raise Uncertain(f"the webhook answered {status}: it may have taken the message")

@@ -1,5 +1,8 @@
 """Delivery: from a committed intent to a message on somebody's screen.
 
+How long a target that fails is left alone is said by `resting`, where a chat has moved to by
+`places`; charts are drawn in `drawing`.
+
 A row of the outbox is claimed under a lease, which writes the attempt; then the message is
 sent, then the row is settled. Where a crash or a silence of the far side falls between
 sending and settling, the message is sent again and says that it may be a repeat: that is the
@@ -9,10 +12,8 @@ one duplicate there can be.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -31,6 +32,10 @@ from ebbwatch.ports import (
     Uncertain,
     Undeliverable,
 )
+from ebbwatch.runtime.drawing import Drawings
+from ebbwatch.runtime.patience import within as in_time
+from ebbwatch.runtime.places import Places
+from ebbwatch.runtime.resting import Resting
 
 #: How long a claim holds. A killed daemon's claims come back after that.
 LEASE = timedelta(seconds=60)
@@ -51,22 +56,15 @@ LOOK_AGAIN = timedelta(seconds=5)
 #: Least pause after a look that found nothing although something was due.
 BREATH = timedelta(seconds=1)
 
-#: Waits for a far side that gives no delay of its own: doubling from the first to the last.
-_FIRST_WAIT = timedelta(seconds=1)
-_LEAST_WAIT = timedelta(milliseconds=500)
-_LAST_WAIT = timedelta(minutes=5)
 #: Waits before a message that may have arrived is sent again, by attempts made; after the
 #: last of them it is parked.
 _REPEAT_WAITS = (timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=10))
 
-#: Options that name the place a target's messages go to.
-_PLACES = ("chat", "channel")
-
 _log = structlog.get_logger()
 
 
-class Outcome(StrEnum):
-    """What became of one attempt."""
+class Ending(StrEnum):
+    """How one attempt ended."""
 
     DELIVERED = "delivered"
     RETRIED = "retried"
@@ -80,7 +78,7 @@ class Settled:
 
     Attributes:
         row: As claimed.
-        outcome: What became of it; ``parked`` means that a person must act, and that the
+        ending: How it ended; ``parked`` means that a person must act, and that the
             message should be told through another receiver.
         ts: When, wall time.
         error: What went wrong, for people; empty when delivered.
@@ -89,7 +87,7 @@ class Settled:
     """
 
     row: OutboxRow
-    outcome: Outcome
+    ending: Ending
     ts: datetime
     error: str = ""
     failing_since: datetime | None = None
@@ -126,18 +124,16 @@ class Delivery:
         self._notifiers = notifiers
         self._clock = clock
         self._owner = owner
-        self._charts = charts
+        self._drawings = None if charts is None else Drawings(charts)
         self._on_event = on_event
         self._woken = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
-        self._drawings: set[asyncio.Task[None]] = set()
+        self._attachments: set[asyncio.Task[None]] = set()
         self._batch: list[Callable[[datetime], bool]] = []
         self._writing: asyncio.Task[list[bool]] | None = None
         self._slots: dict[str, asyncio.Semaphore] = {}
-        # By target: rests until, failing since, failures in a row.
-        self._resting: dict[str, datetime] = {}
-        self._failing: dict[str, datetime] = {}
-        self._failures: Counter[str] = Counter()
+        self._rests = Resting()
+        self._places = Places(store, notifiers)
         self._store_failing = False
         self._stopping = False
         # When a claim last took all it could: more may be waiting.
@@ -172,7 +168,7 @@ class Delivery:
             Whether it was done in time.
         """
         work = asyncio.ensure_future(self._everything_due())
-        if within is not None and not await self._within(work, within):
+        if within is not None and not await in_time(work, within, self._clock):
             return False
         await work
         return True
@@ -182,7 +178,7 @@ class Delivery:
             while self._claim() or self._sends:
                 await asyncio.wait(self._sends, return_when=asyncio.FIRST_COMPLETED)
                 self._reap(self._sends)
-            await self._finish(self._drawings)
+            await self._finish(self._attachments)
         finally:
             await self._abandon()
 
@@ -216,14 +212,14 @@ class Delivery:
         ]
         try:
             await asyncio.wait(
-                {stopping, *waiting, *self._sends, *self._drawings},
+                {stopping, *waiting, *self._sends, *self._attachments},
                 return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
             for task in waiting:
                 task.cancel()
         self._reap(self._sends)
-        self._reap(self._drawings)
+        self._reap(self._attachments)
 
     def _look_at(self, *, found: bool) -> datetime:
         """Return when to look at the outbox again, if nothing happens before."""
@@ -256,12 +252,12 @@ class Delivery:
 
     async def _abandon(self) -> None:
         """Drop what is left: charts at the end, sends only where a bug ends the process."""
-        left = [*self._sends, *self._drawings]
+        left = [*self._sends, *self._attachments]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         self._sends.clear()
-        self._drawings.clear()
+        self._attachments.clear()
 
     # one row
 
@@ -271,17 +267,17 @@ class Delivery:
             started = self._clock.now()
             if self._hand_back(row, started):
                 return
-            target_now = self._moved(row.target)
+            target_now = self._now(row.target)
             try:
                 receipt = await self._send(row, target_now)
             except RetryLater as err:
                 wait = self._rest(row, err.after)
-                await self._put_back(row, started, Outcome.RETRIED, str(err), wait)
+                await self._put_back(row, started, Ending.RETRIED, str(err), wait)
             except Undeliverable as err:
                 if target_now != row.target:
                     # The place it once moved to is gone: try the one that is written.
-                    self._remember(row.target, None)
-                    await self._put_back(row, started, Outcome.RETRIED, str(err), timedelta(0))
+                    self._guarded(self._places.forget, row.target)
+                    await self._put_back(row, started, Ending.RETRIED, str(err), timedelta(0))
                 else:
                     await self._park(row, started, str(err))
             except Uncertain as err:
@@ -291,7 +287,7 @@ class Delivery:
                 else:
                     repeats = min(row.attempts, len(_REPEAT_WAITS)) - 1 if row.uncertain else 0
                     wait = _REPEAT_WAITS[repeats]
-                    await self._put_back(row, started, Outcome.UNCERTAIN, str(err), wait)
+                    await self._put_back(row, started, Ending.UNCERTAIN, str(err), wait)
             else:
                 await self._keep(row, started, target_now, receipt)
 
@@ -300,7 +296,7 @@ class Delivery:
 
         Its target may rest, its lease be too short by now, or the process be stopping.
         """
-        rest = self._resting.get(row.target.key, now)
+        rest = self._rests.until(row.target.key, now)
         fresh = row.lease_until is None or row.lease_until - now >= PATIENCE
         if rest <= now and fresh and not self._stopping:
             return False
@@ -327,23 +323,26 @@ class Delivery:
         if notifier is None:
             known = ", ".join(sorted(self._notifiers)) or "none"
             raise Undeliverable(f"there is no notifier of kind {target.kind}; there are: {known}")
-        earlier = self._earlier(row)
+        earlier = self._earlier(row, notifier)
+        edited = row.quiet and notifier.can.edit
         sending = asyncio.ensure_future(
             notifier.send(
                 row.message,
                 target,
                 key=row.key,
-                edit=earlier if row.quiet else None,
-                thread=None if row.quiet else earlier,
+                edit=earlier if edited else None,
+                thread=earlier if notifier.can.thread and not edited else None,
                 possible_repeat=row.uncertain,
             )
         )
-        if not await self._within(sending, PATIENCE):
+        if not await in_time(sending, PATIENCE, self._clock):
             raise Uncertain(f"no answer within {PATIENCE.total_seconds():.0f} s")
         return sending.result()
 
-    def _earlier(self, row: OutboxRow) -> Receipt | None:
+    def _earlier(self, row: OutboxRow, notifier: Notifier) -> Receipt | None:
         """Return the receipt of the episode's last message here, if it can be referred to."""
+        if not (notifier.can.edit or notifier.can.thread):
+            return None
         if not row.episode or row.message.reason is Reason.FIRST:
             return None
         try:
@@ -351,18 +350,6 @@ class Delivery:
         except StoreError as err:
             raise RetryLater(f"the store did not answer: {err}") from err
         return receipt if receipt is not None and receipt.message_id else None
-
-    async def _within(self, work: asyncio.Future[Any], patience: timedelta) -> bool:
-        """Wait for work on the clock; cancel it and return False when it takes too long."""
-        deadline = asyncio.ensure_future(self._clock.wait_until(self._clock.now() + patience))
-        try:
-            await asyncio.wait({work, deadline}, return_when=asyncio.FIRST_COMPLETED)
-            return work.done()
-        finally:
-            deadline.cancel()
-            if not work.done():
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
 
     # settling
 
@@ -372,16 +359,15 @@ class Delivery:
         def settle(ts: datetime) -> bool:
             return self._store.delivered(row.key, ts=ts, receipt=receipt, owner=self._owner)
 
-        await self._settle(row, started, Outcome.DELIVERED, "", settle)
-        place = _place(target)
-        if receipt.place and place is not None and receipt.place != place:
-            self._remember(row.target, receipt.place)
-        if row.message.chart is not None and self._charts is not None:
-            drawing = self._attach(row, self._moved(row.target), receipt)
-            self._drawings.add(asyncio.create_task(drawing))
+        await self._settle(row, started, Ending.DELIVERED, "", settle)
+        self._guarded(self._places.follow, row.target, receipt)
+        notifier = self._notifiers[target.kind]
+        if row.message.chart is not None and self._drawings and notifier.can.show_charts:
+            attaching = self._attach(row, self._now(row.target), receipt)
+            self._attachments.add(asyncio.create_task(attaching))
 
     async def _put_back(
-        self, row: OutboxRow, started: datetime, outcome: Outcome, error: str, wait: timedelta
+        self, row: OutboxRow, started: datetime, ending: Ending, error: str, wait: timedelta
     ) -> None:
         def settle(ts: datetime) -> bool:
             return self._store.retry(
@@ -389,23 +375,23 @@ class Delivery:
                 ts=ts,
                 not_before=ts + wait,
                 error=error,
-                uncertain=row.uncertain or outcome is Outcome.UNCERTAIN,
+                uncertain=row.uncertain or ending is Ending.UNCERTAIN,
                 owner=self._owner,
             )
 
-        await self._settle(row, started, outcome, error, settle)
+        await self._settle(row, started, ending, error, settle)
 
     async def _park(self, row: OutboxRow, started: datetime, error: str) -> None:
         def settle(ts: datetime) -> bool:
             return self._store.park(row.key, ts=ts, error=error, owner=self._owner)
 
-        await self._settle(row, started, Outcome.PARKED, error, settle)
+        await self._settle(row, started, Ending.PARKED, error, settle)
 
     async def _settle(
         self,
         row: OutboxRow,
         started: datetime,
-        outcome: Outcome,
+        ending: Ending,
         error: str,
         settle: Callable[[datetime], bool],
     ) -> None:
@@ -427,12 +413,12 @@ class Delivery:
             else:
                 self._note_store(None)
                 break
-        news = row.target.key not in self._failing
-        since = self._note_target(row.target.key, outcome, now)
-        self._say(row, outcome, error, started=started, now=now, since=since, news=news, ours=ours)
+        news = not self._rests.fails(row.target.key)
+        since = self._rests.note(row.target.key, delivered=ending is Ending.DELIVERED, now=now)
+        self._say(row, ending, error, started=started, now=now, since=since, news=news, ours=ours)
         if self._on_event is not None:
             self._on_event(
-                Settled(row=row, outcome=outcome, ts=now, error=error, failing_since=since)
+                Settled(row=row, ending=ending, ts=now, error=error, failing_since=since)
             )
 
     async def _written(self, settle: Callable[[datetime], bool]) -> bool:
@@ -454,18 +440,10 @@ class Delivery:
         with self._store.transaction():
             return [settle(now) for settle in batch]
 
-    def _note_target(self, target: str, outcome: Outcome, now: datetime) -> datetime | None:
-        """Return since when a target fails, or failed until now."""
-        if outcome is Outcome.DELIVERED:
-            self._resting.pop(target, None)
-            self._failures.pop(target, None)
-            return self._failing.pop(target, None)
-        return self._failing.setdefault(target, now)
-
     def _say(
         self,
         row: OutboxRow,
-        outcome: Outcome,
+        ending: Ending,
         error: str,
         *,
         started: datetime,
@@ -478,7 +456,7 @@ class Delivery:
         facts: dict[str, Any] = {
             "receiver": row.target.receiver,
             "key": row.key,
-            "outcome": outcome.value,
+            "outcome": ending.value,
             "attempt": row.attempts,
             "duration_ms": round((now - started) / timedelta(milliseconds=1)),
         }
@@ -486,11 +464,11 @@ class Delivery:
             facts["error"] = error
         if not ours:
             facts["settled_by_another"] = True
-        if outcome is Outcome.DELIVERED and since is not None:
+        if ending is Ending.DELIVERED and since is not None:
             facts["recovered_after_s"] = round((now - since).total_seconds())
-        if outcome is Outcome.DELIVERED:
+        if ending is Ending.DELIVERED:
             log = _log.info
-        elif outcome is Outcome.PARKED:
+        elif ending is Ending.PARKED:
             log = _log.error  # a message is lost to this receiver, and the error says why
         elif news:
             log = _log.warning
@@ -506,56 +484,33 @@ class Delivery:
         self._store_failing = err is not None
 
     def _rest(self, row: OutboxRow, after: timedelta | None) -> timedelta:
-        """Leave a target alone for as long as it asks, or for a doubling wait; return how long.
-
-        Of several sends that fail together only the first counts: the wait doubles with each
-        new try after a rest, not with each message.
-        """
-        target, now = row.target.key, self._clock.now()
-        rest = self._resting.get(target, now)
-        if after is None and rest <= now:
-            self._failures[target] += 1
-            after = _backoff(self._failures[target], row.key)
-        if after is not None:
-            # A far side that asks for no delay at all is not hammered either.
-            rest = max(rest, now + max(after, _LEAST_WAIT))
-        self._resting[target] = rest
-        return rest - now
+        """Leave a row's target alone for a while; return how long."""
+        now = self._clock.now()
+        return self._rests.rest(row.target.key, after, chance=row.key, now=now)
 
     # places
 
-    def _moved(self, target: Target) -> Target:
-        """Return a target with the place its chat has moved to, if it did."""
-        place = _place(target)
-        if place is None:
-            return target
+    def _now(self, target: Target) -> Target:
+        """Return a target as it is to be sent to; as it is written where the store is away."""
         try:
-            new = self._store.get(_moved_key(target.kind, place))
+            return self._places.now(target)
         except StoreError as err:
             self._note_store(err)
             return target
-        if new is None:
-            return target
-        name = next(name for name in _PLACES if name in target.options)
-        return replace(target, options={**target.options, name: new})
 
-    def _remember(self, target: Target, new: str | None) -> None:
-        """Write where a chat has moved to; None forgets it."""
-        place = _place(target)
-        if place is None:
-            return
+    def _guarded(self, note: Callable[..., None], *about: Any) -> None:
+        """Have a place noted, where the store answers."""
         try:
-            with self._store.transaction():
-                self._store.put(_moved_key(target.kind, place), new)
+            note(*about)
         except StoreError as err:
-            self._note_store(err)  # the platform will tell us again
+            self._note_store(err)
 
     # charts
 
     async def _attach(self, row: OutboxRow, target: Target, receipt: Receipt) -> None:
         """Draw a chart and put it below its message; whatever fails here fails alone."""
         work = asyncio.ensure_future(self._draw_and_attach(row, target, receipt))
-        if not await self._within(work, CHART_PATIENCE):
+        if not await in_time(work, CHART_PATIENCE, self._clock):
             error = f"not done within {CHART_PATIENCE.total_seconds():.0f} s"
         elif (err := work.exception()) is not None:
             # Only our own errors are sure to hold no address and no token.
@@ -565,27 +520,7 @@ class Delivery:
         _log.warning("chart.missed", receiver=target.receiver, key=row.key, error=error)
 
     async def _draw_and_attach(self, row: OutboxRow, target: Target, receipt: Receipt) -> None:
-        assert self._charts is not None
+        assert self._drawings is not None
         assert row.message.chart is not None
-        chart = await self._charts.render(row.message.chart)
+        chart = await self._drawings.png(row.message.chart)
         await self._notifiers[target.kind].attach(chart, row.message, target, to=receipt)
-
-
-def _backoff(failures: int, key: str) -> timedelta:
-    """Return how long to leave a far side alone that asked for no delay of its own.
-
-    The jitter, a quarter either way, comes from the row's key: it spreads the processes that
-    share an outbox, and repeats in a test.
-    """
-    doubled = min(_FIRST_WAIT * (1 << min(failures - 1, 16)), _LAST_WAIT)
-    digest = hashlib.sha256(key.encode()).digest()
-    return doubled * (0.75 + 0.5 * int.from_bytes(digest[:4]) / 2**32)
-
-
-def _place(target: Target) -> str | None:
-    """Return the chat or channel a target names; None for kinds without one."""
-    return next((str(target.options[name]) for name in _PLACES if name in target.options), None)
-
-
-def _moved_key(kind: str, place: str) -> str:
-    return f"moved/{kind}/{place}"

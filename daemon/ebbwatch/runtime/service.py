@@ -32,8 +32,7 @@ from ebbwatch.model.problem import Problem
 from ebbwatch.model.series import Series
 from ebbwatch.ports import Clock, Store, StoreError
 from ebbwatch.runtime.additions import added, learn, settled
-from ebbwatch.runtime.delivery import Delivery, Settled
-from ebbwatch.runtime.delivery import Outcome as Told
+from ebbwatch.runtime.delivery import Delivery, Ending, Settled
 from ebbwatch.runtime.desk import Desk
 from ebbwatch.runtime.feeds import LiveFeed, drive
 from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
@@ -293,12 +292,12 @@ class Service:
     def settled(self, event: Settled) -> None:
         """Hear how a delivery went."""
         receiver, at = event.row.target.receiver, event.ts
-        if event.outcome is Told.PARKED:
+        if event.ending is Ending.PARKED:
             with self.store.transaction():
                 self.telling.lost(event.row)
             self.watch.receiver_broken(receiver, event.error, parked=1, at=at)
             self.delivery.wake()
-        elif event.outcome is Told.DELIVERED:
+        elif event.ending is Ending.DELIVERED:
             self.watch.receiver_recovered(receiver, at=at)
 
 
