@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ebbwatch.model.source import Key, SourceFacts, in_variables
+from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.catalogue import Unusable
 
 if TYPE_CHECKING:
@@ -49,6 +50,22 @@ class Adapters(Mapping[str, Any]):
         ):
             raise Unusable(f"{point.value} has no facts: it was written for another version")
         return adapter
+
+    def built(self, name: str, setup: object) -> Any:
+        """Return an adapter, built with a setup.
+
+        Raises:
+            EbbwatchError: If it cannot be loaded or built; or what it says itself.
+        """
+        try:
+            return self[name](setup)
+        except EbbwatchError:
+            raise
+        except Unusable as err:
+            said = str(err)
+        except Exception as err:  # noqa: BLE001  as above
+            said = f"{self._points[name].value} cannot be built ({type(err).__name__}: {err})"
+        raise EbbwatchError(f"the adapter {name} cannot be used: {said}")
 
     def __contains__(self, name: object) -> bool:
         """Return whether there is such an adapter, without loading it."""

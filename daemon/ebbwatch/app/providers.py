@@ -29,14 +29,13 @@ def sources(settings: Settings, clock: Clock, names: Collection[str]) -> dict[st
     adapters = Adapters("sources")
     found: dict[str, Source] = {}
     for name in sorted(set(names) & set(adapters)):
-        adapter, key = adapters[name], settings.api_key(name)
-        if adapter.facts.key is Key.REQUIRED and key is None:
+        key = settings.api_key(name)
+        if key is None and adapters[name].facts.key is Key.REQUIRED:
             continue
-        found[name] = adapter(
-            SourceSetup(
-                clock=clock, base_url=settings.base_url(name), api_key=key, user_agent=USER_AGENT
-            )
+        setup = SourceSetup(
+            clock=clock, base_url=settings.base_url(name), api_key=key, user_agent=USER_AGENT
         )
+        found[name] = adapters.built(name, setup)
     return found
 
 

@@ -90,14 +90,13 @@ def notifiers(settings: Settings, clock: Clock, kinds: Collection[str]) -> dict[
     found: dict[str, Notifier] = {}
     for kind in sorted(set(kinds) & set(adapters)):
         platform = settings.platforms.get(kind)
-        found[kind] = adapters[kind](
-            NotifierSetup(
-                clock=clock,
-                secrets=settings.secret,
-                token=None if platform is None else platform.bot,
-                api_base=None if platform is None else platform.api_base,
-            )
+        setup = NotifierSetup(
+            clock=clock,
+            secrets=settings.secret,
+            token=None if platform is None else platform.bot,
+            api_base=None if platform is None else platform.api_base,
         )
+        found[kind] = adapters.built(kind, setup)
     return found
 
 
