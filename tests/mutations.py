@@ -122,7 +122,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a tick comes before what arrived at its instant", "runtime/feeds.py",
-        "(due is None or micros(first.at) <= due)", "(due is None or micros(first.at) < due)",
+        "(due is None or first.event.at <= due)", "(due is None or first.event.at < due)",
     ),
     Mutation(
         "facts and decisions are committed apart", "runtime/ledger.py",
