@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from ebbwatch.model.message import Target
+
 
 class ManualClock:
     """A clock that a test moves; whoever waits on it wakes when its instant has come."""
@@ -43,3 +45,9 @@ class ManualClock:
     def advance(self, by: timedelta) -> None:
         """Move the clock on."""
         self.advance_to(self._now + by)
+
+
+def place_of(target: Target) -> str:
+    """Return the place of a target, as notifiers would say it."""
+    where = [str(target.options[name]) for name in ("chat", "channel") if name in target.options]
+    return ":".join([target.kind, *(where or [str(target.options.get("url", ""))])])

@@ -32,6 +32,7 @@ from ebbwatch.runtime.delivery import (
     Ending,
     Settled,
 )
+from ebbwatch.runtime.places import Places
 from ebbwatch.store.memory import MemoryStore
 from tests.fakes import ManualClock
 from tests.markup.samples import ENGLISH
@@ -82,7 +83,7 @@ class World:
     can: ClassVar[Abilities] = Abilities(show_charts=True, edit=True, thread=True, move="chat")
 
     def place(self, target: Target) -> str:
-        return f"{target.kind}/{target.options.get('chat', '')}"
+        return f"{target.kind}:{target.options.get('chat', '')}"
 
     async def send(
         self,
@@ -476,6 +477,25 @@ async def test_a_chat_that_moved_is_found_at_once_from_then_on() -> None:
     ]
     assert world.store.get("moved/telegram/-200") is None
     assert set(world.states().values()) == {"delivered"}
+
+
+def test_a_chat_that_moved_is_one_place_under_both_its_ids() -> None:
+    """Who writes the new id into the rules is told nothing again; what is forgotten is two."""
+    world = World()
+    places = Places(world.store, {"telegram": world})
+    old, new = (Target("desk", "telegram", {"chat": chat}) for chat in (-200, "-1002"))
+    found = [(places.of(old), places.of(new), places.now(old).options["chat"])]
+    places.follow(old, Receipt("1", "-200"))
+    places.follow(old, Receipt("1", "-1002"))
+    found.append((places.of(old), places.of(new), places.now(old).options["chat"]))
+    places.forget(old)
+    found.append((places.of(old), places.of(new), places.now(old).options["chat"]))
+    assert found == [
+        ("telegram:-200", "telegram:-1002", -200),
+        ("telegram:-200", "telegram:-200", "-1002"),
+        ("telegram:-200", "telegram:-1002", -200),
+    ]
+    assert places.of(Target("desk", "pigeon", {})) == "pigeon:desk/0"
 
 
 async def test_a_target_that_hangs_holds_up_nobody_else() -> None:

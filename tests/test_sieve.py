@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbwatch.app import place_of
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.ladder import AlertState
@@ -32,6 +31,7 @@ from ebbwatch.runtime.ledger import Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Pipeline
 from ebbwatch.runtime.telling import Telling
 from ebbwatch.store.memory import MemoryStore
+from tests.fakes import place_of
 from tests.naive.profiles import driven
 from tests.naive.tapes import CALENDARS, CATALOGUE, history_of, periods_of, tapes
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ebbwatch.app import place_of
 from ebbwatch.archive import files
 from ebbwatch.core.asof import Facts, History
 from ebbwatch.core.context import Context
@@ -32,6 +31,7 @@ from ebbwatch.ports import Silence, StoreError
 from ebbwatch.runtime import pipeline
 from ebbwatch.runtime.telling import Edit, Telling
 from ebbwatch.store.memory import MemoryStore
+from tests.fakes import place_of
 from tests.ruleset.loading import valid
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -22,7 +22,6 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ebbwatch.app import place_of
 from ebbwatch.core.asof import History
 from ebbwatch.core.judging import Judge
 from ebbwatch.core.ladder import AlertState
@@ -36,6 +35,7 @@ from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, Recorde
 from ebbwatch.runtime.telling import Telling
 from ebbwatch.store.open import open_store
 from tests.bench.peers import show
+from tests.fakes import place_of
 from tests.ruleset.loading import valid
 
 RULES, SERIES, HISTORY_DAYS, ROUNDS = 10_000, 50, 750, 41

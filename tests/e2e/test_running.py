@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from tests.e2e.daemon import EFFR, SOFR, World, business_days
 from tests.standins.providers import Seen, StandIn
 from tests.standins.serving import Fault
+from tests.standins.webhook import WebhookStandIn
 
 NEW_YORK = ZoneInfo("America/New_York")
 NINE = datetime(2026, 11, 24, 9, 0, 1, tzinfo=NEW_YORK)
@@ -143,6 +144,44 @@ async def test_a_broken_rule_file_is_told_and_the_old_rules_stay(world: World) -
         "No longer told:",
         "⚪ Repo trades above fed funds: withdrawn, 25 bp (Mon 23 Nov 2026)",
     ]
+
+
+async def test_what_an_edit_adds_is_built_without_a_restart(world: World) -> None:
+    """A source that no rule used before is asked, and a kind of receiver nobody was told by tells."""
+    world.rules(RULES)
+    stressed(world)
+    for name in ("TELEGRAM__TOKEN", "SLACK__BOT_TOKEN"):
+        del world.environment[f"EBBWATCH_{name}"]
+    async with StandIn() as board, WebhookStandIn() as hook, world.running(at=NINE) as daemon:
+        board.serve("/load.json", json.dumps([{"day": "2026-11-23", "load": 7}]))
+        await daemon.polled(news=18)
+        world.rules(
+            RULES.replace(
+                "rules:",
+                f"""
+series:
+  load:
+    source: {{http_json: {{url: "{board.url}/load.json", rows: "@", period: day, value: load}}}}
+    unit: number
+    every: business day
+receivers:
+  oncall: [{{webhook: {{url: "{hook.origin}/hook/1"}}}}]
+routes:
+  - {{to: [oncall]}}
+rules:
+  - name: heavy-load
+    title: The load is heavy
+    value: load
+    above: {{warning: 5}}""",
+            )
+        )
+        await daemon.until(lambda: "/load.json" in board.paths, "the new source was asked")
+        await daemon.until(
+            lambda: any("The load is heavy" in json.dumps(taken.body) for taken in hook.taken),
+            "the new receiver was told",
+        )
+        assert await daemon.stop() == 0
+    assert daemon.lines("delivery.settled")[-1]["outcome"] == "delivered"
 
 
 async def test_a_storm_of_edits_ends_on_the_last_rules_that_are_right(world: World) -> None:

@@ -36,13 +36,13 @@ def place(kind: str, receiver: str = "desk", number: int = 0, **options: Any) ->
 @pytest.mark.parametrize(
     ("kind", "options", "shown"),
     [
-        ("telegram", {"chat": -1001}, "telegram/-1001"),
-        ("telegram", {"chat": "-1001", "language": "zh-Hant"}, "telegram/-1001"),
-        ("telegram", {"chat": -1001, "topic": 7}, "telegram/-1001/7"),
-        ("telegram", {"chat": 1, "token": {"secret": "SECOND"}}, "telegram/1 by SECOND"),
-        ("slack", {"channel": "C1"}, "slack/C1"),
-        ("slack", {"channel": "C1", "token": {"secret": "GONE"}}, "slack/C1 by GONE"),
-        ("webhook", {"url": {"secret": "GONE"}}, "webhook/secret GONE"),
+        ("telegram", {"chat": -1001}, "telegram:-1001"),
+        ("telegram", {"chat": "-1001", "language": "zh-Hant"}, "telegram:-1001"),
+        ("telegram", {"chat": -1001, "topic": 7}, "telegram:-1001:7"),
+        ("telegram", {"chat": 1, "token": {"secret": "SECOND"}}, "telegram:1 by SECOND"),
+        ("slack", {"channel": "C1"}, "slack:C1"),
+        ("slack", {"channel": "C1", "token": {"secret": "GONE"}}, "slack:C1 by GONE"),
+        ("webhook", {"url": {"secret": "GONE"}}, "webhook:secret GONE"),
         ("terminal", {"language": "en"}, "terminal"),
         ("telegram", {}, "telegram"),
     ],
@@ -61,7 +61,7 @@ def test_an_address_is_named_by_a_digest() -> None:
     assert written == secret
     assert place("webhook", url=f"{HOOK}2") != written
     assert "PLANTED" not in written
-    assert written.startswith("webhook/")
+    assert written.startswith("webhook:")
 
 
 def test_what_each_kind_can() -> None:

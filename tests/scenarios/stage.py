@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from ebbwatch.app import place_of
 from ebbwatch.core.asof import History
 from ebbwatch.core.edge import Present
 from ebbwatch.core.judging import Judge
@@ -29,7 +28,7 @@ from ebbwatch.runtime.polling import Polling
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.service import Service
 from ebbwatch.runtime.telling import Telling
-from tests.fakes import ManualClock
+from tests.fakes import ManualClock, place_of
 
 
 @dataclass(frozen=True)

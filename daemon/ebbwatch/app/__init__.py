@@ -15,7 +15,6 @@ from ebbwatch.app.providers import followed, sources, wanted_sources
 from ebbwatch.app.receivers import (
     missing_secrets,
     notifiers,
-    place_of,
     with_default_receivers,
 )
 from ebbwatch.app.rules import (
@@ -43,7 +42,6 @@ __all__ = [
     "missing_secrets",
     "new_owner",
     "notifiers",
-    "place_of",
     "rule_files",
     "sources",
     "wanted_sources",

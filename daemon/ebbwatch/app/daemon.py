@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,6 @@ from ebbwatch.app.receivers import (
     kinds_of,
     missing_secrets,
     notifiers,
-    place_of,
     with_default_receivers,
 )
 from ebbwatch.app.rules import load_rules
@@ -35,17 +34,29 @@ class Built:
 
     Attributes:
         service: The daemon.
-        sources: To be closed.
-        notifiers: To be closed.
+        sources: Asked by polling, by name; to be closed.
+        notifiers: Used by delivery, by kind; to be closed.
         store: To be closed last.
         warnings: What people should know at start.
     """
 
     service: Service
-    sources: Mapping[str, Source]
-    notifiers: Mapping[str, Notifier]
+    sources: dict[str, Source]
+    notifiers: dict[str, Notifier]
     store: Store
     warnings: list[str]
+
+    def equip(self, settings: Settings, ruleset: Ruleset) -> None:
+        """Build the sources and notifiers that a ruleset wants and that are not there yet.
+
+        Raises:
+            EbbwatchError: If one cannot be built; then nothing was added.
+        """
+        clock = self.service.clock
+        asked = sources(settings, clock, wanted_sources(ruleset) - self.sources.keys())
+        told = notifiers(settings, clock, kinds_of(ruleset) - self.notifiers.keys())
+        self.sources.update(asked)
+        self.notifiers.update(told)
 
     async def aclose(self) -> None:
         """Close connections, then the database."""
@@ -128,6 +139,7 @@ def build(
     from ebbwatch.runtime.feeds import LiveFeed
     from ebbwatch.runtime.ledger import Ledger
     from ebbwatch.runtime.pipeline import Pipeline
+    from ebbwatch.runtime.places import Places
     from ebbwatch.runtime.polling import Polling
     from ebbwatch.runtime.selfwatch import SelfWatch
     from ebbwatch.runtime.service import Service
@@ -140,9 +152,11 @@ def build(
     ]
     history = history_from_archive(ruleset, store)
     judge = Judge(ruleset, history)
+    told = notifiers(settings, clock, kinds_of(ruleset))
     telling = Telling(
-        judge, store, {name: translator(name) for name in LANGUAGES}, place_of=place_of
-    )
+        judge, store, {name: translator(name) for name in LANGUAGES},
+        place_of=Places(store, told).of,
+    )  # fmt: skip
     ledger = Ledger(store, telling, judge)
     pipeline = Pipeline(judge, ledger)
     inbox: asyncio.Queue[Any] = asyncio.Queue()
@@ -155,7 +169,6 @@ def build(
         kept=store, inbox=inbox, watch=watch, jitter=random.random,
     )  # fmt: skip
     polling.follow(followed(ruleset), {r.text_source for r in ruleset.rules if r.text_source})
-    told = notifiers(settings, clock, kinds_of(ruleset))
     service: Service
 
     def settled(event: Settled) -> None:
@@ -202,6 +215,8 @@ def new_owner() -> str:
 def watch_rules(built: Built, settings: Settings, directory: Path) -> None:
     """Have the daemon adopt the rules of a directory when they change."""
     from ebbwatch.core.judging import Judge
+    from ebbwatch.model.problem import Problem, Span
+    from ebbwatch.ports import EbbwatchError
     from ebbwatch.ruleset.difference import difference
     from ebbwatch.runtime.reload import Reload
 
@@ -214,6 +229,12 @@ def watch_rules(built: Built, settings: Settings, directory: Path) -> None:
             return
         old = service.pipeline.judge
         ruleset = with_default_receivers(found.ruleset, settings, settings.language)
+        try:
+            built.equip(settings, ruleset)
+        except EbbwatchError as err:
+            place = Span(str(directory), 1, 1)
+            service.refuse([Problem(place, "error", "unusable-adapter", str(err))])
+            return
         history = old.history
         if ruleset.series != history.catalogue or ruleset.business != history.business:
             history = history_from_archive(ruleset, built.store)

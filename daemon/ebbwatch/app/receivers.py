@@ -31,23 +31,6 @@ def with_default_receivers(ruleset: Ruleset, settings: Settings, language: str) 
     return replace(ruleset, receivers={"default": targets})
 
 
-#: Options that name the place a target's messages go to, by kind.
-_PLACES = {"telegram": ("chat", "topic"), "slack": ("channel",), "terminal": ()}
-
-
-def place_of(target: Target) -> str:
-    """Return what identifies the place that a target leads to, without secrets."""
-    import hashlib
-    import json
-
-    names = _PLACES.get(target.kind)
-    if names is None:
-        text = json.dumps(target.options, sort_keys=True, default=str)
-        return f"{target.kind}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    parts = [str(target.options[name]) for name in names if name in target.options]
-    return ":".join([target.kind, *parts])
-
-
 @dataclass(frozen=True, slots=True)
 class Missing:
     """A secret that rule files name and settings do not have.

@@ -45,8 +45,8 @@ class WebhookNotifier:
         try:
             address = self._setup.revealed(written)
         except Undeliverable:  # while the secret is not set, its name is all there is
-            return f"{self.kind}/secret {written.get('secret', '')}"
-        return f"{self.kind}/{hashlib.sha256(address.encode()).hexdigest()[:20]}"
+            return f"{self.kind}:secret {written.get('secret', '')}"
+        return f"{self.kind}:{hashlib.sha256(address.encode()).hexdigest()[:20]}"
 
     async def send(
         self,

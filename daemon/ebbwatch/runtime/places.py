@@ -17,10 +17,21 @@ class Places:
         self._store = store
         self._notifiers = notifiers
 
-    def of(self, target: Target) -> str | None:
-        """Return the place that a target names as it is written; None for a kind nobody knows."""
+    def of(self, target: Target) -> str:
+        """Return the place that a target leads to, without secrets.
+
+        A chat that has moved is the place it was before, under its old id as under its new one.
+        Of a kind that nobody speaks, the receiver stands for the place.
+
+        Raises:
+            StoreError: If the store does not answer.
+        """
         notifier = self._notifiers.get(target.kind)
-        return None if notifier is None else notifier.place(target)
+        if notifier is None:
+            return f"{target.kind}:{target.key}"
+        moves = self._moves(target)
+        old = self._store.get(_key(target, moves, "came")) if moves else None
+        return notifier.place(target if old is None else _at(target, moves, old))
 
     def now(self, target: Target) -> Target:
         """Return a target as it is to be sent to: at the place its chat has moved to, if it did.
@@ -29,7 +40,7 @@ class Places:
             StoreError: If the store does not answer.
         """
         moves = self._moves(target)
-        new = self._store.get(self._key(target)) if moves else None
+        new = self._store.get(_key(target, moves)) if moves else None
         return target if new is None else _at(target, moves, new)
 
     def follow(self, target: Target, receipt: Receipt) -> None:
@@ -40,12 +51,12 @@ class Places:
         """
         moves = self._moves(target)
         if moves and receipt.place and receipt.place != str(self.now(target).options[moves]):
-            self._put(target, receipt.place)
+            self._put(target, moves, receipt.place)
 
     def forget(self, target: Target) -> None:
         """Forget where a target has moved to; raises what `follow` does."""
-        if self._moves(target):
-            self._put(target, None)
+        if moves := self._moves(target):
+            self._put(target, moves, None)
 
     def _moves(self, target: Target) -> str:
         """Return the option of a target that may change by itself; empty for none."""
@@ -53,12 +64,20 @@ class Places:
         moves = "" if notifier is None else notifier.can.move
         return moves if moves in target.options else ""
 
-    def _key(self, target: Target) -> str:
-        return f"moved/{self.of(target)}"
-
-    def _put(self, target: Target, new: str | None) -> None:
+    def _put(self, target: Target, moves: str, new: str | None) -> None:
+        """Write both ways where a target has moved to; None forgets it."""
+        written = str(target.options[moves])
+        there = self.now(target)
         with self._store.transaction():
-            self._store.put(self._key(target), new)
+            self._store.put(_key(there, moves, "came"), None)
+            self._store.put(_key(target, moves), new)
+            if new is not None:
+                self._store.put(_key(_at(target, moves, new), moves, "came"), written)
+
+
+def _key(target: Target, option: str, way: str = "moved") -> str:
+    """Return where is kept what an option of a target has become, or was before it ``came``."""
+    return f"{way}/{target.kind}/{target.options[option]}"
 
 
 def _at(target: Target, option: str, place: str) -> Target:

@@ -70,7 +70,8 @@ class Polling:
 
         Args:
             clock: Who says what time it is.
-            sources: Adapters by name; a source that is not among them counts as down.
+            sources: Adapters by name; a source that is not among them counts as down. More may
+                be added before `follow` is called again.
             release: The release clock of the catalogue.
             history: What is held.
             kept: The store.
@@ -87,7 +88,7 @@ class Polling:
             kept=kept, inbox=inbox, watch=watch,
         )  # fmt: skip
         self._draw = jitter
-        self._jitter = {name: jitter() for name in sources}
+        self._jitter: dict[str, float] = {}
         self._running: set[str] = set()
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
@@ -112,7 +113,8 @@ class Polling:
         for ended in self._failures.keep(lambda name: self._following.asked(name, at)):
             self._visits.recovered(ended)
         for name in self._sources:
-            self._plan(name)
+            self._jitter.setdefault(name, self._draw())
+        self._plan(*self._sources)
 
     async def run(self) -> None:
         """Poll until cancelled.
@@ -122,9 +124,7 @@ class Polling:
         """
         self._crashed = asyncio.get_running_loop().create_future()
         self._scheduler.start()
-        for name in self._sources:
-            trigger = ReleaseTrigger(partial(self.next_visit, name))
-            self._scheduler.add_job(self._job, trigger, args=[name], id=name)
+        self._plan(*self._sources)
         try:
             await self._crashed
         finally:
@@ -226,7 +226,7 @@ class Polling:
         return instant(planned) if rest is None else max(instant(planned), rest)
 
     def _plan(self, *names: str) -> None:
-        """Have APScheduler ask again when to visit; who is being visited plans when it is over."""
+        """Have APScheduler ask anew when to visit; who is being visited plans when it is over."""
         if not self._scheduler.running:
             return
         for name in set(names) - self._running:
@@ -234,7 +234,7 @@ class Polling:
             try:
                 self._scheduler.reschedule_job(name, trigger=trigger)
             except JobLookupError:
-                continue
+                self._scheduler.add_job(self._job, trigger, args=[name], id=name)
 
     # visits
 
