@@ -32,7 +32,7 @@ from ebbwatch.runtime.delivery import (
     Ending,
     Settled,
 )
-from ebbwatch.runtime.places import Places
+from ebbwatch.runtime.whereabouts import Whereabouts
 from ebbwatch.store.memory import MemoryStore
 from tests.fakes import ManualClock
 from tests.markup.samples import ENGLISH
@@ -482,7 +482,7 @@ async def test_a_chat_that_moved_is_found_at_once_from_then_on() -> None:
 def test_a_chat_that_moved_is_one_place_under_both_its_ids() -> None:
     """Who writes the new id into the rules is told nothing again; what is forgotten is two."""
     world = World()
-    places = Places(world.store, {"telegram": world})
+    places = Whereabouts(world.store, {"telegram": world})
     old, new = (Target("desk", "telegram", {"chat": chat}) for chat in (-200, "-1002"))
     found = [(places.of(old), places.of(new), places.now(old).options["chat"])]
     places.follow(old, Receipt("1", "-200"))

@@ -381,6 +381,22 @@ async def test_the_providers_own_delay_is_honoured() -> None:
     assert desk.next("nyfed") == EARLY + timedelta(minutes=5)
 
 
+async def test_a_host_that_asks_for_patience_is_asked_for_nothing_else() -> None:
+    """Another of its series comes due meanwhile, and waits; once the host answers, nothing does."""
+    nine = Released(1, True, time(9), "America/New_York", SIFMA)
+    nyfed = Provider(answers(figure("sofr", THURSDAY, "4.30"), figure("effr", THURSDAY, "4.30")))
+    desk = Desk(SOFR, replace(series("effr", fallback=None), released=nine), nyfed=nyfed)
+    await desk.visit("nyfed")
+    nyfed.answer = lambda _: SourceUnavailable("too many", after=timedelta(minutes=90))
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert nyfed.asked[-1] == (("sofr", "sofr"),)
+    assert desk.next("nyfed") == DUE + 2 * SECOND + timedelta(minutes=90)
+    nyfed.answer = lambda _: Poll()
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert nyfed.asked[-1] == (("sofr", "sofr"), ("effr", "effr"))
+    assert desk.next("nyfed") - desk.clock.now() < timedelta(minutes=15)
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

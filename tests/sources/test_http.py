@@ -12,7 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from ebbwatch.net.patience import LONGEST
+from ebbwatch.net.delays import LONGEST
 from ebbwatch.ports import (
     SourceChanged,
     SourceError,

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import micros
-from ebbwatch.net.patience import LONGEST
+from ebbwatch.net.delays import LONGEST
 from ebbwatch.ports import SourceChanged, SourceError, SourceRefused, SourceSetup, SourceUnavailable
 from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.kraken import MOST, Kraken, parse

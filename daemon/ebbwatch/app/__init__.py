@@ -2,27 +2,27 @@
 
 Everything heavy is imported where it is first needed: ``ebbwatch check`` loads no database,
 ``ebbwatch replay --data`` neither that nor the settings. The rooms, in the order of a start:
-`rules` reads what people wrote, `histories` the figures, `plugins` finds adapters, `providers`
-and `receivers` build them, and `daemon` joins all of it.
+`loading` reads the rules people wrote, `histories` the figures, `plugins` finds adapters,
+`providers` and `receivers` build them, and `assembly` makes a daemon of it all.
 """
 
 from __future__ import annotations
 
-from ebbwatch.app.daemon import Built, build, leading_store, new_owner, watch_rules
+from ebbwatch.app.assembly import Built, build, leading_store, new_owner, watch_rules
 from ebbwatch.app.histories import empty_history, history_from_archive, history_from_data
+from ebbwatch.app.loading import (
+    NoSuchDirectory,
+    builtin_files,
+    default_rules,
+    load_rules,
+    rule_files,
+)
 from ebbwatch.app.plugins import Adapters, keyed_sources
 from ebbwatch.app.providers import followed, sources, wanted_sources
 from ebbwatch.app.receivers import (
     missing_secrets,
     notifiers,
     with_default_receivers,
-)
-from ebbwatch.app.rules import (
-    NoSuchDirectory,
-    builtin_files,
-    default_rules,
-    load_rules,
-    rule_files,
 )
 
 __all__ = [

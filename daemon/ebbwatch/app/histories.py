@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebbwatch.app.rules import NoSuchDirectory, builtin_files
+from ebbwatch.app.loading import NoSuchDirectory, builtin_files
 from ebbwatch.core.asof import Facts, History
 from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.core.tables import TableFault, Tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ebbwatch.model.source import Key, SourceFacts, in_variables
+from ebbwatch.model.source import KeyPolicy, SourceFacts, in_variables
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.catalogue import Unusable
 
@@ -102,6 +102,6 @@ class _KeyedSources(Collection[str]):
 
     def _takes_key(self, name: str) -> bool:
         try:
-            return self._sources[name].facts.key is not Key.NONE
+            return self._sources[name].facts.key is not KeyPolicy.NONE
         except Unusable:
             return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ebbwatch import __version__
 from ebbwatch.app.plugins import Adapters
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import Key
+from ebbwatch.model.source import KeyPolicy
 from ebbwatch.ruleset.rules import Ruleset
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def sources(settings: Settings, clock: Clock, names: Collection[str]) -> dict[st
     found: dict[str, Source] = {}
     for name in sorted(set(names) & set(adapters)):
         key = settings.api_key(name)
-        if key is None and adapters[name].facts.key is Key.REQUIRED:
+        if key is None and adapters[name].facts.key is KeyPolicy.REQUIRED:
             continue
         setup = SourceSetup(
             clock=clock, base_url=settings.base_url(name), api_key=key, user_agent=USER_AGENT

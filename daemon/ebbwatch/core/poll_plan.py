@@ -83,7 +83,7 @@ def next_poll(
         due_at: When the newest figure that should be out was expected; None for a series
             that nothing is expected of.
         held: Whether that figure is held.
-        next_due_at: When the one after it is expected; None likewise.
+        next_due_at: When the figure after that is expected; None where nothing is.
         last_poll_at: The last visit; None for none yet.
         at: Now.
         every: Frequency of the series.

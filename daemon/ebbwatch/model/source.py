@@ -15,7 +15,7 @@ class Gives(StrEnum):
     TEXTS = "texts"
 
 
-class Key(StrEnum):
+class KeyPolicy(StrEnum):
     """Whether a provider wants a key of the user's own."""
 
     NONE = "none"
@@ -59,7 +59,7 @@ class SourceFacts:
     """
 
     gives: Gives = Gives.FIGURES
-    key: Key = Key.NONE
+    key: KeyPolicy = KeyPolicy.NONE
     planned: tuple[Planned, ...] = ()
     whole: bool = False
     paths: tuple[str, ...] = ()

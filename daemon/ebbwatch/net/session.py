@@ -1,4 +1,4 @@
-"""Sessions of the aiohttp library, which refuse redirects: those would carry secrets along."""
+"""Sessions of the aiohttp library; they refuse redirects, which would carry secrets along."""
 
 from __future__ import annotations
 

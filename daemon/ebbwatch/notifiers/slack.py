@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from ebbwatch.markup import slack as markup
 from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.model.message import Button, Message, Receipt, Target
-from ebbwatch.notifiers.places import place_of
+from ebbwatch.notifiers.chats import place_of
 from ebbwatch.platforms.pace import Pace
 from ebbwatch.platforms.slack import SlackApi, refusal
 from ebbwatch.ports import Abilities, NotifierSetup, Undeliverable

@@ -22,7 +22,7 @@ from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Button, Message, Reason, Receipt, Target
-from ebbwatch.notifiers.places import place_of
+from ebbwatch.notifiers.chats import place_of
 from ebbwatch.platforms.pace import Pace
 from ebbwatch.platforms.telegram import MISREAD, Connections, chat_of, failure, make_bot
 from ebbwatch.ports import Abilities, DeliveryError, NotifierSetup, Uncertain, Undeliverable

@@ -11,7 +11,7 @@ import aiohttp
 
 from ebbwatch.markup.alertmanager import payload
 from ebbwatch.model.message import Message, Receipt, Target
-from ebbwatch.net.patience import retry_after
+from ebbwatch.net.delays import retry_after
 from ebbwatch.net.proxies import ProxyUnusable
 from ebbwatch.net.session import NOT_REACHED, proxy, session
 from ebbwatch.ports import Abilities, NotifierSetup, RetryLater, Uncertain, Undeliverable

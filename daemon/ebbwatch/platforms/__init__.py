@@ -1,1 +1,1 @@
-"""Platforms: what speaks to Telegram and to Slack, for whoever sends there or listens there."""
+"""Platforms: connections to Telegram and Slack, shared by the notifiers and the chat."""

@@ -1,4 +1,4 @@
-"""Slack's Web API: each call made once, and its errors in our words."""
+"""Slack's Web API: calls its methods, each once, and says in our words what went wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from ebbwatch.markup.layout import clean, cut_text
-from ebbwatch.net.patience import seconds
+from ebbwatch.net.delays import seconds
 from ebbwatch.net.proxies import ProxyUnusable
 from ebbwatch.net.session import NOT_REACHED, Redirected, proxy, session
 from ebbwatch.ports import RetryLater, Uncertain, Undeliverable

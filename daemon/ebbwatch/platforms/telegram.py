@@ -1,4 +1,4 @@
-"""Telegram's Bot API: bots, their connections, and what its errors mean.
+"""Telegram's Bot API: makes bots and their connections, and says what its errors mean.
 
 Texts of refusals are matched by their stems, lower case, because the Bot API has no codes
 finer than the HTTP status. Source: github.com/tdlib/telegram-bot-api, Client.cpp, as of
@@ -20,7 +20,7 @@ from telegram.request import HTTPXRequest
 
 from ebbwatch.markup.layout import cut_text
 from ebbwatch.net.client import client_options
-from ebbwatch.net.patience import seconds
+from ebbwatch.net.delays import seconds
 from ebbwatch.ports import DeliveryError, RetryLater, Uncertain, Undeliverable
 
 _SERVER = "https://api.telegram.org"

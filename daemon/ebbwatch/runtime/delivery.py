@@ -1,7 +1,7 @@
 """Delivery: from a committed intent to a message on somebody's screen.
 
 How long a target that fails is left alone is said by `resting`, where a chat has moved to by
-`places`; charts are drawn in `drawing`.
+`whereabouts`; charts are drawn in `drawing`.
 
 A row of the outbox is claimed under a lease, which writes the attempt; then the message is
 sent, then the row is settled. Where a crash or a silence of the far side falls between
@@ -32,10 +32,10 @@ from ebbwatch.ports import (
     Uncertain,
     Undeliverable,
 )
+from ebbwatch.runtime.deadline import in_time
 from ebbwatch.runtime.drawing import Drawings
-from ebbwatch.runtime.patience import within as in_time
-from ebbwatch.runtime.places import Places
 from ebbwatch.runtime.resting import Resting
+from ebbwatch.runtime.whereabouts import Whereabouts
 
 #: How long a claim holds. A killed daemon's claims come back after that.
 LEASE = timedelta(seconds=60)
@@ -133,7 +133,7 @@ class Delivery:
         self._writing: asyncio.Task[list[bool]] | None = None
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._rests = Resting()
-        self._places = Places(store, notifiers)
+        self._whereabouts = Whereabouts(store, notifiers)
         self._store_failing = False
         self._stopping = False
         # When a claim last took all it could: more may be waiting.
@@ -276,7 +276,7 @@ class Delivery:
             except Undeliverable as err:
                 if target_now != row.target:
                     # The place it once moved to is gone: try the one that is written.
-                    self._guarded(self._places.forget, row.target)
+                    self._guarded(self._whereabouts.forget, row.target)
                     await self._put_back(row, started, Ending.RETRIED, str(err), timedelta(0))
                 else:
                     await self._park(row, started, str(err))
@@ -360,7 +360,7 @@ class Delivery:
             return self._store.delivered(row.key, ts=ts, receipt=receipt, owner=self._owner)
 
         await self._settle(row, started, Ending.DELIVERED, "", settle)
-        self._guarded(self._places.follow, row.target, receipt)
+        self._guarded(self._whereabouts.follow, row.target, receipt)
         notifier = self._notifiers[target.kind]
         if row.message.chart is not None and self._drawings and notifier.can.show_charts:
             attaching = self._attach(row, self._now(row.target), receipt)
@@ -493,7 +493,7 @@ class Delivery:
     def _now(self, target: Target) -> Target:
         """Return a target as it is to be sent to; as it is written where the store is away."""
         try:
-            return self._places.now(target)
+            return self._whereabouts.now(target)
         except StoreError as err:
             self._note_store(err)
             return target

@@ -1,4 +1,4 @@
-"""Drawing: each chart once, for all the places that show it."""
+"""Drawing charts: each once, for all the places that show it."""
 
 from __future__ import annotations
 

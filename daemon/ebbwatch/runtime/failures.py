@@ -1,4 +1,4 @@
-"""Failures: which hosts of sources fail, for what, and how long each is left alone.
+"""Failures of sources: which hosts fail, for what, and how long each is left alone.
 
 After a failure a host rests for a pause that doubles with each further one, or for as long as
 it asks. An answer of another shape is no failure of the host: only what was asked for rests,
@@ -18,7 +18,7 @@ from ebbwatch.ports import SourceUnavailable
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=15)
 
-Key = tuple[str, str]
+QuestionKey = tuple[str, str]
 
 
 class Asked(Protocol):
@@ -35,13 +35,13 @@ class Asked(Protocol):
         ...
 
     @property
-    def key(self) -> Key:
+    def key(self) -> QuestionKey:
         """Return what tells it from other questions."""
         ...
 
 
 @dataclass(slots=True)
-class Failure:
+class HostFailure:
     """A host that fails.
 
     Attributes:
@@ -58,7 +58,7 @@ class Failure:
     since: datetime
     last_at: datetime
     count: int = 0
-    keys: set[Key] = field(default_factory=set)
+    keys: set[QuestionKey] = field(default_factory=set)
 
 
 class Failures:
@@ -68,16 +68,16 @@ class Failures:
         """Begin with everybody well."""
         #: When anybody last answered.
         self.answered_at: datetime | None = None
-        self._by_whom: dict[str, Failure] = {}
+        self._by_whom: dict[str, HostFailure] = {}
         self._hosts_rest: dict[str, datetime] = {}
-        self._rests: dict[Key, datetime] = {}
-        self._sick: set[Key] = set()
+        self._rests: dict[QuestionKey, datetime] = {}
+        self._sick: set[QuestionKey] = set()
 
-    def __iter__(self) -> Iterator[Failure]:
+    def __iter__(self) -> Iterator[HostFailure]:
         """Return those who fail now."""
         return iter(self._by_whom.values())
 
-    def of(self, question: Asked) -> Failure | None:
+    def of(self, question: Asked) -> HostFailure | None:
         """Return the failure on which a question was asked in vain, or None."""
         failure = self._by_whom.get(question.whom)
         return failure if failure is not None and question.key in failure.keys else None
@@ -93,7 +93,7 @@ class Failures:
 
     def failed(
         self, questions: Collection[Asked], error: Exception, *, sick: bool, at: datetime
-    ) -> Failure:
+    ) -> HostFailure:
         """Note that one host was asked in vain for some things; return how it fails by now.
 
         Args:
@@ -103,7 +103,9 @@ class Failures:
             at: When.
         """
         first = next(iter(questions))
-        failure = self._by_whom.setdefault(first.whom, Failure(first.source, first.whom, at, at))
+        failure = self._by_whom.setdefault(
+            first.whom, HostFailure(first.source, first.whom, at, at)
+        )
         failure.count += 1
         failure.last_at = at
         failure.keys |= {question.key for question in questions}
@@ -120,7 +122,7 @@ class Failures:
             self._hosts_rest[first.whom] = until
         return failure
 
-    def answered(self, questions: Collection[Asked], *, at: datetime) -> Failure | None:
+    def answered(self, questions: Collection[Asked], *, at: datetime) -> HostFailure | None:
         """Note that a host answered some questions; return its failure if that is over now."""
         self.answered_at = at
         keys = {question.key for question in questions}
@@ -135,7 +137,7 @@ class Failures:
         failure.keys -= keys
         return self._ended(failure)
 
-    def keep(self, asked: Callable[[str], Iterable[Asked]]) -> list[Failure]:
+    def keep(self, asked: Callable[[str], Iterable[Asked]]) -> list[HostFailure]:
         """Forget what nobody asks for any more; return the failures that are over thereby.
 
         Args:
@@ -149,7 +151,7 @@ class Failures:
                 ended.append(failure)
         return ended
 
-    def _ended(self, failure: Failure) -> Failure | None:
+    def _ended(self, failure: HostFailure) -> HostFailure | None:
         """Return a failure with nothing left that was asked for in vain, and forget it."""
         if failure.keys:
             return None

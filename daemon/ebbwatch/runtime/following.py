@@ -1,4 +1,4 @@
-"""Following: which series and texts are watched, and which source is asked for each.
+"""What polling follows: the series and texts that are watched, and the source asked for each.
 
 A series is asked of its first choice, and of its fallback while the first choice fails, from
 the instant its figure is due, until the first choice answers again.
@@ -15,7 +15,7 @@ from ebbwatch.core.release_clock import ReleaseClock
 from ebbwatch.model.periods import micros
 from ebbwatch.model.series import Series, SourceRef
 from ebbwatch.ports import FigureSource, Source, TextSource, Wanted
-from ebbwatch.runtime.failures import Failure, Failures
+from ebbwatch.runtime.failures import Failures, HostFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Following:
         ref = next((ref for ref in self._refs(series)), None)
         return None if ref is None else self.question(ref, series)
 
-    def unserved(self, failure: Failure) -> list[str]:
+    def unserved(self, failure: HostFailure) -> list[str]:
         """Return the series that nobody serves while a host fails, in order of name."""
         return sorted(
             series.name

@@ -1,4 +1,4 @@
-"""Holes: what is missing between the figures held and what a plain visit reaches.
+"""Holes in the figures: what lies between those held and those that a plain visit reaches.
 
 After downtime, and on a first start, when the bundled history is months old, a source is asked
 for more than its newest figures. Asked in vain once, it is not asked again until something

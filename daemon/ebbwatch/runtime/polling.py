@@ -1,4 +1,4 @@
-"""Polling: visits sources when they publish.
+"""Polling: the schedule by which sources are visited, dense when they publish.
 
 One job per source, run by APScheduler through a trigger of ours that asks the plan
 (`core.poll_plan`) for each thing the source is asked for. Who is asked for what is said by

@@ -1,4 +1,4 @@
-"""Resting: which targets fail, since when, and how long each is left alone."""
+"""Failures of targets: which fail, since when, and how long each is left alone."""
 
 from __future__ import annotations
 

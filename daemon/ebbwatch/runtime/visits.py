@@ -1,4 +1,4 @@
-"""Visits: asks a source, and hands what is news to the pipeline.
+"""Visits to sources: ask, admit the answer, and hand what is news to the pipeline.
 
 An answer is admitted at the edge and put on the inbox together with the source's cursor:
 whoever handles the inbox commits both, so that nothing is lost between a poll and its record.
@@ -40,7 +40,7 @@ from ebbwatch.ports import (
     TextSource,
     Wanted,
 )
-from ebbwatch.runtime.failures import Failure, Failures
+from ebbwatch.runtime.failures import Failures, HostFailure
 from ebbwatch.runtime.feeds import Arrived
 from ebbwatch.runtime.following import Following, Question
 from ebbwatch.runtime.holes import Holes
@@ -91,7 +91,7 @@ class Visit:
 
 
 class Watch(Protocol):
-    """Whoever tells people about the health of sources and series (`runtime.selfwatch`)."""
+    """Tells people about the health of sources and series (`runtime.selfwatch`)."""
 
     def source_failed(
         self, source: str, kind: Trouble, reason: str, *, since: datetime, affected: Sequence[str]
@@ -352,7 +352,7 @@ class Visits:
         if ended is not None:
             self.recovered(ended)
 
-    def recovered(self, failure: Failure) -> None:
+    def recovered(self, failure: HostFailure) -> None:
         """Tell that a host fails no more."""
         at = self._clock.now()
         lasted = at - failure.since

@@ -1,4 +1,4 @@
-"""Where settings stand: finds each in the surroundings; the only reader of `os.environ`."""
+"""Reading settings: from the environment, ``.env`` and files; the only reader of `os.environ`."""
 
 from __future__ import annotations
 

@@ -18,12 +18,11 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
-from ebbwatch.sources import tables
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.answers import Answer, Validators
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
+from ebbwatch.sources.cells import Cell, in_order, published
 from ebbwatch.sources.pointed import PointedSource, host_of
-from ebbwatch.sources.tables import Cell
 
 #: Most bytes of a table; thirty years of a value each minute take more than that, once.
 LIMIT_BYTES = 64_000_000
@@ -136,7 +135,7 @@ def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ..
                 for role, place in places.items()
             }
             rows.append(
-                tables.published(
+                published(
                     series,
                     period=cells["period"],
                     value=cells["value"],
@@ -147,7 +146,7 @@ def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ..
         raise SourceChanged(
             f"{of}, line {reader.line_num}: expected rows of cells, found quotes out of place or a cell without end"
         ) from None
-    return tables.in_order(series, rows, of=of)
+    return in_order(series, rows, of=of)
 
 
 def _places(header: Sequence[str], layout: Layout, of: str) -> dict[str, int]:

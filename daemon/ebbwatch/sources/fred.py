@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import Key, SourceFacts
+from ebbwatch.model.source import KeyPolicy, SourceFacts
 from ebbwatch.model.units import Kind
 from ebbwatch.ports import (
     Poll,
@@ -76,7 +76,7 @@ class Fred(Provider):
     """Anything on FRED and ALFRED, with the unit it declares."""
 
     name: ClassVar[str] = "fred"
-    facts: ClassVar[SourceFacts] = SourceFacts(key=Key.REQUIRED)
+    facts: ClassVar[SourceFacts] = SourceFacts(key=KeyPolicy.REQUIRED)
     base_url: ClassVar[str] = "https://api.stlouisfed.org/fred"
     #: 429 comes at more than two requests a second.
     #: Source: OpenBB pull request 7527 of 2026-06-02, as recorded 2026-11-22.

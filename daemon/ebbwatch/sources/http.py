@@ -19,7 +19,7 @@ from typing import IO
 import httpx
 
 from ebbwatch.net.client import client
-from ebbwatch.net.patience import http_date, retry_after
+from ebbwatch.net.delays import http_date, retry_after
 from ebbwatch.ports import Clock, SourceChanged, SourceRefused, SourceSetup, SourceUnavailable
 from ebbwatch.sources.answers import LIMIT_BYTES, Answer, Validators
 

@@ -24,12 +24,11 @@ from jmespath.exceptions import JMESPathError, LexerError, ParseError, UnknownFu
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
 from ebbwatch.ports import SourceChanged, Wanted
-from ebbwatch.sources import tables
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.answers import LIMIT_BYTES, Answer, Validators
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
+from ebbwatch.sources.cells import Cell, in_order, published
 from ebbwatch.sources.pointed import PointedSource, host_of
-from ebbwatch.sources.tables import Cell
 
 _REQUIRED = ("url", "rows", "period", "value")
 _OPTIONAL = ("known_at", "headers")
@@ -93,7 +92,7 @@ def parse(answer: Answer, series: Series, argument: Mapping[str, Any]) -> tuple[
     found = [_row(series, argument, row, f"{of}, row {place}") for place, row in enumerate(rows, 1)]
     if found and all(figure.value is None for figure in found):
         raise SourceChanged(f"{of}: expected `{argument['value']}` to find values, found none")
-    return tables.in_order(series, found, of=of)
+    return in_order(series, found, of=of)
 
 
 def _row(series: Series, argument: Mapping[str, Any], row: object, of: str) -> Published:
@@ -102,7 +101,7 @@ def _row(series: Series, argument: Mapping[str, Any], row: object, of: str) -> P
         for key in ("period", "value", "known_at")
         if key in argument
     }
-    return tables.published(
+    return published(
         series, period=cells["period"], value=cells["value"], known_at=cells.get("known_at")
     )
 

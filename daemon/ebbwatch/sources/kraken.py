@@ -12,7 +12,7 @@ import re
 from datetime import date, datetime
 from typing import ClassVar
 
-from ebbwatch.net.patience import seconds
+from ebbwatch.net.delays import seconds
 from ebbwatch.ports import SourceChanged, SourceRefused, SourceUnavailable
 from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.candles import Candle, Exchange, candle

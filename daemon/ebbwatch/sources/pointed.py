@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from ebbwatch.model.observation import Published
 from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Poll, SourceSetup, Wanted
-from ebbwatch.sources import cursors, tables
+from ebbwatch.sources import cursors
 from ebbwatch.sources.addresses import Addresses
 from ebbwatch.sources.answers import Answer, Validators
+from ebbwatch.sources.cells import digest, reaching
 
 
 class PointedSource(ABC):
@@ -43,7 +44,7 @@ class PointedSource(ABC):
         published: list[Published] = []
         modified = False
         for item in wanted:
-            name, question = item.series.name, tables.digest(item)
+            name, question = item.series.name, digest(item)
             entry = entries.get(name) if since is None else None
             entry = entry if isinstance(entry, dict) else {}
             known = entry.get("question") == question
@@ -54,14 +55,14 @@ class PointedSource(ABC):
                 continue
             entries[name] = {
                 "question": question,
-                "answer": tables.digest(item, answer.content),
+                "answer": digest(item, answer.content),
                 "file": answer.validators.dump(),
             }
             if entry.get("answer") == entries[name]["answer"]:
                 continue
             modified = True
             rows = await asyncio.to_thread(self._read, answer, item)
-            published += tables.since(item.series, rows, since)
+            published += reaching(item.series, rows, since)
         note = "" if published else ("no rows" if modified else "not modified")
         return Poll(published=tuple(published), cursor=cursors.dump(entries), note=note)
 

@@ -9,7 +9,7 @@ import httpx
 
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.model.observation import TextItem
-from ebbwatch.model.source import Gives, Key, Planned, SourceFacts
+from ebbwatch.model.source import Gives, KeyPolicy, Planned, SourceFacts
 from ebbwatch.net.client import client
 from ebbwatch.ports import (
     Abilities,
@@ -28,7 +28,7 @@ class CentralBanks:
     name: ClassVar[str] = "central_banks"
     facts: ClassVar[SourceFacts] = SourceFacts(
         gives=Gives.TEXTS,
-        key=Key.REQUIRED,
+        key=KeyPolicy.REQUIRED,
         hosts=("north", "south"),
         planned=(
             Planned(

@@ -1,4 +1,4 @@
-"""The daemon put together: store and lead, polling, pipeline, delivery, and rules that change."""
+"""Assembling the daemon: store and lead, polling, pipeline, delivery, and rules that change."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebbwatch.app.histories import history_from_archive
+from ebbwatch.app.loading import load_rules
 from ebbwatch.app.providers import followed, sources, wanted_sources
 from ebbwatch.app.receivers import (
     kinds_of,
@@ -16,7 +17,6 @@ from ebbwatch.app.receivers import (
     notifiers,
     with_default_receivers,
 )
-from ebbwatch.app.rules import load_rules
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import read_rules
 
@@ -139,11 +139,11 @@ def build(
     from ebbwatch.runtime.feeds import LiveFeed
     from ebbwatch.runtime.ledger import Ledger
     from ebbwatch.runtime.pipeline import Pipeline
-    from ebbwatch.runtime.places import Places
     from ebbwatch.runtime.polling import Polling
     from ebbwatch.runtime.selfwatch import SelfWatch
     from ebbwatch.runtime.service import Service
     from ebbwatch.runtime.telling import Telling
+    from ebbwatch.runtime.whereabouts import Whereabouts
 
     warnings = [
         f"receiver {each.receiver} names the secret {each.name}, which is not set: "
@@ -155,7 +155,7 @@ def build(
     told = notifiers(settings, clock, kinds_of(ruleset))
     telling = Telling(
         judge, store, {name: translator(name) for name in LANGUAGES},
-        place_of=Places(store, told).of,
+        place_of=Whereabouts(store, told).of,
     )  # fmt: skip
     ledger = Ledger(store, telling, judge)
     pipeline = Pipeline(judge, ledger)

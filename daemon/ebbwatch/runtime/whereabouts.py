@@ -1,4 +1,4 @@
-"""Places: where targets are told, and where their chats have moved to."""
+"""Whereabouts: which place each target leads to, and where chats have moved to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ebbwatch.model.message import Receipt, Target
 from ebbwatch.ports import Notifier, Store
 
 
-class Places:
+class Whereabouts:
     """Knows the place of each target, by what its notifier says and what platforms answered."""
 
     def __init__(self, store: Store, notifiers: Mapping[str, Notifier]) -> None:

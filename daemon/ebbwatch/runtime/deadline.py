@@ -1,4 +1,4 @@
-"""Patience: waiting for work on the clock, and giving it up when it takes too long."""
+"""Deadlines: wait for work on the clock, and give it up when it takes too long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ebbwatch.ports import Clock
 
 
-async def within(work: asyncio.Future[Any], patience: timedelta, clock: Clock) -> bool:
+async def in_time(work: asyncio.Future[Any], patience: timedelta, clock: Clock) -> bool:
     """Return whether work ended in time; what takes longer is cancelled first."""
     deadline = asyncio.ensure_future(clock.wait_until(clock.now() + patience))
     try:

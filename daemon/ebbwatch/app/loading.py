@@ -1,4 +1,4 @@
-"""Rules: the files people wrote, the default pack, and the ruleset they make."""
+"""Loading rules: the files people wrote, or the default pack, made into a ruleset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two sources that people point at their own data share: cells into figures."""
+"""Cells of people's own tables and JSON rows, read as figures."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def digest(item: Wanted, content: bytes = b"") -> str:
     return hashlib.sha256(question + b"\0" + content).hexdigest()[:24]
 
 
-def since(series: Series, rows: Sequence[Published], start: datetime | None) -> list[Published]:
+def reaching(series: Series, rows: Sequence[Published], start: datetime | None) -> list[Published]:
     """Return the rows whose period is not over at an instant; all of them for None."""
     first = None if start is None else micros(start) // 60_000_000
     return [row for row in rows if first is None or series.every.end(row.period) > first]

@@ -1,4 +1,4 @@
-"""Places of chats: what tells one from another in what is stored and shown."""
+"""Chats and channels: the text by which one is told from another."""
 
 from __future__ import annotations
 
