@@ -49,5 +49,7 @@ class ManualClock:
 
 def place_of(target: Target) -> str:
     """Return the place of a target, as notifiers would say it."""
-    where = [str(target.options[name]) for name in ("chat", "channel") if name in target.options]
-    return ":".join([target.kind, *(where or [str(target.options.get("url", ""))])])
+    options = [
+        target.options[name] for name in ("chat", "channel", "url") if name in target.options
+    ]
+    return ":".join([target.kind, *map(str, options)])
