@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -270,6 +271,16 @@ def test_statements_are_looked_for_at_two_in_new_york(visited: str, expected: st
         planned_at=planned_visit(FedPress.facts.planned, last),
     )  # fmt: skip
     assert instant(found) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"every": timedelta(0)}, {"lasts": timedelta(seconds=-1)}, {"zone": "America/New_Yrok"}],
+)
+def test_a_plan_that_cannot_be_kept_is_refused_where_it_is_written(wrong: dict[str, Any]) -> None:
+    """An adapter with such a plan does not load, and says why."""
+    with pytest.raises((ValueError, KeyError)):
+        Planned(**{"at": time(9), "zone": "America/New_York", **wrong})
 
 
 def test_texts_are_looked_for_at_once_and_then_by_the_minute() -> None:

@@ -305,6 +305,21 @@ def test_tables_have_no_fault(argument: str | Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argument", "host"),
+    [
+        ("desk.csv", "desk.csv"),
+        ("https://figures.example:8443/desk.csv", "figures.example"),
+        ({"path": "/srv/desk.csv"}, "/srv/desk.csv"),
+        ({"url": "https://figures.example/desk.csv"}, "figures.example"),
+        ({"url": "https://[figures/desk.csv"}, ""),
+    ],
+)
+def test_who_is_asked(argument: str | Mapping[str, Any], host: str) -> None:
+    """Each host and each file fails by itself."""
+    assert Csv.host(argument) == host
+
+
+@pytest.mark.parametrize(
     ("argument", "message"),
     [
         ("", "expected a path or an address, found an empty text"),

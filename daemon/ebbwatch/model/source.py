@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 
 class Gives(StrEnum):
@@ -41,6 +42,19 @@ class Planned:
     zone: str
     lasts: timedelta = timedelta(0)
     every: timedelta = timedelta(seconds=5)
+
+    def __post_init__(self) -> None:
+        """Refuse what would be found out only by the daemon that polls.
+
+        Raises:
+            ValueError: If visits would follow each other without a pause, or end before the
+                first one.
+            ZoneInfoNotFoundError: If there is no such zone.
+        """
+        ZoneInfo(self.zone)
+        if self.every <= timedelta(0) or self.lasts < timedelta(0):
+            message = f"expected visits some time apart, found {self.every} for {self.lasts}"
+            raise ValueError(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,5 +80,8 @@ class PointedSource(ABC):
 
 
 def host_of(address: str) -> str:
-    """Return the host that an address names."""
-    return urlsplit(address).hostname or ""
+    """Return the host that an address names; empty for an address that names none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # asking it fails in its turn, and says so
+        return ""
