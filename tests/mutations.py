@@ -137,9 +137,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a row is settled before it is sent", "runtime/delivery.py",
-        "                receipt = await self._send(row, target_now)",
-        "                await self._keep(row, started, target_now, Receipt())\n"
-        "                receipt = await self._send(row, target_now)",
+        "            receipt = await self._send(row, target_now)",
+        "            await self._keep(row, started, target_now, Receipt())\n"
+        "            receipt = await self._send(row, target_now)",
     ),
     Mutation(
         "keys come from the wall clock", "runtime/telling/news.py",

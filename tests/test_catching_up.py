@@ -164,8 +164,8 @@ async def test_three_months_are_one_message_an_alert(desk: Desk) -> None:
         ("sofr-level", "resolved", "2026-09-17"),
     ]
     assert [heard.headline for heard in desk.heard] == [
-        "🟡 WATCH · Repo trades above fed funds",
         "✅ RESOLVED · Repo is dear",
+        "🟡 WATCH · Repo trades above fed funds",
     ]
 
 
@@ -255,6 +255,6 @@ async def test_messages_that_waited_for_us_are_not_stuck_until_we_had_time_to_se
     service.begin()
     found = []
     for minutes in (1, 14, 16):
-        service._look_at_outbox(micros(BACK + timedelta(minutes=minutes)))
+        service._look_at_outbox(BACK + timedelta(minutes=minutes))
         found.append("outbox" in service.watch.troubles)
     assert found == [False, False, True]

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Reason, Receipt, RowState, Target
 from ebbwatch.ports import (
+    SILENT,
     Abilities,
     DeliveryError,
     Notifier,
@@ -23,9 +24,7 @@ from ebbwatch.ports import (
     Undeliverable,
 )
 from ebbwatch.runtime.delivery import (
-    AT_ONCE,
     CHART_PATIENCE,
-    LEASE,
     LOOK_AGAIN,
     PATIENCE,
     Delivery,
@@ -166,13 +165,19 @@ class Plain:
         """Do nothing."""
 
 
+def place_of(target: Target) -> str:
+    """Return the place of a target, by which a far side is left alone."""
+    return f"{target.kind}:{target.key}"
+
+
 def a_row(key: str, target: Target = DESK, *, episode: str = "", **changes: Any) -> OutboxRow:
     row = OutboxRow(
         key=key,
         target=target,
-        place=target.key,
+        place=place_of(target),
         message=ENGLISH,
         episode=episode,
+        lines=(episode,) if episode else (),
         created_at=START,
         not_before=START,
         expires_at=START + timedelta(days=1),
@@ -222,7 +227,7 @@ async def test_a_message_is_delivered_once_and_its_receipt_kept() -> None:
         await delivery.once()
         await delivery.once()
     assert world.sent == [Sent("k", "-200", START)]
-    assert world.store.receipt(place="desk/0", episode="e") == Receipt("1", "-200")
+    assert world.store.receipt(place=place_of(DESK), episode="e") == Receipt("1", "-200")
     assert world.store.next_due() is None
     assert [(event.row.key, event.ending, event.error) for event in world.events] == [
         ("k", Ending.DELIVERED, "")
@@ -248,7 +253,7 @@ async def test_what_is_not_due_or_expired_is_not_sent() -> None:
         a_row("old", expires_at=START - SECOND),
     )
     await world.delivery().once()
-    assert (world.sent, world.states()) == ([], {"later": "waiting", "old": "expired"})
+    assert (world.sent, world.states()) == ([], {"later": "waiting", "old": "waiting"})
 
 
 async def test_the_platforms_own_delay_is_waited_for_and_covers_the_whole_target() -> None:
@@ -295,7 +300,7 @@ async def test_a_far_side_that_asks_for_no_delay_is_not_hammered() -> None:
 
 
 async def test_delivering_once_can_be_given_a_time() -> None:
-    """What hangs is left to its lease, what was delivered is delivered."""
+    """What hangs is given up and may have arrived, what was delivered is delivered."""
     world = World(gates={"desk": asyncio.Event()})
     world.enqueue(a_row("a"), a_row("b", OPS))
     once = asyncio.create_task(world.delivery().once(within=timedelta(seconds=20)))
@@ -303,16 +308,16 @@ async def test_delivering_once_can_be_given_a_time() -> None:
     assert await once is False
     assert world.states() == {"a": "claimed", "b": "delivered"}
     world.gates.clear()
-    await pass_time(world, START + LEASE)
+    await pass_time(world, START + timedelta(seconds=20) + SILENT)
     assert await world.delivery("next").once(within=timedelta(seconds=20)) is True
     assert [sent.possible_repeat for sent in world.sent] == [False, False, True]
 
 
 async def test_messages_that_fail_together_are_one_failure() -> None:
     """Ten rows in one outage must not wait as long as ten outages."""
-    world = World(answers={"desk": [RetryLater("not reached")] * AT_ONCE})
+    world = World(answers={"desk": [RetryLater("not reached")] * Abilities().at_once})
     world.gates["desk"] = asyncio.Event()
-    world.enqueue(*(a_row(f"{n}") for n in range(AT_ONCE)))
+    world.enqueue(*(a_row(f"{n}") for n in range(Abilities().at_once)))
     async with Running(world):
         world.gates["desk"].set()
         await pass_time(world, START + timedelta(seconds=2))
@@ -329,7 +334,7 @@ async def test_what_nobody_can_deliver_is_parked_and_told_to_the_self_watch() ->
     assert (world.row("a").state, world.row("a").error) == (RowState.PARKED, "the bot was blocked")
     assert world.events == [
         Settled(
-            row=replace(a_row("a"), state=RowState.CLAIMED, attempts=1, lease_until=START + LEASE),
+            row=replace(a_row("a"), state=RowState.CLAIMED, attempts=1),
             ending=Ending.PARKED,
             ts=START,
             error="the bot was blocked",
@@ -377,7 +382,7 @@ async def test_a_refusal_does_not_make_certain_what_was_uncertain() -> None:
 
 
 async def test_no_answer_within_patience_is_uncertain() -> None:
-    """A notifier that hangs is cancelled before its claim lapses."""
+    """A notifier that hangs is cancelled."""
     world = World(gates={"desk": asyncio.Event()})
     world.enqueue(a_row("a"))
     async with Running(world):
@@ -387,10 +392,9 @@ async def test_no_answer_within_patience_is_uncertain() -> None:
         world.gates.clear()
         await pass_time(world, START + PATIENCE + timedelta(seconds=15))
     assert [sent.possible_repeat for sent in world.sent] == [False, True]
-    assert PATIENCE < LEASE
 
 
-async def test_a_crash_between_sending_and_settling_repeats_after_the_lease_and_says_so() -> None:
+async def test_a_crash_between_sending_and_settling_repeats_within_seconds_and_says_so() -> None:
     """The one duplicate there can be."""
     world = World(gates={"desk": asyncio.Event()})
     world.enqueue(a_row("a"))
@@ -401,12 +405,12 @@ async def test_a_crash_between_sending_and_settling_repeats_after_the_lease_and_
         await killed
     world.gates.clear()
     async with Running(world, "heir"):
-        await pass_time(world, START + LEASE - SECOND)
+        await pass_time(world, START + SILENT - SECOND)
         assert len(world.sent) == 1
-        await pass_time(world, START + LEASE)
+        await pass_time(world, START + SILENT + LOOK_AGAIN)
     assert [(sent.at - START, sent.possible_repeat) for sent in world.sent] == [
         (timedelta(0), False),
-        (LEASE, True),
+        (SILENT, True),
     ]
     assert world.row("a").state is RowState.DELIVERED
 
@@ -505,11 +509,10 @@ async def test_a_target_that_hangs_holds_up_nobody_else() -> None:
     async with Running(world) as delivery:
         world.enqueue(a_row("matters", OPS))
         delivery.wake()
-        await pass_time(world, START + timedelta(minutes=1))
-        assert world.row("matters").state is RowState.DELIVERED
-        assert world.busiest == AT_ONCE
-        world.gates["desk"].set()
-        world.gates.clear()
+        await settled()
+        found = (world.row("matters").state, world.busiest)
+        world.gates.pop("desk").set()
+    assert found == (RowState.DELIVERED, Abilities().at_once + 1)
 
 
 async def test_a_chart_follows_its_message() -> None:
@@ -651,7 +654,7 @@ async def test_it_does_not_spin_where_a_store_says_due_and_hands_out_nothing() -
 async def test_stopping_finishes_what_is_being_sent_and_begins_nothing() -> None:
     """A clean stop leaves nothing uncertain; what waits for its turn goes back."""
     world = World(gates={"desk": asyncio.Event()})
-    world.enqueue(*(a_row(f"{n}") for n in range(AT_ONCE + 1)))
+    world.enqueue(*(a_row(f"{n}") for n in range(Abilities().at_once + 1)))
     running = Running(world)
     delivery = await running.__aenter__()
     running.stop.set()
@@ -662,7 +665,7 @@ async def test_stopping_finishes_what_is_being_sent_and_begins_nothing() -> None
     world.gates["desk"].set()
     await running.task
     states = world.states()
-    assert (states.pop("b"), states.pop(f"{AT_ONCE}")) == ("waiting", "waiting")
+    assert (states.pop("b"), states.pop(f"{Abilities().at_once}")) == ("waiting", "waiting")
     assert set(states.values()) == {"delivered"}
     assert not any(row.uncertain for row in world.store.outbox())
 
@@ -717,14 +720,15 @@ async def test_a_store_that_is_away_for_a_moment_costs_time_and_no_message(metho
         assert (events[0], events[-1]) == ("outbox.unreachable", "outbox.recovered")
 
 
-async def test_a_store_that_stays_away_gives_the_row_back_by_its_lease() -> None:
-    """Sent again then, and marked: nobody could write down that it had arrived."""
+async def test_what_was_sent_is_settled_however_long_the_store_is_away() -> None:
+    """The process lives and knows that it arrived: nothing is sent again."""
     world = World()
     world.store = Failing("delivered", 60)
     world.enqueue(a_row("a"))
     async with Running(world):
-        await pass_time(world, START + LEASE + SECOND)
-    assert [sent.possible_repeat for sent in world.sent] == [False, True]
+        await pass_time(world, START + timedelta(seconds=70))
+    assert [sent.possible_repeat for sent in world.sent] == [False]
+    assert world.states() == {"a": "delivered"}
 
 
 async def test_a_bug_in_the_store_ends_the_process_too() -> None:

@@ -344,7 +344,7 @@ def test_states_are_those_the_daemon_left(database: str) -> None:
     store.close()
 
 
-def test_the_desk_of_a_daemon_follows_a_reload() -> None:
+async def test_the_desk_of_a_daemon_follows_a_reload() -> None:
     """Whoever was given it once asks the rules in force, by their new names."""
     rules = valid(RULES)
     stage = begun(rules, MemoryStore())
@@ -353,7 +353,7 @@ def test_the_desk_of_a_daemon_follows_a_reload() -> None:
     edited = valid(
         RULES.replace("name: quiet,", "name: calm,").replace("fresh, above", "high, above")
     )
-    stage.service.adopt(Judge(edited, history(edited)), [])
+    await stage.service.adopt(Judge(edited, history(edited)), [])
     assert desk.standing("calm", NOW).level is Level.WATCH
     with pytest.raises(NoSuchRule, match="there is no rule quiet; "):
         desk.standing("quiet", NOW)

@@ -109,7 +109,7 @@ def live(folder: Path, start: int, step: Callable[[], None]) -> None:
     event.listen(Engine, "before_cursor_execute", statement)
     event.listen(Engine, "commit", commit)
     store = open_store(f"sqlite:///{folder / 'ebbwatch.db'}")
-    store.lead()
+    store.lead("me")
     notifiers = {kind: RecordingNotifier(clock, heard) for kind in ("telegram", "slack")}
     source: Source = PublishingSource(clock, figures())
     stage = Stage(

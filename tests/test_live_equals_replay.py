@@ -288,7 +288,7 @@ def check(
         sources: Whether figures come by polling, not ready on the inbox.
     """
     store = open_one()
-    assert store.lead()
+    assert store.lead("me")
     live_until_start(store, life)
     days, start = arrivals(life), life.start
     edges = [*sorted(restarts), len(days)]
@@ -298,7 +298,7 @@ def check(
         asyncio.run(daemon.live(days[first:last], until))
         store.close()
         store, start = open_one(), until
-        assert store.lead()
+        assert store.lead("me")
     lived, heard = moved(store.transitions(), life), told(store.outbox(limit=1_000_000), life)
     history = life.history(life.start)
     history.observe(store.observations())

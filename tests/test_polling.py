@@ -879,16 +879,27 @@ async def test_a_restart_tells_nothing_again() -> None:
 
 
 async def test_what_could_not_be_recorded_is_told_later() -> None:
-    """A notice that could not be written counts as not told."""
+    """A database in trouble ends nobody who reports something, and costs no notice."""
     desk = Desk()
+    full = [True]
+    told = []
 
-    def refuse(health: Health, key: str) -> None:
-        raise StoreError("disk full")
+    def tell(health: Health, key: str) -> None:
+        if full[0]:
+            raise StoreError("disk full")
+        told.append(health.kind)
 
-    watch = SelfWatch(desk.book, refuse)
+    watch = SelfWatch(desk.book, tell)
+    watch.receiver_broken("desk", "chat not found", place="slack:C01", at=EARLY)
+    watch.rule_broken("a", "division by zero", at=EARLY)
+    assert watch.broken_places() == {"slack:C01": EARLY}
     with pytest.raises(StoreError):
-        watch.receiver_broken("desk", "chat not found", parked=2, at=EARLY)
-    assert watch.troubles == {}
+        watch.write()
+    full[0] = False
+    watch.write()
+    watch.write()
+    assert told == [Trouble.RECEIVER_BROKEN, Trouble.RULE_BROKEN]
+    assert "receiver/desk/slack:C01" in desk.book.small["selfwatch"]
 
 
 async def test_the_outbox_is_stuck_after_a_quarter_of_an_hour() -> None:
@@ -911,9 +922,9 @@ async def test_receivers_and_reloads_are_told_by_what_is_wrong_with_them() -> No
     desk.watch.reload_invalid([one], at=EARLY + SECOND)
     assert [h.problems for h in desk.told] == [(one,), (one, two), (one,)]
     desk.told.clear()
-    desk.watch.receiver_broken("desk", "chat not found", parked=1, at=EARLY)
-    desk.watch.receiver_broken("desk", "chat not found", parked=2, at=EARLY)
-    desk.watch.receiver_recovered("desk", at=EARLY + SECOND)
+    for _ in range(2):
+        desk.watch.receiver_broken("desk", "chat not found", place="slack:C01", at=EARLY)
+    desk.watch.receiver_recovered("slack:C01", at=EARLY + SECOND)
     assert [h.kind for h in desk.told] == [Trouble.RECEIVER_BROKEN, Trouble.RECEIVER_RECOVERED]
 
 

@@ -8,7 +8,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 
 import numpy as np
@@ -120,7 +120,7 @@ def one_by_one(judge: Judge) -> tuple[list[OutboxRow], MemoryStore]:
     while (due := pipeline.next_due()) is not None and due <= end:
         pipeline.handle(Event(at=due))
         at = instant(due)
-        while claimed := store.claim(ts=at, lease=timedelta(minutes=1), owner="test", limit=100):
+        while claimed := store.claim(ts=at, owner="test", limit=100):
             for row in claimed:
                 store.delivered(row.key, ts=at, receipt=Receipt(), owner="test")
                 rows.append(row)

@@ -220,6 +220,8 @@ def test_a_row_of_a_critical_alert_is_worth_three_days_and_makes_a_sound() -> No
         place="slack:C01",
         message=row.message,
         episode=FIRED_2019,
+        lines=("funding-spread",),
+        level=Level.CRITICAL,
         created_at=ny(2019, 9, 18),
         not_before=ny(2019, 9, 18),
         expires_at=ny(2019, 9, 21),
@@ -730,9 +732,7 @@ def test_a_notice_may_bring_its_own_key() -> None:
 def settle(story: Story, state: RowState, index: int = -1) -> OutboxRow:
     """Let a row come to its end."""
     row = story.rows[index]
-    claimed = story.store.claim(
-        ts=row.not_before, lease=timedelta(minutes=1), owner="t", limit=1000
-    )
+    claimed = story.store.claim(ts=row.not_before, owner="t", limit=1000)
     for one in claimed:
         if one.key != row.key:
             continue

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
-#: Longest single sleep, so that a step of the system's clock is noticed.
-_NAP_S = 60.0
+#: Longest single sleep, so that a step of the system's clock, or the machine's own sleep, is
+#: noticed soon.
+_NAP_S = 5.0
 
 
 class SystemClock:
@@ -20,3 +22,8 @@ class SystemClock:
         """Return once an instant has come, waking up now and then to look again."""
         while (left_s := (when - self.now()).total_seconds()) > 0:  # noqa: ASYNC110  time passes by itself
             await asyncio.sleep(min(left_s, _NAP_S))
+
+
+def elapsed_s() -> float:
+    """Return the seconds that ran, from any beginning, on a clock that nobody can set."""
+    return time.monotonic()

@@ -11,14 +11,16 @@ The errors::
     │  ├─ RetryLater          certainly not delivered; try again (after: timedelta | None)
     │  ├─ Undeliverable       certainly not delivered; a person must act
     │  └─ Uncertain           may have arrived; tried again marked as a possible repeat
-    └─ StoreError             the database refused; `Contended` when another writer won
+    └─ StoreError             the database refused; `Contended` when another writer won,
+                              `LeadLost` when another process leads, `StoreReplaced` when
+                              its file is another
 
 No message of these may hold a URL, a token or a key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -92,6 +94,14 @@ class StoreError(EbbwatchError):
 
 class Contended(StoreError):
     """Another writer changed the row since it was read; nothing was written."""
+
+
+class StoreReplaced(StoreError):
+    """The database's file is gone, or another one lies in its place; nothing was written."""
+
+
+class LeadLost(StoreError):
+    """Another process leads since; nothing was written, and what this one knows is old."""
 
 
 class Clock(Protocol):
@@ -270,6 +280,8 @@ class Abilities:
     Attributes:
         show_charts: Put a chart below a message; without it none is drawn.
         edit: Replace an earlier message without sound.
+        at_once: Messages that may be on their way to one place at a time. One, where the
+            platform counts them or readers see them come: the most severe is next then.
         thread: Answer to an earlier message of the same episode.
         move: Option of a target that says where it is, where the platform may give it
             another value by itself, as Telegram does with the chat of a group that grows; the
@@ -278,6 +290,7 @@ class Abilities:
 
     show_charts: bool = False
     edit: bool = False
+    at_once: int = 32
     thread: bool = False
     move: str = ""
 
@@ -466,6 +479,10 @@ class Step:
     change: Change
 
 
+#: How long an owner of claims may be silent before it is taken for gone.
+SILENT = timedelta(seconds=4)
+
+
 class Store(Protocol):
     """Keeps facts, states and intents; one writer decides, any number deliver.
 
@@ -478,11 +495,16 @@ class Store(Protocol):
     #: remembered outside the store, may be wrong.
     undone: int
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, leading: bool = True) -> AbstractContextManager[None]:
         """Commit on leaving, or nothing at all when an exception passes.
+
+        Args:
+            leading: Whether only the leader may write this: a store that led and was replaced
+                writes nothing. One that never asked for the lead may write.
 
         Raises:
             StoreError: If the database refuses to commit.
+            LeadLost: If another process leads since.
         """
         ...
 
@@ -575,17 +597,40 @@ class Store(Protocol):
 
     # telling
     def enqueue(self, rows: Sequence[OutboxRow]) -> int:
-        """Append outbox rows; a key that exists already is left alone. Return how many are new."""
+        """Append outbox rows; a key that exists already is left alone. Return how many are new.
+
+        A row that waits, was never begun, and only said how an episode went on, is folded
+        into a newer one of the same place, line and episode: it has nothing more to say.
+        """
         ...
 
-    def claim(self, *, ts: datetime, lease: timedelta, owner: str, limit: int) -> list[OutboxRow]:
-        """Take rows to deliver: waiting and due, or claimed with a lapsed lease.
+    def claim(
+        self, *, ts: datetime, owner: str, limit: int, room: Callable[[str], int] | None = None
+    ) -> list[OutboxRow]:
+        """Take rows to deliver: waiting, due and not expired, the most severe first.
 
-        Expired ones among them are marked and not returned. Each returned row has its
-        attempt counted and written, before anything is sent. Rows whose lapsed claim may
-        have been sent come back with `uncertain` set. Of one target and episode only the
-        oldest unsettled row is handed out, so that messages arrive in order.
+        Of one line of a place only the oldest unsettled row is handed out, so that messages
+        arrive in the order in which things happened. Whoever takes rows is known to live then
+        (`beat`). Claims of owners that are gone are taken over; where such a claim was begun,
+        the row comes back with `uncertain` set.
+
+        Args:
+            ts: Wall time.
+            owner: Whose claims they become.
+            limit: How many at most.
+            room: How many of a place at most; None for as many as there are.
         """
+        ...
+
+    def begin(self, keys: Sequence[str], *, ts: datetime, owner: str) -> set[str]:
+        """Write that tries begin, just before they are sent; return those that may be sent.
+
+        A row whose claim is no longer the owner's must not be sent.
+        """
+        ...
+
+    def beat(self, owner: str, *, ts: datetime) -> None:
+        """Say that an owner lives: the claims of one that was silent for long are taken over."""
         ...
 
     def delivered(self, key: str, *, ts: datetime, receipt: Receipt, owner: str) -> bool:
@@ -609,6 +654,30 @@ class Store(Protocol):
         """Settle a row as undeliverable; False if the claim was no longer the owner's."""
         ...
 
+    def lost(self, *, ts: datetime) -> list[OutboxRow]:
+        """Mark what has expired, and return what was parked or expired since the last time.
+
+        Each row is returned once, in the order of enqueueing: by whoever takes back what was
+        told with it, in the same transaction.
+        """
+        ...
+
+    def requeue(self, keys: Sequence[str], *, ts: datetime) -> int:
+        """Let parked rows wait again; return how many there were."""
+        ...
+
+    def drop(self, keys: Sequence[str], *, ts: datetime, reason: str) -> list[OutboxRow]:
+        """Settle waiting and parked rows as dropped, for a reason; return them."""
+        ...
+
+    def places(self) -> set[str]:
+        """Return the places that unsettled rows go to."""
+        ...
+
+    def delivered_at(self, place: str) -> datetime | None:
+        """Return when a place last took a message, wall time; None where it never did."""
+        ...
+
     def receipt(self, *, place: str, episode: str) -> Receipt | None:
         """Return the receipt of the newest delivered message of an episode at a place."""
         ...
@@ -621,13 +690,26 @@ class Store(Protocol):
         """Return the earliest instant at which a row could be claimed, or None."""
         ...
 
-    def lead(self) -> bool:
+    def lead(self, owner: str) -> bool:
         """Return whether this process may evaluate: alone, or as the first of many.
 
-        Asked again and again: a lost connection loses the lead.
+        Asked again and again: a lead that is not renewed for some seconds is lost.
+
+        Args:
+            owner: Distinguishes this process from others, and from its own earlier runs.
 
         Raises:
             StoreError: If another process has a database that only one may use.
+            LeadLost: If this process led, and another one does since.
+        """
+        ...
+
+    def check(self) -> None:
+        """Look whether the database is still the one that was opened, and in order.
+
+        Raises:
+            StoreReplaced: If its file is gone, or another one lies in its place.
+            StoreError: If it is damaged.
         """
         ...
 

@@ -66,6 +66,7 @@ FULL_MESSAGE = Message(
         },
     ),
     group="theme=funding",
+    late="Told late: of Mon 3 Nov, 09:00 New York",
 )
 
 FULL_TARGET = Target(

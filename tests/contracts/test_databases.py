@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -18,11 +19,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
-from ebbwatch.ports import Store, StoreError
+from ebbwatch.ports import LeadLost, Store, StoreError
 from ebbwatch.store import schema
-from ebbwatch.store.leader import AdvisoryLock
+from ebbwatch.store.leader import LEASE, STILL
 from ebbwatch.store.open import open_store
-from tests.contracts.samples import T0, fact, row
+from tests.contracts.samples import T0, at, fact, row
 
 MIGRATIONS = Path(schema.__file__).with_name("migrations")
 
@@ -215,7 +216,7 @@ def test_a_new_file_is_the_owners_alone(tmp_path: Path) -> None:
         os.umask(mask)
     with store.transaction():
         store.put("k", "v")
-    assert store.lead()
+    assert store.lead("me")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
     store.close()
     assert modes.pop("ebbwatch.db.lock") == 0o600
@@ -262,10 +263,10 @@ def test_a_refusal_of_the_database_is_a_store_error(sqlite_url: str) -> None:
 def test_a_second_daemon_on_one_file_is_refused(sqlite_url: str) -> None:
     """The second is told who has it and what to do; when the first ends it may lead."""
     first, second = open_store(sqlite_url), open_store(sqlite_url)
-    assert first.lead()
-    assert first.lead()
+    assert first.lead("me")
+    assert first.lead("me")
     with pytest.raises(StoreError) as refused:
-        second.lead()
+        second.lead("me")
     assert str(refused.value) == (
         "expected to be the only daemon on this SQLite database, found another running "
         f"(process {os.getpid()}); stop that one, give this one a database of its own, or use "
@@ -274,7 +275,7 @@ def test_a_second_daemon_on_one_file_is_refused(sqlite_url: str) -> None:
     with second.transaction():
         second.put("k", "whoever does not lead can still write")
     first.close()
-    assert second.lead()
+    assert second.lead("me")
     second.close()
 
 
@@ -282,11 +283,11 @@ def test_a_daemon_that_was_killed_leaves_no_lock(sqlite_url: str) -> None:
     """The system drops the lock with the process, however it ended."""
     code = (
         "import os, signal; from ebbwatch.store.open import open_store; "
-        f"store = open_store({sqlite_url!r}); store.lead(); os.kill(os.getpid(), signal.SIGKILL)"
+        f"store = open_store({sqlite_url!r}); store.lead('me'); os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     store = open_store(sqlite_url)
-    assert store.lead()
+    assert store.lead("me")
     store.close()
 
 
@@ -321,40 +322,106 @@ def write_and_cut(store: Store, url: str) -> None:
 
 @pytest.mark.postgres
 def test_one_replica_leads_until_it_ends(postgres_url: str) -> None:
-    """The others are told no, and one of them takes over when the leader is gone."""
+    """The others are told no, and one of them takes over at once when the leader ends."""
     first, second = open_store(postgres_url), open_store(postgres_url)
-    assert first.lead()
-    assert not second.lead()
-    assert first.lead()
+    assert first.lead("a")
+    assert not second.lead("b")
+    assert first.lead("a")
     first.close()
-    assert second.lead()
+    assert second.lead("b")
     second.close()
 
 
 @pytest.mark.postgres
-def test_a_lost_connection_loses_the_lead(postgres_url: str) -> None:
-    """Whoever led learns it by asking again, and may win it back when it is free."""
+def test_a_leader_that_is_silent_is_replaced_and_writes_nothing_any_more(postgres_url: str) -> None:
+    """Stopped or cut off, it keeps its connection, but neither the lead nor the right to write."""
     first, second = open_store(postgres_url), open_store(postgres_url)
-    assert first.lead()
+    assert first.lead("a")
+    time.sleep(LEASE.total_seconds())
+    assert second.lead("b")
+    with pytest.raises(LeadLost), first.transaction():
+        first.put("k", "of the old one")
+    with second.transaction():
+        second.put("k", "of the new one")
+    assert first.get("k") == "of the new one"
+    assert not first.lead("a")
+    first.close()
+    second.close()
+
+
+@pytest.mark.postgres
+def test_a_leader_that_was_replaced_learns_it_when_it_renews(postgres_url: str) -> None:
+    """What it knows is old: it stands by, and reads everything again before it leads."""
+    first, second = open_store(postgres_url), open_store(postgres_url)
+    assert first.lead("a")
+    time.sleep(LEASE.total_seconds())
+    assert second.lead("b")
+    with pytest.raises(LeadLost):
+        first.lead("a")
+    assert not first.lead("a")
+    second.close()
+    assert first.lead("a")
+    first.close()
+
+
+@pytest.mark.postgres
+def test_a_lost_connection_is_no_lost_lead(postgres_url: str) -> None:
+    """A leader that comes back before its lease is over goes on."""
+    first, second = open_store(postgres_url), open_store(postgres_url)
+    assert first.lead("a")
     cut_connections(postgres_url)
-    assert second.lead()
-    assert not first.lead()
-    second.close()
-    assert first.lead()
+    assert not second.lead("b")
+    assert first.lead("a")
+    with first.transaction():
+        first.put("k", "v")
     first.close()
+    second.close()
 
 
 @pytest.mark.postgres
-def test_dropping_the_lead_frees_it_at_once(postgres_url: str) -> None:
-    """The session that holds the lock does not go back to the pool alive."""
-    engine = engine_for(postgres_url)
-    first, second = AdvisoryLock(engine), AdvisoryLock(engine)
-    assert first.take()
-    assert not second.take()
-    first.drop()
-    assert second.take()
-    second.drop()
-    engine.dispose()
+def test_nobody_takes_the_lead_in_the_middle_of_a_write(postgres_url: str) -> None:
+    """Whoever wants it waits for the commit, or asks again."""
+    first, second = open_store(postgres_url), open_store(postgres_url)
+    assert first.lead("a")
+    with first.transaction():
+        first.put("k", "v")
+        execute(postgres_url, "SET lock_timeout = 0")
+        first._open.exec_driver_sql("SELECT pg_sleep(3.2)")  # type: ignore[union-attr]
+        assert not second.lead("b")
+    assert second.get("k") == "v"
+    first.close()
+    second.close()
+
+
+def write_and_stand_still(first: Store, second: Store) -> None:
+    first.put("k", "v")
+    time.sleep(max(STILL, LEASE).total_seconds() + 0.3)
+    assert second.lead("b")
+    first.put("k", "more")
+
+
+@pytest.mark.postgres
+def test_a_write_that_stands_still_is_undone_by_the_server(postgres_url: str) -> None:
+    """A process stopped in the middle of one would keep its locks, and the lead with them."""
+    first, second = open_store(postgres_url), open_store(postgres_url)
+    assert first.lead("a")
+    with pytest.raises(StoreError), first.transaction():
+        write_and_stand_still(first, second)
+    assert second.get("k") is None
+    first.close()
+    second.close()
+
+
+@pytest.mark.postgres
+def test_owners_live_by_the_servers_clock(postgres_url: str) -> None:
+    """Machines' clocks may be hours apart: claims are not taken from one that lives."""
+    first, second = open_store(postgres_url), open_store(postgres_url)
+    with first.transaction():
+        first.enqueue([row("k")])
+    assert [one.key for one in first.claim(ts=T0, owner="a", limit=1)] == ["k"]
+    assert second.claim(ts=at(600), owner="b", limit=1) == []
+    first.close()
+    second.close()
 
 
 @pytest.mark.postgres
@@ -390,6 +457,6 @@ def test_deliverers_do_not_wait_for_each_other(postgres_url: str) -> None:
     later = T0 + timedelta(minutes=1)
     with psycopg.connect(postgres_url) as other:
         other.execute("SELECT 1 FROM outbox WHERE key IN ('1', 'stale') FOR UPDATE")
-        claimed = store.claim(ts=later, lease=timedelta(minutes=5), owner="a", limit=9)
+        claimed = store.claim(ts=later, owner="a", limit=9)
         assert [one.key for one in claimed] == ["2"]
     store.close()

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from ebbwatch.model.alert import Change
+from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.message import OutboxRow, Receipt, RowState
 from ebbwatch.model.observation import Observation
-from ebbwatch.ports import AlertRecord, Contended, Held, Store, StoreError
+from ebbwatch.ports import SILENT, AlertRecord, Contended, Held, Step, Store, StoreError
+from ebbwatch.store.sql import SqlStore
 from tests.contracts.samples import (
     FULL_FACT,
     FULL_MESSAGE,
@@ -32,8 +33,6 @@ from tests.contracts.samples import (
 )
 from tests.contracts.stores import Database
 
-LEASE = timedelta(minutes=5)
-
 
 def enqueue(store: Store, *rows: OutboxRow) -> int:
     with store.transaction():
@@ -46,13 +45,18 @@ def record(store: Store, *facts: Observation) -> int:
 
 
 def claim(store: Store, when: datetime = T0, *, owner: str = "a", limit: int = 100) -> list[str]:
-    return [one.key for one in store.claim(ts=when, lease=LEASE, owner=owner, limit=limit)]
+    return [one.key for one in store.claim(ts=when, owner=owner, limit=limit)]
 
 
-def claimed(one: OutboxRow, when: datetime = T0, **changes: Any) -> OutboxRow:
-    """Return what a waiting row is once it was claimed for the first time."""
-    values: dict[str, Any] = {"state": RowState.CLAIMED, "attempts": 1, "lease_until": when + LEASE}
-    return replace(one, **(values | changes))
+def claimed(one: OutboxRow, **changes: Any) -> OutboxRow:
+    """Return a row as a claim hands it out."""
+    return replace(one, **{"state": RowState.CLAIMED, **changes})
+
+
+@pytest.fixture(autouse=True)
+def _our_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let owners live by the tests' clock; PostgreSQL's own is tried in `test_databases`."""
+    monkeypatch.setattr(SqlStore, "_moment", lambda _self, ts: ts)
 
 
 # transactions
@@ -402,10 +406,13 @@ def test_silences_are_added_and_replaced(store: Store) -> None:
 
 def test_every_field_of_a_message_comes_back(store: Store) -> None:
     """Chart, buttons, alert maps, enumerations and the target's options come back."""
-    full = row("k", message=FULL_MESSAGE, target=FULL_TARGET, quiet=True, error="once")
+    full = row(
+        "k", message=FULL_MESSAGE, target=FULL_TARGET, quiet=True, error="once",
+        lines=("a", "b"), level=Level.CRITICAL, foldable=True,
+    )  # fmt: skip
     enqueue(store, full)
     assert store.outbox() == [full]
-    (found,) = store.claim(ts=T0, lease=LEASE, owner="a", limit=1)
+    (found,) = store.claim(ts=T0, owner="a", limit=1)
     assert found == claimed(full)
     assert repr(found) == repr(claimed(full))
 
@@ -420,12 +427,16 @@ def test_a_row_is_enqueued_once(store: Store) -> None:
     assert [one.key for one in store.outbox()] == ["c", "b", "a"]
 
 
-def test_a_claim_counts_the_attempt_and_takes_the_lease(store: Store) -> None:
-    """What is handed out is what is written."""
+def test_a_claim_is_no_try_and_a_try_is_counted_when_it_begins(store: Store) -> None:
+    """What is handed out is what is written; nobody else can have it meanwhile."""
     enqueue(store, row("k"))
-    assert store.claim(ts=T0, lease=LEASE, owner="a", limit=1) == [claimed(row("k"))]
+    assert store.claim(ts=T0, owner="a", limit=1) == [claimed(row("k"))]
     assert store.outbox() == [claimed(row("k"))]
     assert claim(store, owner="b") == []
+    assert store.begin(["k"], ts=T0, owner="b") == set()
+    assert store.begin(["k", "none"], ts=T0, owner="a") == {"k"}
+    assert store.outbox() == [claimed(row("k"), attempts=1, begun=True)]
+    assert store.begin(["k"], ts=T0, owner="a") == set()
 
 
 def test_a_row_is_claimed_from_its_instant_on(store: Store) -> None:
@@ -435,32 +446,49 @@ def test_a_row_is_claimed_from_its_instant_on(store: Store) -> None:
     assert claim(store, at(1)) == ["k"]
 
 
-def test_who_has_waited_longest_is_claimed_first(store: Store) -> None:
-    """Rows come by not_before, then in the order enqueued, no more than asked for."""
-    enqueue(store, row("c", not_before=at(2)), row("a"), row("b"), row("d", not_before=at(2)))
-    assert claim(store, at(5), limit=1) == ["a"]
+def test_the_most_severe_goes_first_and_then_who_has_waited_longest(store: Store) -> None:
+    """Rows come by level, by not_before, then in the order enqueued, no more than asked for."""
+    enqueue(
+        store, row("c", not_before=at(2)), row("a"), row("b"), row("d", not_before=at(2)),
+        row("x", not_before=at(3), level=Level.CRITICAL), row("w", level=Level.WATCH),
+    )  # fmt: skip
+    assert claim(store, at(5), limit=3) == ["x", "w", "a"]
     assert claim(store, at(5), limit=2) == ["b", "c"]
     assert claim(store, at(5), limit=0) == []
     assert claim(store, at(5)) == ["d"]
 
 
-def test_a_lapsed_claim_comes_back_uncertain(store: Store) -> None:
-    """When its lease is over the row can be had again, and may have been sent."""
+GONE = T0 + SILENT
+
+
+def test_the_claims_of_an_owner_that_is_gone_can_be_had_again(store: Store) -> None:
+    """What it had not begun to send is as it was; what it had may have arrived."""
+    enqueue(store, row("begun"), row("not begun"))
+    claim(store, owner="a")
+    store.begin(["begun"], ts=T0, owner="a")
+    assert claim(store, GONE - timedelta(microseconds=1), owner="b") == []
+    assert store.claim(ts=GONE, owner="b", limit=9) == [
+        claimed(row("begun"), attempts=1, uncertain=True), claimed(row("not begun")),
+    ]  # fmt: skip
+
+
+def test_an_owner_that_lives_keeps_its_claims(store: Store) -> None:
+    """However long a send takes."""
     enqueue(store, row("k"))
     claim(store, owner="a")
-    assert claim(store, at(5) - timedelta(microseconds=1), owner="b") == []
-    again = store.claim(ts=at(5), lease=LEASE, owner="b", limit=9)
-    assert again == [claimed(row("k"), at(5), attempts=2, uncertain=True)]
+    store.beat("a", ts=GONE)
+    assert claim(store, GONE, owner="b") == []
 
 
 def test_only_the_claims_owner_settles(store: Store) -> None:
     """Who lost its claim, or never had it, settles nothing."""
     enqueue(store, row("k"), row("free", not_before=at(60)))
     claim(store, owner="a")
-    claim(store, at(5), owner="b")
+    assert claim(store, at(5), owner="b") == ["k"]
     before = store.outbox()
     receipt = Receipt("1", "here")
     for key, owner in [("k", "a"), ("free", "a"), ("nowhere", "a")]:
+        assert store.begin([key], ts=at(6), owner=owner) == set()
         assert not store.delivered(key, ts=at(6), receipt=receipt, owner=owner)
         assert not store.park(key, ts=at(6), error="no", owner=owner)
         assert not store.retry(
@@ -472,7 +500,7 @@ def test_only_the_claims_owner_settles(store: Store) -> None:
 
 
 def test_a_late_settlement_counts_while_nobody_else_has_claimed(store: Store) -> None:
-    """A lapsed lease alone takes nothing from its owner."""
+    """Silence alone takes nothing from an owner."""
     enqueue(store, row("k"))
     claim(store, owner="a")
     assert store.delivered("k", ts=at(60), receipt=Receipt(), owner="a")
@@ -483,14 +511,16 @@ def test_settled_rows_say_how_they_ended(store: Store) -> None:
     """Delivered and parked rows keep their count and what the last failed try said."""
     enqueue(store, row("sent"), row("stuck"))
     claim(store)
+    store.begin(["sent", "stuck"], ts=T0, owner="a")
+    assert store.delivered_at("terminal") is None
     assert store.delivered("sent", ts=at(1), receipt=Receipt("7"), owner="a")
     assert store.park("stuck", ts=at(1), error="chat not found", owner="a")
-    ended: dict[str, Any] = {"lease_until": None}
     assert store.outbox() == [
-        claimed(row("stuck"), state=RowState.PARKED, error="chat not found", **ended),
-        claimed(row("sent"), state=RowState.DELIVERED, **ended),
+        row("stuck", state=RowState.PARKED, error="chat not found", attempts=1),
+        row("sent", state=RowState.DELIVERED, attempts=1),
     ]
     assert claim(store, at(600)) == []
+    assert (store.delivered_at("terminal"), store.places()) == (at(1), set())
 
 
 def test_a_retry_waits_and_is_certain_unless_said(store: Store) -> None:
@@ -500,6 +530,7 @@ def test_a_retry_waits_and_is_certain_unless_said(store: Store) -> None:
     for number, (uncertain, afterwards) in enumerate(tries, start=1):
         when, later = at(10 * number), at(10 * number + 3)
         assert claim(store, when) == ["k"]
+        assert store.begin(["k"], ts=when, owner="a") == {"k"}
         assert store.retry(
             "k", ts=when, not_before=later, error=f"503 #{number}", uncertain=uncertain, owner="a"
         )
@@ -516,16 +547,18 @@ def test_a_retry_waits_and_is_certain_unless_said(store: Store) -> None:
         assert claim(store, later - timedelta(microseconds=1)) == []
 
 
-def test_expired_rows_are_marked_and_not_returned(store: Store) -> None:
-    """After its last instant a row is no news: it is dropped and recorded."""
-    enqueue(store, row("k", expires_at=at(1)), row("later", expires_at=at(1), not_before=at(3)))
-    assert claim(store, at(1) + timedelta(microseconds=1)) == []
-    assert store.outbox() == [
-        row("later", expires_at=at(1), not_before=at(3)),
-        row("k", expires_at=at(1), state=RowState.EXPIRED),
-    ]
-    assert claim(store, at(3)) == []
-    assert [one.state for one in store.outbox()] == [RowState.EXPIRED, RowState.EXPIRED]
+def test_what_has_expired_or_was_parked_is_lost_once(store: Store) -> None:
+    """After its last instant a row is no news; whoever takes it back hears of it once."""
+    enqueue(store, row("k", expires_at=at(1)), row("bad"), row("well"))
+    after = at(1) + timedelta(microseconds=1)
+    assert claim(store, at(1)) == ["k", "bad", "well"]
+    store.retry("k", ts=at(1), not_before=at(1), error="", uncertain=False, owner="a")
+    store.park("bad", ts=at(1), error="no", owner="a")
+    assert [one.key for one in store.lost(ts=at(1))] == ["bad"]
+    assert claim(store, after) == []
+    assert store.lost(ts=after) == [row("k", state=RowState.EXPIRED, not_before=at(1),
+                                        expires_at=at(1))]  # fmt: skip
+    assert store.lost(ts=after) == []
     assert store.next_due() is None
 
 
@@ -535,30 +568,17 @@ def test_a_row_is_news_in_its_last_instant(store: Store) -> None:
     assert claim(store, at(1)) == ["k"]
 
 
-def test_a_lapsed_claim_that_has_expired_says_that_it_may_have_arrived(store: Store) -> None:
-    """While the lease runs an expired row is its owner's; afterwards it is dropped."""
-    one = row("k", expires_at=at(1))
-    enqueue(store, one)
-    claim(store)
-    assert claim(store, at(4)) == []
-    assert store.outbox() == [claimed(one)]
-    assert claim(store, at(5)) == []
-    assert store.outbox() == [
-        claimed(one, state=RowState.EXPIRED, lease_until=None, uncertain=True)
-    ]
-
-
-def test_messages_of_an_episode_go_out_in_order(store: Store) -> None:
-    """Of one place and episode, only the oldest unsettled row is handed out."""
+def test_messages_of_a_line_go_out_in_order(store: Store) -> None:
+    """Of one place and line, only the oldest unsettled row is handed out."""
     enqueue(
         store,
-        row("1", episode="e"),
-        row("2", episode="e"),
-        row("3", episode="e"),
-        row("other episode", episode="f"),
-        row("other place", episode="e", place="slack:C01"),
+        row("1", lines=("spread",), episode="e"),
+        row("2", lines=("spread",), episode="e"),
+        row("3", lines=("spread",), episode="another", level=Level.CRITICAL),
+        row("other line", lines=("tail",)),
+        row("other place", lines=("spread",), place="slack:C01"),
     )
-    assert claim(store) == ["1", "other episode", "other place"]
+    assert claim(store) == ["1", "other line", "other place"]
     assert claim(store) == []
     store.retry("1", ts=at(1), not_before=at(2), error="", uncertain=False, owner="a")
     assert claim(store, at(1)) == []
@@ -569,43 +589,130 @@ def test_messages_of_an_episode_go_out_in_order(store: Store) -> None:
     assert claim(store, at(2)) == ["3"]
 
 
+def test_a_message_about_several_waits_for_each_of_them(store: Store) -> None:
+    """A group goes out when no older message of any of its alerts is left."""
+    enqueue(store, row("1", lines=("a",)), row("2", lines=("b",)), row("both", lines=("a", "b")))
+    assert claim(store) == ["1", "2"]
+    store.delivered("1", ts=at(1), receipt=Receipt(), owner="a")
+    assert claim(store) == []
+    store.delivered("2", ts=at(1), receipt=Receipt(), owner="a")
+    assert claim(store) == ["both"]
+    enqueue(store, row("after", lines=("b",)))
+    assert claim(store) == []
+
+
 def test_an_expired_row_holds_up_nobody(store: Store) -> None:
-    """The next of the episode is handed out by the claim that drops the oldest."""
-    enqueue(store, row("1", episode="e", expires_at=at(1)), row("2", episode="e"))
+    """Once it is dropped, the next of its line is handed out."""
+    enqueue(store, row("1", lines=("a",), expires_at=at(1)), row("2", lines=("a",)))
+    assert claim(store, at(2)) == []
+    assert [one.key for one in store.lost(ts=at(2))] == ["1"]
     assert claim(store, at(2)) == ["2"]
 
 
-def test_rows_without_an_episode_wait_for_nobody(store: Store) -> None:
-    """A digest does not stand behind a data-health notice."""
-    enqueue(store, row("1", episode=""), row("2", episode=""))
+def test_rows_without_a_line_wait_for_nobody(store: Store) -> None:
+    """A digest does not stand behind a notice."""
+    enqueue(store, row("1"), row("2"))
     assert claim(store) == ["1", "2"]
 
 
+def test_what_a_newer_message_makes_pointless_is_folded_into_it(store: Store) -> None:
+    """Only where it waits, was never begun, and told of the same alert and episode."""
+    one: dict[str, Any] = {"lines": ("a",), "episode": "e"}
+    enqueue(
+        store, row("first", **one), row("eased", foldable=True, **one),
+        row("may have arrived", foldable=True, uncertain=True, **one),
+        row("other episode", foldable=True, lines=("a",), episode="f"),
+        row("other place", foldable=True, place="slack:C01", **one),
+        row("group", foldable=True, lines=("a", "b"), episode="e"),
+    )  # fmt: skip
+    enqueue(store, row("resolved", **one))
+    states = {one.key: (one.state.value, one.error) for one in store.outbox()}
+    assert states == {
+        "first": ("waiting", ""),
+        "eased": ("folded", "folded into resolved"),
+        "may have arrived": ("waiting", ""),
+        "other episode": ("waiting", ""),
+        "other place": ("waiting", ""),
+        "group": ("waiting", ""),
+        "resolved": ("waiting", ""),
+    }
+    assert claim(store) == ["first", "other place"]
+
+
+def test_parked_rows_can_be_tried_again_and_waiting_ones_dropped(store: Store) -> None:
+    """A person mends a receiver, or decides that nobody needs to hear it any more."""
+    enqueue(store, row("1", lines=("a",)), row("2", lines=("a",)), row("3", place="slack:C01"))
+    claim(store)
+    store.park("1", ts=T0, error="no", owner="a")
+    store.park("3", ts=T0, error="no", owner="a")
+    assert store.requeue(["1", "2"], ts=at(1)) == 1
+    assert store.places() == {"terminal"}
+    assert claim(store, at(1)) == ["1"]
+    dropped = store.drop(["1", "2", "3"], ts=at(2), reason="asked")
+    assert [(one.key, one.state.value, one.error) for one in dropped] == [
+        ("2", "dropped", "asked"), ("3", "dropped", "asked"),
+    ]  # fmt: skip
+    store.delivered("1", ts=at(2), receipt=Receipt(), owner="a")
+    assert claim(store, at(60)) == []
+
+
 def test_the_next_due_is_the_earliest_row_that_could_be_had(store: Store) -> None:
-    """Waiting rows count from not_before, claimed ones from the end of the lease."""
+    """Waiting rows count from not_before, those behind others not at all."""
     assert store.next_due() is None
     enqueue(
         store,
-        row("1", episode="e", not_before=at(10)),
-        row("behind it", episode="e", not_before=at(1)),
+        row("1", lines=("e",), not_before=at(10)),
+        row("behind it", lines=("e",), not_before=at(1)),
         row("2", not_before=at(8)),
-        row("no episode", episode="", not_before=at(30)),
-        row("nor this", episode="", not_before=at(7)),
     )
-    assert store.next_due() == at(7)
-    claim(store, at(7))
     assert store.next_due() == at(8)
     claim(store, at(8))
     assert store.next_due() == at(10)
     claim(store, at(10))
-    assert store.next_due() == at(12)
-    store.delivered("nor this", ts=at(10), receipt=Receipt(), owner="a")
-    assert store.next_due() == at(13)
+    assert store.next_due() is None
+    store.delivered("1", ts=at(10), receipt=Receipt(), owner="a")
+    assert store.next_due() == at(1)
+
+
+def test_the_last_moves_of_alerts_are_read_together(store: Store) -> None:
+    """The newest of each, oldest first, without what they say."""
+    moves = [
+        moved("a", at=at(n), period=str(n), change=change)
+        for n, change in enumerate([Change.FIRED, Change.RESOLVED, Change.FIRED])
+    ]
+    with store.transaction():
+        store.append([*moves, moved("b", at=at(9), period="9")])
+    assert store.steps(["a", "b", "none"], limit=2) == {
+        "a": [Step(at(1), "1", Change.RESOLVED), Step(at(2), "2", Change.FIRED)],
+        "b": [Step(at(9), "9", Change.FIRED)],
+    }
+    assert store.steps([], limit=2) == {}
+
+
+def test_small_texts_are_read_and_written_together(store: Store) -> None:
+    """Those whose keys begin alike; None deletes."""
+    with store.transaction():
+        store.put_all({"told/a": "1", "told/b": "2", "tole": "3", "to": "4", "told": "5"})
+    assert store.memos("told/") == {"told/a": "1", "told/b": "2"}
+    with store.transaction():
+        store.put_all({"told/a": None, "told/c": "6", "told/none": None})
+    assert store.memos("told/") == {"told/b": "2", "told/c": "6"}
+
+
+def test_a_rollback_is_counted(store: Store) -> None:
+    """Whoever remembers what was read knows that it may be wrong."""
+    before = store.undone
+    with store.transaction():
+        store.put("k", "1")
+    assert store.undone == before
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        raise ZeroDivisionError
+    assert store.undone == before + 1
 
 
 def test_the_receipt_is_of_the_newest_delivered_message(store: Store) -> None:
     """A receipt is known by place and episode, for editing and answering."""
-    common: dict[str, Any] = {"episode": "e", "place": "slack:C01"}
+    common: dict[str, Any] = {"episode": "e", "place": "slack:C01", "lines": ("a",)}
     enqueue(store, row("1", **common), row("2", **common), row("3", **common))
     enqueue(store, row("none", episode="", place="slack:C01"))
     assert store.receipt(place="slack:C01", episode="e") is None
@@ -665,6 +772,7 @@ def test_two_claimers_never_get_the_same_row(database: Database) -> None:
         barrier.wait()
         while batch := claim(store, owner=owner, limit=7):
             mine += batch
+            assert store.begin(batch, ts=T0, owner=owner) == set(batch)
             for key in batch:
                 assert store.delivered(key, ts=T0, receipt=Receipt(), owner=owner)
         return mine

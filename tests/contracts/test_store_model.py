@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, timedelta
+from datetime import UTC, date
 from decimal import Decimal
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from ebbwatch.model.alert import Change
+from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.message import Receipt, RowState, Target
 from ebbwatch.model.observation import Observation
 from ebbwatch.ports import AlertRecord, Contended, Held, Store
@@ -63,7 +63,11 @@ ROWS = st.builds(
     row,
     KEYS,
     target=st.builds(Target, NAMES, NAMES, st.just({}), st.integers(0, 1)),
+    place=NAMES,
     episode=st.sampled_from(["", "e", "f"]),
+    lines=st.lists(NAMES, max_size=2).map(tuple),
+    level=st.sampled_from(Level),
+    foldable=st.booleans(),
     not_before=MOMENTS,
     expires_at=MOMENTS,
     quiet=st.booleans(),
@@ -160,10 +164,29 @@ class TwoStores(RuleBasedStateMachine):
 
         self.both(save)
 
-    @rule(ts=MOMENTS, lease_min=st.integers(1, 4), owner=OWNERS, limit=st.integers(0, 4))
-    def claim(self, ts: Any, lease_min: int, owner: str, limit: int) -> None:
-        lease = timedelta(minutes=lease_min)
-        self.both(lambda store: store.claim(ts=ts, lease=lease, owner=owner, limit=limit))
+    @rule(ts=MOMENTS, owner=OWNERS, limit=st.integers(0, 4))
+    def claim(self, ts: Any, owner: str, limit: int) -> None:
+        self.both(lambda store: store.claim(ts=ts, owner=owner, limit=limit))
+
+    @rule(keys=st.lists(KEYS, max_size=3), owner=OWNERS, ts=MOMENTS)
+    def begin(self, keys: list[str], owner: str, ts: Any) -> None:
+        self.both(lambda store: store.begin(keys, ts=ts, owner=owner))
+
+    @rule(owner=OWNERS, ts=MOMENTS)
+    def beat(self, owner: str, ts: Any) -> None:
+        self.both(lambda store: store.beat(owner, ts=ts))
+
+    @rule(ts=MOMENTS)
+    def lost(self, ts: Any) -> None:
+        self.both(lambda store: store.lost(ts=ts))
+
+    @rule(keys=st.lists(KEYS, max_size=3), ts=MOMENTS)
+    def requeue(self, keys: list[str], ts: Any) -> None:
+        self.both(lambda store: store.requeue(keys, ts=ts))
+
+    @rule(keys=st.lists(KEYS, max_size=3), ts=MOMENTS)
+    def drop(self, keys: list[str], ts: Any) -> None:
+        self.both(lambda store: sorted(one.key for one in store.drop(keys, ts=ts, reason="asked")))
 
     @rule(key=KEYS, owner=OWNERS, ts=MOMENTS, number=WORDS)
     def delivered(self, key: str, owner: str, ts: Any, number: str) -> None:
@@ -192,6 +215,8 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.transitions(rule=rule_name, since=since, limit=limit))
         self.both(lambda store: store.outbox(states=[RowState.CLAIMED, "waiting"], limit=limit))
         self.both(lambda store: store.receipt(place=series, episode="e"))
+        self.both(lambda store: store.delivered_at(series))
+        self.both(lambda store: store.steps([series, rule_name], limit=limit + 1))
 
     @invariant()
     def both_hold_the_same(self) -> None:
@@ -202,6 +227,7 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.silences())
         self.both(lambda store: store.outbox())
         self.both(lambda store: store.next_due())
+        self.both(lambda store: store.places())
 
 
 @pytest.mark.slow

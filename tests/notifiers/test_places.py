@@ -67,8 +67,8 @@ def test_an_address_is_named_by_a_digest() -> None:
 def test_what_each_kind_can() -> None:
     """Charts, edits and answers are asked of those who can."""
     assert {kind: notifier.can for kind, notifier in NOTIFIERS.items()} == {
-        "telegram": Abilities(show_charts=True, edit=True, thread=True, move="chat"),
-        "slack": Abilities(show_charts=True, edit=True, move="channel"),
+        "telegram": Abilities(show_charts=True, edit=True, thread=True, move="chat", at_once=1),
+        "slack": Abilities(show_charts=True, edit=True, move="channel", at_once=1),
         "webhook": Abilities(),
-        "terminal": Abilities(),
+        "terminal": Abilities(at_once=1),
     }

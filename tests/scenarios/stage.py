@@ -182,7 +182,8 @@ class Stage:
         self.delivery = Delivery(store, notifiers, clock, owner=owner, on_event=self._settled)
         self.stop = asyncio.Event()
         self.service = Service(
-            clock=clock, store=store, pipeline=pipeline, ledger=ledger, telling=telling,
+            clock=clock, store=store, owner=owner, pipeline=pipeline, ledger=ledger,
+            telling=telling,
             feed=LiveFeed(clock, inbox, self.stop), delivery=self.delivery, polling=polling,
             watch=watch, stop=self.stop,
         )  # fmt: skip

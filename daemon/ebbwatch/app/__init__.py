@@ -8,7 +8,7 @@ Everything heavy is imported where it is first needed: ``ebbwatch check`` loads 
 
 from __future__ import annotations
 
-from ebbwatch.app.assembly import Built, build, leading_store, new_owner, watch_rules
+from ebbwatch.app.assembly import Built, build, new_owner
 from ebbwatch.app.histories import empty_history, history_from_archive, history_from_data
 from ebbwatch.app.loading import (
     NoSuchDirectory,
@@ -24,10 +24,12 @@ from ebbwatch.app.receivers import (
     notifiers,
     with_default_receivers,
 )
+from ebbwatch.app.serving import InForce, leading_store, serve
 
 __all__ = [
     "Adapters",
     "Built",
+    "InForce",
     "NoSuchDirectory",
     "build",
     "builtin_files",
@@ -43,8 +45,8 @@ __all__ = [
     "new_owner",
     "notifiers",
     "rule_files",
+    "serve",
     "sources",
     "wanted_sources",
-    "watch_rules",
     "with_default_receivers",
 ]

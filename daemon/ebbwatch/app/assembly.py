@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebbwatch.app.histories import history_from_archive
@@ -18,11 +16,11 @@ from ebbwatch.app.receivers import (
     with_default_receivers,
 )
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.runtime.rulefiles import read_rules
 
 if TYPE_CHECKING:
     import asyncio
 
+    from ebbwatch.app.serving import InForce
     from ebbwatch.ports import Clock, Notifier, Secret, Source, Store
     from ebbwatch.runtime.service import Service
     from ebbwatch.settings import Settings
@@ -67,52 +65,6 @@ class Built:
         self.store.close()
 
 
-#: How often a replica that stands by tries to lead.
-_TRY_TO_LEAD = timedelta(seconds=2)
-
-
-async def leading_store(
-    settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str, stop: asyncio.Event
-) -> Store | None:
-    """Open the database, and return it once this process leads; None when stopped before.
-
-    One process polls and decides. On PostgreSQL others stand by meanwhile: they deliver what
-    is in the outbox, and one of them takes over when the leader's connection ends.
-
-    Raises:
-        StoreError: If the database cannot be used, or another daemon has a SQLite file.
-    """
-    import asyncio
-
-    import structlog
-
-    from ebbwatch.charts.png import PngCharts
-    from ebbwatch.runtime.delivery import Delivery
-    from ebbwatch.store.open import open_store
-
-    store = open_store(settings.database_url.reveal())
-    if store.lead():
-        return store
-    log = structlog.get_logger()
-    log.info("lead.awaited", remedy="another replica leads; this one delivers meanwhile")
-    told = notifiers(settings, clock, kinds_of(ruleset))
-    delivery = Delivery(store, told, clock, owner=owner, charts=PngCharts())
-    delivering = asyncio.create_task(delivery.run(stop))
-    try:
-        while not stop.is_set() and not delivering.done():
-            await clock.wait_until(clock.now() + _TRY_TO_LEAD)
-            if store.lead():
-                log.info("lead.taken")
-                return store
-    finally:
-        delivering.cancel()
-        await asyncio.gather(delivering, return_exceptions=True)
-        for notifier in told.values():
-            await notifier.aclose()
-    store.close()
-    return None
-
-
 def build(
     settings: Settings, ruleset: Ruleset, store: Store, *, clock: Clock, owner: str,
     stop: asyncio.Event,
@@ -131,10 +83,12 @@ def build(
     import random
 
     from ebbwatch.charts.png import PngCharts
+    from ebbwatch.clocks import elapsed_s
     from ebbwatch.core.edge import Present
     from ebbwatch.core.judging import Judge
     from ebbwatch.locale import translator
     from ebbwatch.model.text import LANGUAGES
+    from ebbwatch.runtime.clock_watch import ClockWatch
     from ebbwatch.runtime.delivery import Delivery, Settled
     from ebbwatch.runtime.feeds import LiveFeed
     from ebbwatch.runtime.ledger import Ledger
@@ -179,10 +133,12 @@ def build(
         on_event=settled,
     )  # fmt: skip
     service = Service(
-        clock=clock, store=store, pipeline=pipeline, ledger=ledger, telling=telling,
+        clock=clock, store=store, owner=owner, pipeline=pipeline, ledger=ledger, telling=telling,
         feed=LiveFeed(clock, inbox, stop), delivery=delivery, polling=polling, watch=watch,
         stop=stop,
     )  # fmt: skip
+    watching = ClockWatch(clock, elapsed_s, [service.jumped])
+    service.others.append(watching.run)
     if settings.heartbeat_url is not None:
         service.others.append(_heartbeat(settings.heartbeat_url, service, clock))
     return Built(service, asked, told, store, warnings)
@@ -212,7 +168,7 @@ def new_owner() -> str:
     return f"{os.uname().nodename}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
 
 
-def watch_rules(built: Built, settings: Settings, directory: Path) -> None:
+def watch_rules(built: Built, settings: Settings, rules: InForce) -> None:
     """Have the daemon adopt the rules of a directory when they change."""
     from ebbwatch.core.judging import Judge
     from ebbwatch.model.problem import Problem, Span
@@ -232,15 +188,16 @@ def watch_rules(built: Built, settings: Settings, directory: Path) -> None:
         try:
             built.equip(settings, ruleset)
         except EbbwatchError as err:
-            place = Span(str(directory), 1, 1)
+            place = Span(str(rules.directory), 1, 1)
             service.refuse([Problem(place, "error", "unusable-adapter", str(err))])
             return
         history = old.history
         if ruleset.series != history.catalogue or ruleset.business != history.business:
             history = history_from_archive(ruleset, built.store)
-        service.adopt(Judge(ruleset, history), difference(old.ruleset, ruleset))
+        await service.adopt(Judge(ruleset, history), difference(old.ruleset, ruleset))
+        rules.files, rules.ruleset = files, ruleset
         texts = {rule.text_source for rule in ruleset.rules if rule.text_source}
         service.polling.follow(followed(ruleset), texts, release=history.clock)
 
-    reload = Reload(directory, clock=service.clock, held=read_rules(directory), changed=changed)
+    reload = Reload(rules.directory, clock=service.clock, held=rules.files, changed=changed)
     service.others.append(reload.run)

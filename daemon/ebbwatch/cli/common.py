@@ -163,15 +163,19 @@ def rules_directory(given: Path | None) -> Path:
     return settings().rules_dir or root.default_rules()
 
 
-def loaded(directory: Path, *, data_only: bool = False) -> Loaded:
-    """Return a directory's rules and problems; end where there is no such directory."""
+def files_of(directory: Path) -> dict[str, bytes]:
+    """Return a directory's rule files; end where there is no such directory."""
     try:
-        files = root.rule_files(directory)
+        return root.rule_files(directory)
     except root.NoSuchDirectory as error:
         stop(str(error), WRONG_USE)
     except OSError as error:
         stop(f"{error.filename or directory} cannot be read: {error.strerror}", WRONG_USE)
-    return root.load_rules(files, data_only=data_only)
+
+
+def loaded(directory: Path, *, data_only: bool = False) -> Loaded:
+    """Return a directory's rules and problems; end where there is no such directory."""
+    return root.load_rules(files_of(directory), data_only=data_only)
 
 
 def valid(directory: Path, *, data_only: bool = False) -> Ruleset:

@@ -8,7 +8,6 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,8 +17,9 @@ from ebbwatch.cli import common
 from ebbwatch.cli.layout import fitted
 
 if TYPE_CHECKING:
+    from ebbwatch.app import Built, InForce
     from ebbwatch.core.status import Standing
-    from ebbwatch.ports import Poll, Source, Wanted
+    from ebbwatch.ports import Clock, Poll, Source, Wanted
     from ebbwatch.ruleset.rules import Ruleset
     from ebbwatch.settings import Settings
 
@@ -42,42 +42,53 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
     sys.excepthook = crashed
     directory = common.rules_directory(rules)
-    ruleset = _told(common.valid(directory), settings)
+    files = common.files_of(directory)
+    found = root.load_rules(files)
+    if found.ruleset is None:
+        common.stop_with(found.problems)
+    ruleset = root.with_default_receivers(found.ruleset, settings, settings.language)
+    in_force = root.InForce(directory, files, ruleset)
     with common.faults_end_it():
-        asyncio.run(_run(settings, ruleset, directory, once=once))
+        asyncio.run(_run(settings, in_force, once=once))
 
 
-def _told(ruleset: Ruleset, settings: Settings) -> Ruleset:
-    return root.with_default_receivers(ruleset, settings, settings.language)
-
-
-async def _run(settings: Settings, ruleset: Ruleset, directory: Path, *, once: bool) -> None:
+async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
     from ebbwatch.clocks import SystemClock
 
     clock, stop, owner = SystemClock(), asyncio.Event(), root.new_owner()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    store = await root.leading_store(settings, ruleset, clock=clock, owner=owner, stop=stop)
+
+    def shown(built: Built) -> None:
+        for warning in built.warnings:
+            print(f"ebbwatch: {warning}", file=sys.stderr)
+        _show(built.service.desk.standings(clock.now()))
+        sys.stdout.flush()
+        _settle()
+
+    if once:
+        await _run_once(settings, rules, clock, owner, stop)
+    else:
+        await root.serve(settings, rules, clock=clock, owner=owner, stop=stop, shown=shown)
+
+
+async def _run_once(
+    settings: Settings, rules: InForce, clock: Clock, owner: str, stop: asyncio.Event
+) -> None:
+    """Visit every source once, tell what is due, and show how things stand."""
+    store = await root.leading_store(settings, rules.ruleset, clock=clock, owner=owner, stop=stop)
     if store is None:
         return
-    built = root.build(settings, ruleset, store, clock=clock, owner=owner, stop=stop)
-    service = built.service
+    built = root.build(settings, rules.ruleset, store, clock=clock, owner=owner, stop=stop)
     try:
         for warning in built.warnings:
             print(f"ebbwatch: {warning}", file=sys.stderr)
-        service.begin()
-        if not once:
-            _show(service.desk.standings(clock.now()))
-            sys.stdout.flush()
-            _settle()
-            root.watch_rules(built, settings, directory)
-            await service.run()
-            return
-        for outcome in await service.once(ONCE_S):
+        built.service.begin()
+        for outcome in await built.service.once(ONCE_S):
             if outcome.fault:
                 print(f"ebbwatch: {outcome.fault}", file=sys.stderr)
-        _show(service.desk.standings(clock.now()))
+        _show(built.service.desk.standings(clock.now()))
     finally:
         await built.aclose()
 

@@ -63,6 +63,7 @@ class Context:
         self._translators = translators
         self._rules = {rule.name: rule for rule in judge.ruleset.rules}
         self._measures: dict[str, Text] = {}
+        self._known: Evaluation | None = None
 
     # ---- a change --------------------------------------------------------------------
 
@@ -100,7 +101,7 @@ class Context:
         catalogue = self._judge.history.catalogue
         known = [catalogue[name] for name in (*names, *(late.series for late in carried))]
         evaluation = self.as_known(then)
-        periods, values = self._judge.past(watched, then)
+        periods, values = self._judge.past(watched, then, evaluation)
         return replace(
             told,
             titles={series.name: series.title for series in known},
@@ -121,8 +122,17 @@ class Context:
         )  # fmt: skip
 
     def as_known(self, at: int) -> Evaluation:
-        """Return what reads expressions as they were known at an instant (µs)."""
-        return Evaluation(self._judge.history, BEGINNING, at)
+        """Return what reads expressions as they were known at an instant (µs).
+
+        It is kept until another instant is asked about, or it is to be forgotten.
+        """
+        if self._known is None or self._known.upto != at:
+            self._known = Evaluation(self._judge.history, BEGINNING, at)
+        return self._known
+
+    def forget(self) -> None:
+        """Forget what was read: figures may be added to the past from here on."""
+        self._known = None
 
     def measure(self, rule: Watched) -> Text:
         """Return what a rule's number is, in words; empty for a condition."""

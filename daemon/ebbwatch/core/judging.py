@@ -416,11 +416,19 @@ class Judge:
 
     # ---- now -------------------------------------------------------------------------
 
-    def past(self, rule: Watched, at: int) -> tuple[Longs, NDArray[np.float64]]:
-        """Return a rule's readings as known at an instant: periods, values in its unit."""
+    def past(
+        self, rule: Watched, at: int, known: Evaluation | None = None
+    ) -> tuple[Longs, NDArray[np.float64]]:
+        """Return a rule's readings as known at an instant: periods, values in its unit.
+
+        Args:
+            rule: Whose.
+            at: µs.
+            known: What reads expressions as known at that instant, where there is one.
+        """
         if rule.unit is None:
             return _EMPTY, np.empty(0)
-        evaluation = Evaluation(self.history, BEGINNING, at)
+        evaluation = known or Evaluation(self.history, BEGINNING, at)
         if rule.node.momentary:
             steps = evaluation.readings(rule.node)
             if len(steps) == 0 or steps.numbers is None:

@@ -62,6 +62,7 @@ class Message:
             ``ends_at`` (ISO instants, the latter null while firing), ``fingerprint``,
             ``value``, ``unit``, ``threshold``, ``period``.
         group: Key of the group it tells about.
+        late: A line that says of when it is, for a message that is sent late; may be empty.
     """
 
     headline: str
@@ -76,6 +77,7 @@ class Message:
     chart: ChartSpec | None = None
     alerts: tuple[Mapping[str, Any], ...] = ()
     group: str = ""
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ class RowState(StrEnum):
     DELIVERED = "delivered"
     PARKED = "parked"
     EXPIRED = "expired"
+    FOLDED = "folded"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,16 +131,21 @@ class OutboxRow:
             address.
         message: What.
         episode: Of the (first) alert it tells about; empty for other matters.
+        lines: Names of what it tells about: alerts, or a trouble. Of one line a place gets its
+            messages in the order of enqueueing, one after the other.
+        level: Of what it tells: the most severe goes first.
         created_at: Logical instant of the decision.
         not_before: Instant before which it must not be sent.
         expires_at: Instant after which it is no news any more: dropped, and recorded.
+        foldable: Whether it only says how an episode went on: a newer message of it makes this
+            one pointless.
         quiet: True to edit the episode's earlier message without sound, where the platform
             can; where nothing was sent before, it is sent as a new one.
         state: Where it stands.
         attempts: Tries begun so far.
+        begun: While claimed, whether the try was begun: then it may arrive whatever comes.
         uncertain: True when an earlier try may have arrived: the next copy says so.
-        lease_until: While claimed, when the claim lapses.
-        error: What the last failed try said; no secrets.
+        error: What the last failed try said, or why it was folded or dropped; no secrets.
     """
 
     key: str
@@ -147,11 +156,14 @@ class OutboxRow:
     created_at: datetime
     not_before: datetime
     expires_at: datetime
+    lines: tuple[str, ...] = ()
+    level: Level = Level.NONE
+    foldable: bool = False
     quiet: bool = False
     state: RowState = RowState.WAITING
     attempts: int = 0
+    begun: bool = False
     uncertain: bool = False
-    lease_until: datetime | None = None
     error: str = ""
 
 

@@ -45,7 +45,7 @@ class SlackNotifier:
     """
 
     kind: ClassVar[str] = "slack"
-    can: ClassVar[Abilities] = Abilities(show_charts=True, edit=True, move="channel")
+    can: ClassVar[Abilities] = Abilities(show_charts=True, edit=True, move="channel", at_once=1)
 
     def __init__(
         self, setup: NotifierSetup, *, sign: Callable[[Button], str] | None = None

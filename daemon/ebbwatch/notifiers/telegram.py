@@ -70,7 +70,9 @@ class TelegramNotifier:
     """
 
     kind: ClassVar[str] = "telegram"
-    can: ClassVar[Abilities] = Abilities(show_charts=True, edit=True, thread=True, move="chat")
+    can: ClassVar[Abilities] = Abilities(
+        show_charts=True, edit=True, thread=True, move="chat", at_once=1
+    )
 
     def __init__(
         self, setup: NotifierSetup, *, sign: Callable[[Button], str] | None = None

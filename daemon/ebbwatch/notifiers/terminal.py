@@ -18,7 +18,7 @@ class TerminalNotifier:
     """Writes messages to standard output, with an empty line between them."""
 
     kind: ClassVar[str] = "terminal"
-    can: ClassVar[Abilities] = Abilities()
+    can: ClassVar[Abilities] = Abilities(at_once=1)
 
     def __init__(
         self,

@@ -3,24 +3,25 @@
 How long a target that fails is left alone is said by `resting`, where a chat has moved to by
 `whereabouts`; charts are drawn in `drawing`.
 
-A row of the outbox is claimed under a lease, which writes the attempt; then the message is
-sent, then the row is settled. Where a crash or a silence of the far side falls between
-sending and settling, the message is sent again and says that it may be a repeat: that is the
-one duplicate there can be.
+A row of the outbox is claimed; the attempt is written just before the message is sent; then
+the row is settled. Where a crash or a silence of the far side falls between sending and
+settling, the message is sent again and says that it may be a repeat: that is the one duplicate
+there can be. Claims of a process that is gone are taken over by another.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import structlog
 
-from ebbwatch.model.message import OutboxRow, Reason, Receipt, Target
+from ebbwatch.model.message import Message, OutboxRow, Reason, Receipt, Target
 from ebbwatch.ports import (
     Charts,
     Clock,
@@ -37,25 +38,25 @@ from ebbwatch.runtime.drawing import Drawings
 from ebbwatch.runtime.resting import Resting
 from ebbwatch.runtime.whereabouts import Whereabouts
 
-#: How long a claim holds. A killed daemon's claims come back after that.
-LEASE = timedelta(seconds=60)
-#: Longest time for one send, all its follow-ups included; well inside the lease, so that
-#: nobody else claims a row that is still being sent.
+#: Longest time for one send, all its follow-ups included.
 PATIENCE = timedelta(seconds=45)
+#: How often we say that we live, where there are claims of ours to be kept.
+BEAT = timedelta(seconds=1)
 #: Longest time for drawing and attaching a chart.
 CHART_PATIENCE = timedelta(seconds=60)
-#: Rows in hand at a time, and sends at a time to one target.
+#: Rows in hand at a time.
 IN_HAND = 64
-AT_ONCE = 16
 #: Rows claimed together where there is a backlog, and the longest wait for room for so many.
 ARMFUL = 32
 ARMFUL_WAIT = timedelta(milliseconds=100)
 #: Pause between looks at the outbox while nothing wakes us: another process may have
-#: written to it, another's claim may have lapsed.
-LOOK_AGAIN = timedelta(seconds=5)
+#: written to it, or be gone with what it had claimed.
+LOOK_AGAIN = timedelta(seconds=2)
 #: Least pause after a look that found nothing although something was due.
 BREATH = timedelta(seconds=1)
 
+#: How late a message is sent that says so: of when it is, and not only what.
+LATE = timedelta(minutes=10)
 #: Waits before a message that may have arrived is sent again, by attempts made; after the
 #: last of them it is parked.
 _REPEAT_WAITS = (timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=10))
@@ -131,8 +132,9 @@ class Delivery:
         self._attachments: set[asyncio.Task[None]] = set()
         self._batch: list[Callable[[datetime], bool]] = []
         self._writing: asyncio.Task[list[bool]] | None = None
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._in_hand: Counter[str] = Counter()
         self._rests = Resting()
+        self._beat_at = datetime.min.replace(tzinfo=UTC)
         self._whereabouts = Whereabouts(store, notifiers)
         self._store_failing = False
         self._stopping = False
@@ -143,6 +145,25 @@ class Delivery:
         """Look at the outbox now: something was written to it."""
         self._woken.set()
 
+    def cry(self, messages: Sequence[tuple[Target, Message]]) -> None:
+        """Send messages once, unrecorded, because nothing can be recorded."""
+        for target, message in messages:
+            self._attachments.add(asyncio.create_task(self._cry(target, message)))
+
+    async def _cry(self, target: Target, message: Message) -> None:
+        notifier = self._notifiers.get(target.kind)
+        if notifier is None:
+            return
+        key = f"unrecorded/{target.key}/{self._clock.now().isoformat()}"
+        sending = asyncio.ensure_future(notifier.send(message, self._now(target), key=key))
+        if not await in_time(sending, PATIENCE, self._clock):
+            error = "no answer"
+        elif (err := sending.exception()) is not None:
+            error = str(err) if isinstance(err, EbbwatchError) else type(err).__name__
+        else:
+            return
+        _log.error("notice.unsent", receiver=target.receiver, error=error)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until told to stop; then finish what is being sent, and begin nothing."""
         stopping = asyncio.create_task(stop.wait())
@@ -151,6 +172,7 @@ class Delivery:
                 self._woken.clear()
                 found = self._claim()
                 await self._work(stopping, found=found)
+                self._beat()
             self._stopping = True
             await self._finish(self._sends)
         finally:
@@ -161,8 +183,8 @@ class Delivery:
         """Deliver everything that is due now, charts included; what must wait stays.
 
         Args:
-            within: How long that may take; what is being sent then is left to its lease.
-                None takes as long as it takes.
+            within: How long that may take; what is being sent then is given up, and may
+                have arrived. None takes as long as it takes.
 
         Returns:
             Whether it was done in time.
@@ -193,7 +215,7 @@ class Delivery:
         if free <= 0 or (free < ARMFUL and now < self._backlog_at + ARMFUL_WAIT):
             return False
         try:
-            rows = self._store.claim(ts=now, lease=LEASE, owner=self._owner, limit=free)
+            rows = self._store.claim(ts=now, owner=self._owner, limit=free, room=self._room)
         except StoreError as err:
             self._note_store(err)
             return False
@@ -201,8 +223,28 @@ class Delivery:
         if len(rows) == free:
             self._backlog_at = now
         for row in rows:
+            self._in_hand[row.place] += 1
             self._sends.add(asyncio.create_task(self._deliver(row)))
         return bool(rows)
+
+    def _room(self, place: str) -> int:
+        """Return how many more messages may be on their way to a place."""
+        if self._rests.until(place, now := self._clock.now()) > now:
+            return 0
+        notifier = self._notifiers.get(place.partition(":")[0])
+        most = IN_HAND if notifier is None else notifier.can.at_once
+        return most - self._in_hand[place]
+
+    def _beat(self) -> None:
+        """Say that we live, while there are claims of ours."""
+        now = self._clock.now()
+        if not self._sends or now < self._beat_at + BEAT:
+            return
+        self._beat_at = now
+        try:
+            self._store.beat(self._owner, ts=now)
+        except StoreError as err:
+            self._note_store(err)
 
     async def _work(self, stopping: asyncio.Task[Any], *, found: bool) -> None:
         """Wait until there may be something to do: a settled row frees the next one."""
@@ -226,18 +268,21 @@ class Delivery:
         now = self._clock.now()
         free = IN_HAND - len(self._sends)
         if free <= 0:
-            return now + LOOK_AGAIN
+            return now + BEAT
         if free < ARMFUL and now < self._backlog_at + ARMFUL_WAIT:
             return self._backlog_at + ARMFUL_WAIT
+        again = now + (BEAT if self._sends else LOOK_AGAIN)
+        rested = self._rests.over_at(now)
         try:
             due = self._store.next_due()
         except StoreError as err:
             self._note_store(err)
-            return now + LOOK_AGAIN
+            return again
         if due is None:
-            return now + LOOK_AGAIN
+            return again
         # Where nothing was found although something seems due, looking on would spin.
-        return min(now + LOOK_AGAIN, due if found else max(due, now + BREATH))
+        due = due if found else max(due, now + BREATH)
+        return min(again, due, rested or again)
 
     async def _finish(self, tasks: set[asyncio.Task[None]]) -> None:
         while tasks:
@@ -262,43 +307,47 @@ class Delivery:
     # one row
 
     async def _deliver(self, row: OutboxRow) -> None:
-        target = row.target.key
-        async with self._slots.setdefault(target, asyncio.Semaphore(AT_ONCE)):
+        try:
             started = self._clock.now()
-            if self._hand_back(row, started):
+            if self._hand_back(row, started) or not await self._begin(row):
                 return
-            target_now = self._now(row.target)
-            try:
-                receipt = await self._send(row, target_now)
-            except RetryLater as err:
-                wait = self._rest(row, err.after)
-                await self._put_back(row, started, Ending.RETRIED, str(err), wait)
-            except Undeliverable as err:
-                if target_now != row.target:
-                    # The place it once moved to is gone: try the one that is written.
-                    self._guarded(self._whereabouts.forget, row.target)
-                    await self._put_back(row, started, Ending.RETRIED, str(err), timedelta(0))
-                else:
-                    await self._park(row, started, str(err))
-            except Uncertain as err:
-                self._rest(row, None)
-                if row.uncertain and row.attempts > len(_REPEAT_WAITS):
-                    await self._park(row, started, f"may have arrived, or not: {err}")
-                else:
-                    repeats = min(row.attempts, len(_REPEAT_WAITS)) - 1 if row.uncertain else 0
-                    wait = _REPEAT_WAITS[repeats]
-                    await self._put_back(row, started, Ending.UNCERTAIN, str(err), wait)
+            await self._attempt(replace(row, attempts=row.attempts + 1), started)
+        finally:
+            self._in_hand[row.place] -= 1
+
+    async def _attempt(self, row: OutboxRow, started: datetime) -> None:
+        """Send a row's message and settle it."""
+        target_now = self._now(row.target)
+        try:
+            receipt = await self._send(row, target_now)
+        except RetryLater as err:
+            wait = self._rest(row, err.after)
+            await self._put_back(row, started, Ending.RETRIED, str(err), wait)
+        except Undeliverable as err:
+            if target_now != row.target:
+                # The place it once moved to is gone: try the one that is written.
+                self._guarded(self._whereabouts.forget, row.target)
+                await self._put_back(row, started, Ending.RETRIED, str(err), timedelta(0))
             else:
-                await self._keep(row, started, target_now, receipt)
+                await self._park(row, started, str(err))
+        except Uncertain as err:
+            self._rest(row, None)
+            if row.uncertain and row.attempts > len(_REPEAT_WAITS):
+                await self._park(row, started, f"may have arrived, or not: {err}")
+            else:
+                repeats = min(row.attempts, len(_REPEAT_WAITS)) - 1 if row.uncertain else 0
+                wait = _REPEAT_WAITS[repeats]
+                await self._put_back(row, started, Ending.UNCERTAIN, str(err), wait)
+        else:
+            await self._keep(row, started, target_now, receipt)
 
     def _hand_back(self, row: OutboxRow, now: datetime) -> bool:
         """Put a row back unsent, where sending must not begin now; return whether it must not.
 
-        Its target may rest, its lease be too short by now, or the process be stopping.
+        Its place may rest, or the process be stopping.
         """
-        rest = self._rests.until(row.target.key, now)
-        fresh = row.lease_until is None or row.lease_until - now >= PATIENCE
-        if rest <= now and fresh and not self._stopping:
+        rest = self._rests.until(row.place, now)
+        if rest <= now and not self._stopping:
             return False
         try:
             self._store.retry(
@@ -310,8 +359,20 @@ class Delivery:
                 owner=self._owner,
             )
         except StoreError as err:
-            self._note_store(err)  # the lease brings it back
+            self._note_store(err)  # whoever looks next finds it ours, and us alive or gone
         return True
+
+    async def _begin(self, row: OutboxRow) -> bool:
+        """Write that the attempt begins; return whether it may be made."""
+
+        def begin(ts: datetime) -> bool:
+            return bool(self._store.begin([row.key], ts=ts, owner=self._owner))
+
+        try:
+            return await self._written(begin)
+        except StoreError as err:
+            self._note_store(err)
+            return False
 
     async def _send(self, row: OutboxRow, target: Target) -> Receipt:
         """Send a row's message, within patience.
@@ -327,7 +388,7 @@ class Delivery:
         edited = row.quiet and notifier.can.edit
         sending = asyncio.ensure_future(
             notifier.send(
-                row.message,
+                self._as_told_now(row),
                 target,
                 key=row.key,
                 edit=earlier if edited else None,
@@ -338,6 +399,12 @@ class Delivery:
         if not await in_time(sending, PATIENCE, self._clock):
             raise Uncertain(f"no answer within {PATIENCE.total_seconds():.0f} s")
         return sending.result()
+
+    def _as_told_now(self, row: OutboxRow) -> Message:
+        """Return a row's message, which says of when it is where it comes late."""
+        if not row.message.late or self._clock.now() < row.created_at + LATE:
+            return row.message
+        return replace(row.message, lines=(row.message.late, *row.message.lines))
 
     def _earlier(self, row: OutboxRow, notifier: Notifier) -> Receipt | None:
         """Return the receipt of the episode's last message here, if it can be referred to."""
@@ -407,14 +474,14 @@ class Delivery:
                 ours = await self._written(settle)
             except StoreError as err:
                 self._note_store(err)
-                if row.lease_until is None or now + BREATH >= row.lease_until:
+                if self._stopping:
                     break
                 await self._clock.wait_until(now + BREATH)
             else:
                 self._note_store(None)
                 break
-        news = not self._rests.fails(row.target.key)
-        since = self._rests.note(row.target.key, delivered=ending is Ending.DELIVERED, now=now)
+        news = not self._rests.fails(row.place)
+        since = self._rests.note(row.place, delivered=ending is Ending.DELIVERED, now=now)
         self._say(row, ending, error, started=started, now=now, since=since, news=news, ours=ours)
         if self._on_event is not None:
             self._on_event(
@@ -422,7 +489,7 @@ class Delivery:
             )
 
     async def _written(self, settle: Callable[[datetime], bool]) -> bool:
-        """Write one settlement, in one transaction with all that are ready at this moment.
+        """Write one attempt or settlement, in one transaction with all that are ready at this moment.
 
         A commit waits for the disk; ten in one wait no longer than one.
         """
@@ -437,7 +504,7 @@ class Delivery:
         """Write what was gathered until this task got its turn."""
         self._writing = None
         now = self._clock.now()
-        with self._store.transaction():
+        with self._store.transaction(leading=False):
             return [settle(now) for settle in batch]
 
     def _say(
@@ -486,7 +553,7 @@ class Delivery:
     def _rest(self, row: OutboxRow, after: timedelta | None) -> timedelta:
         """Leave a row's target alone for a while; return how long."""
         now = self._clock.now()
-        return self._rests.rest(row.target.key, after, chance=row.key, now=now)
+        return self._rests.rest(row.place, after, chance=row.key, now=now)
 
     # places
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import structlog
 
-from ebbwatch.core.judging import Judge
+from ebbwatch.core.judging import Judge, episode_of
 from ebbwatch.core.ladder import AlertState
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
-from ebbwatch.model.alert import Change, Transition
+from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import AlertRecord, Store
-from ebbwatch.runtime.pipeline import Handled, Outcome
+from ebbwatch.runtime.pipeline import Failure, Handled, Outcome
 from ebbwatch.runtime.telling import Edit, Telling
 
 #: Where the instant of the newest handled event is kept.
@@ -84,12 +84,13 @@ class Ledger:
         """
         event = handled.event
         at = instant(event.at)
+        if handled.moves is None:
+            handled.moves = self._transitions(handled)
         with self.store.transaction():
             self.store.record(event.observations)
             self.store.hold(event.held)
             self.store.record_texts(event.texts)
-            moved = self._transitions(handled)
-            told = self.telling.tell(moved, at=at, states=states, history=handled.history)
+            told = self.telling.tell(handled.moves, at=at, states=states, history=handled.history)
             if not handled.history:
                 told += self.telling.tell(handled.others, at=at, states=states)
             elif self.edit is not None:
@@ -127,11 +128,16 @@ class Ledger:
         return list(dict.fromkeys(read))
 
     def _transitions(self, handled: Handled) -> list[Transition]:
-        found = [
-            transition
-            for outcome in handled.outcomes
-            for transition in self.judge.transitions(outcome.judged, outcome.cause)
-        ]
+        found: list[Transition] = []
+        for outcome in handled.outcomes:
+            try:
+                found += self.judge.transitions(outcome.judged, outcome.cause)
+            except Exception as error:
+                # A figure that nobody foresaw must not keep the other rules from being told.
+                name = outcome.judged.rule.name
+                handled.failures.append(Failure(name, error))
+                log.exception("transition.plain", rule=name)
+                found += bare_transitions(outcome)
         return sorted(found, key=lambda t: (t.at, t.rule))
 
     def _save(self, states: dict[str, AlertState]) -> list[AlertRecord]:
@@ -187,6 +193,28 @@ class Ledger:
             "event.handled", at=at, observations=len(event.observations), texts=len(event.texts),
             held=len(event.held), alerts=len(handled.outcomes), transitions=count,
         )  # fmt: skip
+
+
+def bare_transitions(outcome: Outcome) -> list[Transition]:
+    """Return an alert's moves without their figures, where those could not be gathered."""
+    judged = outcome.judged
+    return [
+        Transition(
+            at=instant(move.at),
+            rule=judged.rule.name,
+            change=move.change,
+            level=move.before if move.after is Level.NONE else move.after,
+            before=move.before,
+            value=None,
+            unit=None,
+            threshold=None,
+            period=judged.rule.every.text(judged.period(move.reading)),
+            episode=episode_of(judged.rule.name, move.begun_at),
+            cause=outcome.cause or Cause.NEW_PERIOD,
+            entered_at=None if move.entered_at is None else instant(move.entered_at),
+        )
+        for move in judged.moves
+    ]
 
 
 def _essence(state: AlertState, *, waits: bool) -> AlertState:

@@ -90,6 +90,7 @@ class Handled:
         removed: Names of alerts whose rules are gone.
         quiet: Names of alerts that a new reading leaves exactly as they stand.
         firing: Names of those among them that fire.
+        moves: The outcomes as transitions, once they were made; None before.
     """
 
     event: Event
@@ -101,6 +102,7 @@ class Handled:
     removed: tuple[str, ...] = ()
     quiet: Sequence[str] = ()
     firing: Sequence[str] = ()
+    moves: list[Transition] | None = None
 
 
 class Recorder(Protocol):
@@ -149,7 +151,18 @@ class Pipeline:
         return min((max(at, self.handled + 1) for at in due if at is not None), default=None)
 
     def handle(self, event: Event, *, history: bool = False) -> Handled:
-        """Take one event to its consequences.
+        """Take one event to its consequences: decide what it does, and make that last."""
+        handled = self.decide(event, history=history)
+        self.commit(handled)
+        return handled
+
+    def commit(self, handled: Handled) -> None:
+        """Make an event's outcome last; may be tried again where the recorder could not."""
+        self.recorder.record(handled, self.states)
+        self.handled = max(self.handled, handled.event.at)
+
+    def decide(self, event: Event, *, history: bool = False) -> Handled:
+        """Return what an event does to the alerts; the next one is decided after its commit.
 
         With `history`, on a first start, the whole tape up to the event is walked and
         recorded, and nobody is told.
@@ -159,7 +172,6 @@ class Pipeline:
            but for those that the sieve tells will stand exactly as they do.
         3. Judge once more, at this instant, those whose past changed.
         4. Match its texts.
-        5. Hand everything to the recorder.
 
         Every instant used is `event.at`: this reads no clock.
         """
@@ -177,8 +189,6 @@ class Pipeline:
                     self._judge(handled, rule, present, cause=Cause.HISTORY_ADDED)
         handled.others.extend(self._texts(event))
         self.states.update(handled.states)
-        self.recorder.record(handled, self.states)
-        self.handled = event.at
         return handled
 
     def _touched(self, handled: Handled) -> list[Watched]:
@@ -246,17 +256,28 @@ class Pipeline:
     # ---- other rules -----------------------------------------------------------------
 
     def adopt(self, judge: Judge, at: int) -> Handled:
-        """Take other rules from an instant on, and hand what that did to the recorder.
+        """Take other rules from an instant on, and make what that did last."""
+        handled = self.decide_edit(judge, at)
+        self.commit(handled)
+        return handled
+
+    def decide_edit(self, judge: Judge, at: int) -> Handled:
+        """Take other rules from an instant on, and return what that does to the alerts.
 
         A rule that is new, or measures something else than before, is driven over the tape
         from its beginning, recorded and not told. An alert that fires goes on where its rule
         still holds, and is withdrawn where not; a threshold edit that makes one fire is told.
         """
-        old = {r.name: (r.definition, r.ladder) for r in self.judge.ruleset.rules}
+        before, states = self.judge, dict(self.states)
+        old = {r.name: (r.definition, r.ladder) for r in before.ruleset.rules}
         self.judge = judge
-        return self.adopt_since(old, at)
+        try:
+            return self.decide_since(old, at)
+        except Exception:
+            self.judge, self.states = before, States(states)
+            raise
 
-    def adopt_since(self, old: Mapping[str, tuple[str, str]], at: int) -> Handled:
+    def decide_since(self, old: Mapping[str, tuple[str, str]], at: int) -> Handled:
         """Take the rules as they are, where they were others before.
 
         Args:
@@ -276,8 +297,6 @@ class Pipeline:
             if was is not None and was.level is not Level.NONE:
                 handled.others.append(withdrawn(name, was, at))
         self.states.update(handled.states)
-        self.recorder.record(handled, self.states)
-        self.handled = max(self.handled, at)
         return handled
 
     def _rewalk(self, handled: Handled, rule: Watched, at: int, *, recorded: bool) -> None:

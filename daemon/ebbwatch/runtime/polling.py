@@ -116,6 +116,10 @@ class Polling:
             self._jitter.setdefault(name, self._draw())
         self._plan(*self._sources)
 
+    def replan(self) -> None:
+        """Plan every visit anew: the clock is another."""
+        self._plan(*self._sources)
+
     async def run(self) -> None:
         """Poll until cancelled.
 

@@ -1,4 +1,4 @@
-"""Failures of targets: which fail, since when, and how long each is left alone."""
+"""Failures of places: which fail, since when, and how long each is left alone."""
 
 from __future__ import annotations
 
@@ -13,53 +13,55 @@ _LAST_WAIT = timedelta(minutes=5)
 
 
 class Resting:
-    """Remembers, for each target, until when it rests and since when it fails."""
+    """Remembers, for each place, until when it rests and since when it fails."""
 
     def __init__(self) -> None:
-        """Begin with every target well."""
+        """Begin with every place well."""
         self._until: dict[str, datetime] = {}
         self._since: dict[str, datetime] = {}
         self._failures: Counter[str] = Counter()
 
-    def until(self, target: str, now: datetime) -> datetime:
-        """Return when a target may be sent to again; may have passed."""
-        return self._until.get(target, now)
+    def until(self, place: str, now: datetime) -> datetime:
+        """Return when a place may be sent to again; may have passed."""
+        return self._until.get(place, now)
 
-    def fails(self, target: str) -> bool:
-        """Return whether the last attempt at a target failed."""
-        return target in self._since
+    def over_at(self, now: datetime) -> datetime | None:
+        """Return when the first of the rests that run is over; None where none runs."""
+        return min((until for until in self._until.values() if until > now), default=None)
 
-    def rest(
-        self, target: str, after: timedelta | None, *, chance: str, now: datetime
-    ) -> timedelta:
-        """Leave a target alone for as long as it asks, or for a doubling wait; return how long.
+    def fails(self, place: str) -> bool:
+        """Return whether the last attempt at a place failed."""
+        return place in self._since
+
+    def rest(self, place: str, after: timedelta | None, *, chance: str, now: datetime) -> timedelta:
+        """Leave a place alone for as long as it asks, or for a doubling wait; return how long.
 
         Of several sends that fail together only the first counts: the wait doubles with each
         new try after a rest, not with each message.
 
         Args:
-            target: Key of the target.
+            place: Its key.
             after: How long the far side asks; None where it does not say.
             chance: A text from which the jitter comes.
             now: Wall time.
         """
-        until = self._until.get(target, now)
+        until = self._until.get(place, now)
         if after is None and until <= now:
-            self._failures[target] += 1
-            after = _backoff(self._failures[target], chance)
+            self._failures[place] += 1
+            after = _backoff(self._failures[place], chance)
         if after is not None:
             # A far side that asks for no delay at all is not hammered either.
             until = max(until, now + max(after, _LEAST_WAIT))
-        self._until[target] = until
+        self._until[place] = until
         return until - now
 
-    def note(self, target: str, *, delivered: bool, now: datetime) -> datetime | None:
-        """Note how an attempt ended; return since when the target fails, or failed until now."""
+    def note(self, place: str, *, delivered: bool, now: datetime) -> datetime | None:
+        """Note how an attempt ended; return since when the place fails, or failed until now."""
         if delivered:
-            self._until.pop(target, None)
-            self._failures.pop(target, None)
-            return self._since.pop(target, None)
-        return self._since.setdefault(target, now)
+            self._until.pop(place, None)
+            self._failures.pop(place, None)
+            return self._since.pop(place, None)
+        return self._since.setdefault(place, now)
 
 
 def _backoff(failures: int, chance: str) -> timedelta:

@@ -26,7 +26,7 @@ from ebbwatch.model.periods import instant
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed, printed_unit
-from ebbwatch.ports import Held
+from ebbwatch.ports import Held, StoreError
 
 #: Where the open troubles are kept: a map of key and the instant it was first told.
 STORE_KEY = "selfwatch"
@@ -72,6 +72,8 @@ class SelfWatch:
         #: the rules.
         self.frozen_by: Callable[[Collection[str]], Sequence[str]] = lambda _series: ()
         self._open: dict[str, str] = json.loads(store.get(STORE_KEY) or "{}")
+        # Notices that are still to be told, and keys that are to be written with them.
+        self._unwritten: list[tuple[Health | None, str]] = []
 
     @property
     def troubles(self) -> Mapping[str, datetime]:
@@ -214,21 +216,32 @@ class SelfWatch:
         elif oldest is None:
             self._close("outbox")
 
-    def receiver_broken(self, receiver: str, reason: str, *, parked: int, at: datetime) -> None:
-        """Report that a receiver refused a message for good."""
+    def receiver_broken(self, receiver: str, reason: str, *, place: str, at: datetime) -> None:
+        """Report that a place of a receiver refused a message for good."""
         self._ill(
-            f"receiver/{receiver}",
-            Health(
-                kind=Trouble.RECEIVER_BROKEN, name=receiver, reason=reason, since=at, count=parked
-            ),
+            f"receiver/{receiver}/{place}",
+            Health(kind=Trouble.RECEIVER_BROKEN, name=receiver, reason=reason, since=at),
             at,
         )
 
-    def receiver_recovered(self, receiver: str, *, at: datetime) -> None:
-        """Report that a receiver took a message."""
-        self._well(
-            (f"receiver/{receiver}",), Health(kind=Trouble.RECEIVER_RECOVERED, name=receiver), at
-        )
+    def broken_places(self) -> dict[str, datetime]:
+        """Return the places that are told not to work, and since when."""
+        found = {}
+        for key, since in self.troubles.items():
+            kind, _, rest = key.partition("/")
+            if kind == "receiver":
+                found[rest.partition("/")[2]] = since
+        return found
+
+    def receiver_recovered(self, place: str, *, at: datetime) -> None:
+        """Report that a place takes messages again."""
+        keys = [
+            key for key in self._open
+            if key.startswith("receiver/") and key.split("/", 2)[2:] == [place]
+        ]  # fmt: skip
+        for key in keys:
+            name = key.split("/", 2)[1]
+            self._well((key,), Health(kind=Trouble.RECEIVER_RECOVERED, name=name), at)
 
     def reload_invalid(self, problems: Sequence[Problem], *, at: datetime) -> None:
         """Report rule files that are not valid; the same complaints are told once."""
@@ -279,11 +292,27 @@ class SelfWatch:
             self._change(left, None, "")
 
     def _change(self, left: dict[str, str], health: Health | None, key: str) -> None:
-        with self._store.transaction():
-            self._store.put(STORE_KEY, json.dumps(left, sort_keys=True))
-            if health is not None:
-                self._tell(health, key)
         self._open = left
+        self._unwritten.append((health, key))
+        try:
+            self.write()
+        except StoreError as error:
+            log.warning("notice.waits", key=key, reason=str(error))
+
+    def write(self) -> None:
+        """Write what the database did not take before, in one transaction.
+
+        Raises:
+            StoreError: If it does not take it now either; nothing is lost.
+        """
+        if not self._unwritten:
+            return
+        with self._store.transaction():
+            self._store.put(STORE_KEY, json.dumps(self._open, sort_keys=True))
+            for health, key in self._unwritten:
+                if health is not None:
+                    self._tell(health, key)
+        self._unwritten.clear()
 
 
 def _is_late(key: str, source: str) -> bool:

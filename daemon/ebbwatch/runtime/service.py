@@ -2,13 +2,13 @@
 
 ::
 
-    polling ─► inbox ─► feed ─► pipeline ─► ledger ─► outbox ─► delivery
-                                   ▲
+    polling ─► inbox ─► feed ─► recording ─► outbox ─► delivery
+                                   ▲  (pipeline, ledger, telling)
     reload ────────────────────────┘
 
-One task writes: it handles events, adopts rules, and commits. Polling only puts arrivals on
-the inbox; delivery only settles rows. Starting is recovering: what was committed is read
-back, what was not is polled again.
+One decision is made at a time: events are handled, rules are adopted, and each is committed
+before the next. Polling only puts arrivals on the inbox; delivery only settles rows. Starting
+is recovering: what was committed is read back, what was not is polled again.
 """
 
 from __future__ import annotations
@@ -21,30 +21,35 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.expected import Expected, SeriesStanding
 from ebbwatch.core.judging import Judge, waits_for
 from ebbwatch.core.ladder import AlertState
-from ebbwatch.core.release_clock import NEVER
+from ebbwatch.core.render import Health
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
-from ebbwatch.model.series import Series
-from ebbwatch.ports import Clock, Store, StoreError
+from ebbwatch.ports import Clock, LeadLost, Store, StoreError
 from ebbwatch.runtime.additions import added, learn, settled
+from ebbwatch.runtime.attendant import Attendant
+from ebbwatch.runtime.database_watch import DatabaseWatch
+from ebbwatch.runtime.deadline import in_time
 from ebbwatch.runtime.delivery import Delivery, Ending, Settled
 from ebbwatch.runtime.desk import Desk
-from ebbwatch.runtime.feeds import LiveFeed, drive
+from ebbwatch.runtime.feeds import LiveFeed
+from ebbwatch.runtime.freshness import Freshness
 from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
 from ebbwatch.runtime.polling import Polling
+from ebbwatch.runtime.recording import Recording
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.telling import Telling
 from ebbwatch.runtime.telling.edits import edit_of
 from ebbwatch.runtime.visits import Visit
 
-#: How often the outbox and the freshness of series are looked at for the self-watch.
+#: How often the freshness of series, and what commands added, are looked at.
 LOOK_EVERY = timedelta(seconds=30)
+#: How often what was told is attended to, and the lead is renewed.
+ATTEND_EVERY = timedelta(seconds=2)
+LEAD_EVERY = timedelta(seconds=1)
 #: How long `stop` waits for tasks to end by themselves.
 PATIENCE_S = 0.8
 
@@ -58,6 +63,7 @@ class Service:
     Attributes:
         clock: Who says what time it is.
         store: Where everything lasts.
+        owner: Name of this process among those that share the store.
         pipeline: Decides.
         ledger: Records.
         telling: Turns decisions into outbox rows.
@@ -72,6 +78,7 @@ class Service:
 
     clock: Clock
     store: Store
+    owner: str
     pipeline: Pipeline
     ledger: Ledger
     telling: Telling
@@ -82,16 +89,24 @@ class Service:
     others: list[Callable[[], object]] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     desk: Desk = field(init=False)
+    database: DatabaseWatch = field(init=False)
+    recording: Recording = field(init=False)
+    attendant: Attendant = field(init=False)
+    _freshness: Freshness = field(init=False)
+    _hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _running_since: datetime = field(init=False)
-    _looked_at: Judge | None = None
-    _wanted: list[str] = field(default_factory=list)
-    _seen: dict[str, tuple[SeriesStanding, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Open the desk, and let the self-watch name the alerts that a trouble freezes."""
         pipeline = self.pipeline
         self.desk = Desk(lambda: pipeline.judge, lambda _names, _at: pipeline.states, self.store)
         self.watch.frozen_by = self._frozen_by
+        self.database = DatabaseWatch(self.clock, self._cry)
+        self.recording = Recording(pipeline, self.clock, self.database, self.stop)
+        self.attendant = Attendant(
+            self.store, self.telling, self.watch, self.clock, lambda: pipeline.states
+        )
+        self._freshness = Freshness(self.watch, self.polling.hears)
         self._running_since = self.clock.now()
 
     # ---- start -----------------------------------------------------------------------
@@ -102,6 +117,9 @@ class Service:
         1. Read the alerts' states, and how far the tape was handled.
         2. On a first start, walk the tape so far, tell nobody, and sum up what fires.
         3. Else adopt the rules that changed while we were away, and catch up to now.
+
+        Raises:
+            StoreError: If the database refuses.
         """
         at = micros(self.clock.now())
         states = self.ledger.load()
@@ -109,13 +127,14 @@ class Service:
         judge = self.pipeline.judge
         if handled is None:
             self.pipeline.handle(Event(at=at), history=True)
-            self._look(at)
+            self._freshness.report(self.pipeline.judge, at)
             return True
         self.pipeline.handled = micros(datetime.fromisoformat(handled))
         self.pipeline.states.update(refreshed(judge, states, self.pipeline.handled))
-        self._adopt_edits(max(at, self.pipeline.handled))
-        self.pipeline.handle(self._catching_up(max(at, self.pipeline.handled)))
-        self._look(at)
+        at = max(at, self.pipeline.handled)
+        self.pipeline.commit(self._edited_meanwhile(at))
+        self.pipeline.handle(self._catching_up(at))
+        self._freshness.report(self.pipeline.judge, at)
         return False
 
     def _catching_up(self, at: int) -> Event:
@@ -123,16 +142,8 @@ class Service:
         names = added(self.store)
         return Event(at=at, added=names, cursors=(settled(),) if names else ())
 
-    def _take_additions(self) -> None:
-        """Judge alerts once more whose series a command added figures to."""
-        names = added(self.store)
-        if names:
-            learn(self.pipeline.judge.history, self.store, names)
-            at = max(micros(self.clock.now()), self.pipeline.handled)
-            self._after(self.pipeline.handle(self._catching_up(at)))
-
-    def _adopt_edits(self, at: int) -> None:
-        """Adopt what was edited since the store was written, and tell what it means."""
+    def _edited_meanwhile(self, at: int) -> Handled:
+        """Decide what was edited since the store was written, and what is to be told of it."""
         records = self.ledger.records
         held = {name: (record.definition, record.ladder) for name, record in records.items()}
         # A text rule keeps no state, so that nobody knows whether it is new.
@@ -144,7 +155,7 @@ class Service:
         self.pipeline.states.update(
             {name: AlertState.from_json(records[name].state) for name in gone}
         )
-        self.pipeline.adopt_since(held, self.pipeline.handled)
+        return self.pipeline.decide_since(held, self.pipeline.handled)
 
     # ---- run -------------------------------------------------------------------------
 
@@ -152,6 +163,7 @@ class Service:
         """Run until `stop` is set; then end within two seconds.
 
         Raises:
+            LeadLost: If another process leads since: everything known here is old.
             Exception: Whatever ended a task that must not end: the process shall not go on
                 without it.
         """
@@ -159,7 +171,11 @@ class Service:
             asyncio.create_task(self._drive(), name="pipeline"),
             asyncio.create_task(self.delivery.run(self.stop), name="delivery"),
             asyncio.create_task(self.polling.run(), name="polling"),
-            asyncio.create_task(self._self_watch(), name="self-watch"),
+            asyncio.create_task(self._keep_the_lead(), name="lead"),
+            asyncio.create_task(self._every(LOOK_EVERY, self._look), name="self-watch"),
+            asyncio.create_task(
+                self._every(ATTEND_EVERY, self._attend, self._hurry), name="attendant"
+            ),
             *(asyncio.create_task(_running(other), name="other") for other in self.others),
         ]
         stopping = asyncio.create_task(self.stop.wait())
@@ -174,10 +190,14 @@ class Service:
             await _ended(tasks)
 
     async def _drive(self) -> None:
+        """Handle events one at a time until the feed ends."""
         try:
-            await drive(self.feed, self.pipeline, after=self._after)
+            while (event := await self.feed.next(due=self.pipeline.next_due())) is not None:
+                self._after(await self.recording.handle(event))
         except BaseException as error:
             self.feed.fail(error if isinstance(error, Exception) else asyncio.CancelledError())
+            if isinstance(error, StoreError) and self.stop.is_set():
+                return
             raise
 
     def _after(self, handled: Handled) -> None:
@@ -186,69 +206,84 @@ class Service:
         at = instant(handled.event.at)
         for failure in handled.failures:
             self.watch.rule_broken(failure.rule, type(failure.error).__name__, at=at)
+        for rule, error in self.telling.unspoken().items():
+            self.watch.rule_broken(rule, f"its message: {type(error).__name__}", at=at)
         for name, state in handled.states.items():
             if state.broken:
                 self.watch.rule_broken(name, REASONS.get(state.why, "unknown"), at=at)
             elif state.known:
                 self.watch.rule_recovered(name, at=at)
-        self._look(handled.event.at, {o.series for o in handled.event.observations})
+        moved = {o.series for o in handled.event.observations}
+        self._freshness.report(self.pipeline.judge, handled.event.at, moved)
         self.delivery.wake()
 
-    async def _self_watch(self) -> None:
+    async def _keep_the_lead(self) -> None:
         while not self.stop.is_set():
-            await self.clock.wait_until(self.clock.now() + LOOK_EVERY)
-            if not self.store.lead():
-                # Another replica decides now; starting again is standing by.
-                raise StoreError("the lead was lost: the database connection ended")
-            self._take_additions()
-            at = micros(self.clock.now())
-            self._look(at)
-            self._look_at_outbox(at)
+            await self.clock.wait_until(self.clock.now() + LEAD_EVERY)
+            try:
+                leads = self.store.lead(self.owner)
+            except LeadLost:
+                raise
+            except StoreError as error:
+                # Without the database nobody can act by a lead, neither we nor another.
+                self.database.refused(error)
+            else:
+                if not leads:
+                    raise LeadLost("another process leads now")
 
-    def _look(self, at: int, moved: Collection[str] = ()) -> None:
-        """Report how fresh the figures of each source are that can be heard.
-
-        A series is judged anew where something came of it, or at the instant at which time
-        alone changes how it stands.
+    async def _every(
+        self, length: timedelta, look: Callable[[], object], hurry: asyncio.Event | None = None
+    ) -> None:
+        """Look again and again, when nothing is being decided; the database may be in trouble.
 
         Args:
-            at: µs.
-            moved: Series of which something came.
+            length: Between two looks.
+            look: Is done.
+            hurry: Set where the next look is not to wait.
         """
-        judge = self.pipeline.judge
-        if self._looked_at is not judge:
-            self._looked_at, self._seen = judge, {}
-            self._wanted = sorted({name for r in judge.watched.values() for name in r.series})
-        for name in moved:
-            self._seen.pop(name, None)
-        heard: dict[str, list[SeriesStanding]] = {}
-        unheard: dict[str, list[str]] = {}
-        for name in self._wanted:
-            series = judge.history.catalogue[name]
-            source = series.source.name
-            heard.setdefault(source, [])
-            # What we lack says nothing about the publisher while he cannot be reached.
-            if not self.polling.hears(series):
-                unheard.setdefault(source, []).append(name)
-                continue
-            seen = self._seen.get(name)
-            if seen is None or seen[1] <= at:
-                seen = self._seen[name] = _standing(judge.history, series, at)
-            heard[source].append(seen[0])
-        for source, found in heard.items():
-            self.watch.freshness(source, found, at=instant(at), unheard=unheard.get(source, ()))
+        hurry = hurry or asyncio.Event()
+        while not self.stop.is_set():
+            await in_time(asyncio.ensure_future(hurry.wait()), length, self.clock)
+            hurry.clear()
+            try:
+                async with self.recording.alone():
+                    look()
+            except LeadLost:
+                raise
+            except StoreError as error:
+                self.database.refused(error)
+
+    def _look(self) -> None:
+        """Take what commands added beside us, and look at series and outbox."""
+        names = added(self.store)
+        if names:
+            learn(self.pipeline.judge.history, self.store, names)
+            at = max(micros(self.clock.now()), self.pipeline.handled)
+            self._after(self.pipeline.handle(self._catching_up(at)))
+        at = micros(self.clock.now())
+        self._freshness.report(self.pipeline.judge, at)
+        self._look_at_outbox(instant(at))
+        self.watch.write()
+        self.store.check()
+
+    def _attend(self) -> None:
+        if self.attendant.attend():
+            self.delivery.wake()
+
+    def _look_at_outbox(self, now: datetime) -> None:
+        """Report how long the outbox has waited: before we ran, nothing could leave."""
+        waiting = self.store.outbox(states=("waiting", "claimed"), limit=1000)
+        due = [max(row.not_before, self._running_since) for row in waiting if row.not_before <= now]
+        self.watch.outbox(oldest=min(due, default=None), count=len(waiting), at=now)
 
     def _frozen_by(self, series: Collection[str]) -> list[str]:
         """Return the alerts that have no new reading without some series."""
         watched = self.pipeline.judge.watched.values()
         return [rule.name for rule in watched if waits_for(rule.node, series)]
 
-    def _look_at_outbox(self, at: int) -> None:
-        """Report how long the outbox has waited: before we ran, nothing could leave."""
-        waiting = self.store.outbox(states=("waiting", "claimed"), limit=1000)
-        now = instant(at)
-        due = [max(row.not_before, self._running_since) for row in waiting if row.not_before <= now]
-        self.watch.outbox(oldest=min(due, default=None), count=len(waiting), at=now)
+    def _cry(self, health: Health) -> None:
+        """Tell a trouble of the database, which nothing can be recorded in, to the chats."""
+        self.delivery.cry(self.telling.announcements.unrecorded(health))
 
     # ---- what others do ----------------------------------------------------------------
 
@@ -261,23 +296,32 @@ class Service:
             self._after(self.pipeline.handle(arrived.event))
         self.pipeline.handle(Event(at=max(micros(self.clock.now()), self.pipeline.handled)))
         await self.delivery.once()
+        self.attendant.attend()
         return outcomes
 
-    def adopt(self, judge: Judge, difference: Sequence[str]) -> None:
+    async def adopt(self, judge: Judge, difference: Sequence[str]) -> None:
         """Take other rules from now on, all or nothing, and tell the difference."""
-        at = max(micros(self.clock.now()), self.pipeline.handled)
-        self.pipeline.handle(Event(at=at))
-        self.ledger.judge = judge
-        self.telling.use(judge)
-        mends = any(key.startswith("reload/") for key in self.watch.troubles)
-        self.ledger.edit = edit_of(
-            _hashes(self.pipeline.judge), _hashes(judge), at=instant(at), mends=mends
-        )
-        self.pipeline.adopt(judge, at)
+        self._after(await self.recording.decide(lambda: self.pipeline.decide(self._now())))
+
+        def decision() -> Handled:
+            at = max(micros(self.clock.now()), self.pipeline.handled)
+            mends = any(key.startswith("reload/") for key in self.watch.troubles)
+            before, after = _hashes(self.pipeline.judge), _hashes(judge)
+            handled = self.pipeline.decide_edit(judge, at)
+            self.ledger.judge = judge
+            self.telling.use(judge)
+            self.ledger.edit = edit_of(before, after, at=instant(at), mends=mends)
+            return handled
+
+        handled = await self.recording.decide(decision)
         self.watch.reload_valid()
-        log.info("rules.reloaded", at=instant(at).isoformat(), changes=list(difference))
+        at = instant(handled.event.at).isoformat()
+        log.info("rules.reloaded", at=at, changes=list(difference))
         self.feed.poke()
         self.delivery.wake()
+
+    def _now(self) -> Event:
+        return Event(at=max(micros(self.clock.now()), self.pipeline.handled))
 
     def refuse(self, problems: Sequence[Problem]) -> None:
         """Keep the rules in force, and tell what is wrong with the new ones."""
@@ -290,31 +334,21 @@ class Service:
         self.delivery.wake()
 
     def settled(self, event: Settled) -> None:
-        """Hear how a delivery went."""
-        receiver, at = event.row.target.receiver, event.ts
-        if event.ending is Ending.PARKED:
-            with self.store.transaction():
-                self.telling.lost(event.row)
-            self.watch.receiver_broken(receiver, event.error, parked=1, at=at)
-            self.delivery.wake()
-        elif event.ending is Ending.DELIVERED:
-            self.watch.receiver_recovered(receiver, at=at)
+        """Hear how a delivery went: a place that failed until now may be owed something."""
+        recovered = event.ending is Ending.DELIVERED and event.failing_since is not None
+        if recovered or event.ending is Ending.PARKED:
+            self._hurry.set()
+
+    def jumped(self) -> None:
+        """Do at once what is due: the clock was set, or the machine slept."""
+        self.feed.poke()
+        self.delivery.wake()
+        self.polling.replan()
 
 
 def _hashes(judge: Judge) -> dict[str, tuple[str, str]]:
     """Return what each rule measures and where it crosses, by name."""
     return {rule.name: (rule.definition, rule.ladder) for rule in judge.ruleset.rules}
-
-
-def _standing(history: History, series: Series, at: int) -> tuple[SeriesStanding, int]:
-    """Return how a series stands, and until which µs, if nothing comes of it."""
-    stands = Expected(history, at).series(series.name)
-    edges = [stands.found.next_due_at]
-    if (newest := stands.newest) is not None:
-        ends = history.clock.lateness(series, newest.period, micros(newest.known_at))
-        edges += [ends.due_at, ends.late_at, ends.stale_at]
-    until = min((edge for edge in edges if edge is not None and edge > at), default=NEVER)
-    return stands, until
 
 
 async def _running(other: Callable[[], object]) -> None:

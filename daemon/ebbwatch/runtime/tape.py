@@ -141,7 +141,12 @@ class TapeJudge(Judge):
         whole = next(iter(self.walked.values())).evaluation
         return _AsKnown(self.history, upto=at, whole=whole, steps=self._steps)
 
-    def past(self, rule: Watched, at: int) -> tuple[Longs, NDArray[np.float64]]:
+    def past(
+        self,
+        rule: Watched,
+        at: int,
+        known: Evaluation | None = None,  # noqa: ARG002 - it reads the walk over the whole tape
+    ) -> tuple[Longs, NDArray[np.float64]]:
         """Return a rule's readings as known at an instant: periods, values in its unit."""
         whole = self.walked[rule.name]
         if rule.unit is None:
@@ -225,9 +230,9 @@ class Reader:
         return len(new)
 
     def read(self) -> list[OutboxRow]:
-        """Return the messages taken since the last time, oldest first."""
+        """Return the messages of an instant, as delivery sends them: the most severe first."""
         rows, self._rows = self._rows, []
-        return rows
+        return sorted(rows, key=lambda row: -row.level)
 
 
 def to_one_reader(ruleset: Ruleset, language: str) -> Ruleset:

@@ -18,7 +18,7 @@ class Whereabouts:
         self._notifiers = notifiers
 
     def of(self, target: Target) -> str:
-        """Return the place that a target leads to, without secrets.
+        """Return the place that a target leads to, without secrets: ``KIND:...``.
 
         A chat that has moved is the place it was before, under its old id as under its new one.
         Of a kind that nobody speaks, the receiver stands for the place.
@@ -31,7 +31,8 @@ class Whereabouts:
             return f"{target.kind}:{target.key}"
         moves = self._moves(target)
         old = self._store.get(_key(target, moves, "came")) if moves else None
-        return notifier.place(target if old is None else _at(target, moves, old))
+        place = notifier.place(target if old is None else _at(target, moves, old))
+        return place if place.partition(":")[0] == target.kind else f"{target.kind}:{place}"
 
     def now(self, target: Target) -> Target:
         """Return a target as it is to be sent to: at the place its chat has moved to, if it did.

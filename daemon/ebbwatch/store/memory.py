@@ -1,20 +1,20 @@
 """The store in memory: the reference that the others are measured by, and replay's own."""
 
-# ruff: noqa: ARG002 - settlements are given the wall time, of which nothing here is kept
+# ruff: noqa: ARG002 - nobody else has this store, so that nobody has to be told apart
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import RLock
 from typing import Any
 
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.message import OutboxRow, Receipt, RowState
 from ebbwatch.model.observation import Observation, TextItem
-from ebbwatch.ports import AlertRecord, Contended, Held, Silence, Step, StoreError
+from ebbwatch.ports import SILENT, AlertRecord, Contended, Held, Silence, Step, StoreError
 
 #: Stands for "there was nothing", where None could have been there.
 _NOTHING = object()
@@ -29,28 +29,16 @@ class _Entry:
         row: As handed out.
         owner: Who claimed it; None while nobody has.
         receipt: Of its delivery; None before.
+        touched_at: Wall time of its last claim or settlement; None before.
+        returned: Whether what it told was taken back, where it was lost.
     """
 
     seq: int
     row: OutboxRow
     owner: str | None = None
     receipt: Receipt | None = None
-
-    @property
-    def due_at(self) -> datetime | None:
-        """Return when it can next be claimed; None once settled."""
-        match self.row.state:
-            case RowState.WAITING:
-                return self.row.not_before
-            case RowState.CLAIMED:
-                return self.row.lease_until
-            case _:
-                return None
-
-    @property
-    def lane(self) -> tuple[str, str]:
-        """Return the place and episode within which rows keep their order."""
-        return self.row.place, self.row.episode
+    touched_at: datetime | None = None
+    returned: bool = False
 
 
 class MemoryStore:
@@ -74,10 +62,14 @@ class MemoryStore:
         self._memos: dict[str, str] = {}
         self._silences: dict[str, Silence] = {}
         self._outbox: dict[str, _Entry] = {}
+        self._seen: dict[str, datetime] = {}
 
-    def lead(self) -> bool:
+    def lead(self, owner: str) -> bool:
         """Return True: nobody else has this store."""
         return True
+
+    def check(self) -> None:
+        """Do nothing: memory is always there."""
 
     def close(self) -> None:
         """Do nothing: what is held goes with the object."""
@@ -85,7 +77,7 @@ class MemoryStore:
     # transactions
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, leading: bool = True) -> Iterator[None]:
         """Keep on leaving, or undo everything when an exception passes."""
         with self._lock:
             if self._undo is not None:
@@ -300,44 +292,65 @@ class MemoryStore:
     def enqueue(self, rows: Sequence[OutboxRow]) -> int:
         """Append outbox rows; a key that exists already is left alone."""
         with self._lock:
-            before = len(self._outbox)
+            new = []
+            waiting = self._in_state(RowState.WAITING)
             for row in rows:
                 if row.key not in self._outbox:
                     self._set(self._outbox, row.key, _Entry(self._next_seq(), row))
-            return len(self._outbox) - before
+                    new.append(row)
+            for entry in waiting:
+                for row in new:
+                    if _is_pointless(entry.row, row):
+                        self._update(entry, RowState.FOLDED, error=f"folded into {row.key}")
+            return len(new)
 
-    def claim(self, *, ts: datetime, lease: timedelta, owner: str, limit: int) -> list[OutboxRow]:
-        """Take rows to deliver, those that have waited longest first."""
+    def claim(
+        self, *, ts: datetime, owner: str, limit: int, room: Callable[[str], int] | None = None
+    ) -> list[OutboxRow]:
+        """Take rows to deliver, the most severe first, then those that have waited longest."""
         with self._delivering():
-            for entry in self._due(ts):
-                if entry.row.expires_at < ts:
-                    self._update(entry, RowState.EXPIRED, uncertain=_may_be_sent(entry.row))
-            first = {entry.lane: entry.seq for entry in reversed(self._unsettled())}
+            for entry in self._in_state(RowState.CLAIMED):
+                assert entry.owner is not None
+                seen_at = self._seen.get(entry.owner)
+                if entry.owner != owner and (seen_at is None or seen_at <= ts - SILENT):
+                    sent = entry.row.uncertain or entry.row.begun
+                    self._update(entry, RowState.WAITING, uncertain=sent)
             ready = [
                 entry
-                for entry in self._due(ts)
-                if not entry.row.episode or first[entry.lane] == entry.seq
+                for entry in self._next_in_line()
+                if entry.row.not_before <= ts <= entry.row.expires_at
             ]
-            taken = [
-                self._update(
-                    entry,
-                    RowState.CLAIMED,
-                    owner=owner,
-                    attempts=entry.row.attempts + 1,
-                    uncertain=_may_be_sent(entry.row),
-                    lease_until=ts + lease,
-                )
-                for entry in ready[:limit]
-            ]
-            taken.sort(key=lambda entry: (entry.row.not_before, entry.seq))
-            return [entry.row for entry in taken]
+            ready.sort(key=lambda entry: (-entry.row.level, entry.row.not_before, entry.seq))
+            taken = ready[:limit] if room is None else _place_by_place(ready, limit, room)
+            if taken:
+                self._set(self._seen, owner, ts)
+            return [self._update(e, RowState.CLAIMED, owner=owner, ts=ts).row for e in taken]
+
+    def begin(self, keys: Sequence[str], *, ts: datetime, owner: str) -> set[str]:
+        """Write that tries begin, just before they are sent; return those that may be sent."""
+        with self._delivering():
+            begun = set()
+            for key in keys:
+                entry = self._claimed(key, owner)
+                if entry is not None and not entry.row.begun:
+                    attempts = entry.row.attempts + 1
+                    self._update(
+                        entry, RowState.CLAIMED, owner=owner, ts=ts, attempts=attempts, begun=True
+                    )
+                    begun.add(key)
+            return begun
+
+    def beat(self, owner: str, *, ts: datetime) -> None:
+        """Say that an owner lives."""
+        with self._delivering():
+            self._set(self._seen, owner, ts)
 
     def delivered(self, key: str, *, ts: datetime, receipt: Receipt, owner: str) -> bool:
         """Settle a row as delivered; False if the claim was no longer the owner's."""
         with self._delivering():
             entry = self._claimed(key, owner)
             if entry is not None:
-                self._update(entry, RowState.DELIVERED, receipt=receipt)
+                self._update(entry, RowState.DELIVERED, ts=ts, receipt=receipt)
             return entry is not None
 
     def retry(
@@ -357,6 +370,7 @@ class MemoryStore:
                 self._update(
                     entry,
                     RowState.WAITING,
+                    ts=ts,
                     not_before=not_before,
                     error=error,
                     # What one try may have delivered, no later refusal takes back.
@@ -369,8 +383,49 @@ class MemoryStore:
         with self._delivering():
             entry = self._claimed(key, owner)
             if entry is not None:
-                self._update(entry, RowState.PARKED, error=error)
+                self._update(entry, RowState.PARKED, ts=ts, error=error)
             return entry is not None
+
+    def lost(self, *, ts: datetime) -> list[OutboxRow]:
+        """Mark what has expired, and return what was parked or expired since the last time."""
+        with self._delivering():
+            for entry in self._in_state(RowState.WAITING):
+                if entry.row.expires_at < ts:
+                    self._update(entry, RowState.EXPIRED, ts=ts)
+            found = self._in_state(RowState.PARKED, RowState.EXPIRED)
+            lost = [entry for entry in found if not entry.returned]
+            for entry in lost:
+                self._set(self._outbox, entry.row.key, replace(entry, returned=True))
+            return [entry.row for entry in lost]
+
+    def requeue(self, keys: Sequence[str], *, ts: datetime) -> int:
+        """Let parked rows wait again; return how many there were."""
+        with self._delivering():
+            found = [e for e in self._in_state(RowState.PARKED) if e.row.key in keys]
+            for entry in found:
+                self._update(entry, RowState.WAITING, ts=ts, not_before=ts)
+            return len(found)
+
+    def drop(self, keys: Sequence[str], *, ts: datetime, reason: str) -> list[OutboxRow]:
+        """Settle waiting and parked rows as dropped, for a reason; return them."""
+        with self._delivering():
+            found = self._in_state(RowState.WAITING, RowState.PARKED)
+            return [
+                self._update(entry, RowState.DROPPED, ts=ts, error=reason).row
+                for entry in found
+                if entry.row.key in keys
+            ]
+
+    def places(self) -> set[str]:
+        """Return the places that unsettled rows go to."""
+        with self._lock:
+            return {e.row.place for e in self._in_state(RowState.WAITING, RowState.CLAIMED)}
+
+    def delivered_at(self, place: str) -> datetime | None:
+        """Return when a place last took a message, wall time; None where it never did."""
+        with self._lock:
+            found = [e for e in self._in_state(RowState.DELIVERED) if e.row.place == place]
+        return max((e.touched_at for e in found if e.touched_at is not None), default=None)
 
     def receipt(self, *, place: str, episode: str) -> Receipt | None:
         """Return the receipt of the newest delivered message of an episode at a place.
@@ -381,7 +436,8 @@ class MemoryStore:
             found = [
                 entry
                 for entry in self._outbox.values()
-                if entry.receipt is not None and entry.lane == (place, episode)
+                if entry.receipt is not None
+                and (entry.row.place, entry.row.episode) == (place, episode)
             ]
         return max(found, key=lambda entry: entry.seq).receipt if found and episode else None
 
@@ -395,25 +451,26 @@ class MemoryStore:
     def next_due(self) -> datetime | None:
         """Return the earliest instant at which a row could be claimed, or None."""
         with self._lock:
-            first: dict[tuple[str, ...], _Entry] = {}
-            for entry in self._unsettled():
-                lane = entry.lane if entry.row.episode else (entry.row.key,)
-                first.setdefault(lane, entry)
-            return min((e.due_at for e in first.values() if e.due_at is not None), default=None)
+            return min((entry.row.not_before for entry in self._next_in_line()), default=None)
 
-    def _unsettled(self) -> list[_Entry]:
-        """Return what may still be delivered, oldest first."""
-        entries = [entry for entry in self._outbox.values() if entry.due_at is not None]
-        return sorted(entries, key=lambda entry: entry.seq)
+    def _in_state(self, *states: RowState) -> list[_Entry]:
+        """Return the rows in some states, in the order of enqueueing."""
+        found = [entry for entry in self._outbox.values() if entry.row.state in states]
+        return sorted(found, key=lambda entry: entry.seq)
 
-    def _due(self, ts: datetime) -> list[_Entry]:
-        """Return what can be claimed or has expired at an instant, due first."""
-        due = [
-            (entry.due_at, entry.seq, entry)
-            for entry in self._outbox.values()
-            if entry.due_at is not None and entry.due_at <= ts
+    def _next_in_line(self) -> list[_Entry]:
+        """Return the waiting rows that are the oldest unsettled ones in each of their lines."""
+        first: dict[tuple[str, str], int] = {}
+        unsettled = self._in_state(RowState.WAITING, RowState.CLAIMED)
+        for entry in unsettled:
+            for line in entry.row.lines:
+                first.setdefault((entry.row.place, line), entry.seq)
+        return [
+            entry
+            for entry in unsettled
+            if entry.row.state is RowState.WAITING
+            and all(first[entry.row.place, line] == entry.seq for line in entry.row.lines)
         ]
-        return [entry for _, _, entry in sorted(due)]
 
     def _claimed(self, key: str, owner: str) -> _Entry | None:
         entry = self._outbox.get(key)
@@ -427,18 +484,39 @@ class MemoryStore:
         *,
         owner: str | None = None,
         receipt: Receipt | None = None,
-        lease_until: datetime | None = None,
+        ts: datetime | None = None,
+        begun: bool = False,
         **changes: Any,
     ) -> _Entry:
-        row = replace(entry.row, state=state, lease_until=lease_until, **changes)
-        updated = _Entry(entry.seq, row, owner, receipt)
+        row = replace(entry.row, state=state, begun=begun, **changes)
+        updated = _Entry(entry.seq, row, owner, receipt, ts or entry.touched_at)
         self._set(self._outbox, row.key, updated)
         return updated
 
 
-def _may_be_sent(row: OutboxRow) -> bool:
-    """Return whether an earlier try may have arrived, once its claim has lapsed."""
-    return row.uncertain or row.state is RowState.CLAIMED
+def _place_by_place(
+    ready: Sequence[_Entry], limit: int, room: Callable[[str], int]
+) -> list[_Entry]:
+    """Return the first rows of each place for which there is room, the most severe place first."""
+    first: dict[str, tuple[int, int]] = {}
+    for entry in ready:
+        level, seq = first.get(entry.row.place, (0, entry.seq))
+        first[entry.row.place] = (min(level, -entry.row.level), min(seq, entry.seq))
+    taken: list[_Entry] = []
+    for place in sorted(first, key=lambda place: first[place]):
+        most = max(0, min(room(place), limit - len(taken)))
+        taken += [entry for entry in ready if entry.row.place == place][:most]
+    return taken
+
+
+def _is_pointless(old: OutboxRow, new: OutboxRow) -> bool:
+    """Return whether a waiting row has nothing more to say beside a newer one."""
+    return (
+        old.foldable
+        and not old.uncertain
+        and bool(old.lines)
+        and (old.place, old.lines, old.episode) == (new.place, new.lines, new.episode)
+    )
 
 
 def _quarantine_key(held: Held) -> tuple[str, int, object]:

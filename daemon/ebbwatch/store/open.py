@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ebbwatch.ports import StoreError
-from ebbwatch.store.leader import AdvisoryLock, FileLock
+from ebbwatch.store.leader import FileLock, Lease
 from ebbwatch.store.schema import HEAD
 from ebbwatch.store.sql import WRITES, SqlStore, reason
 
@@ -65,7 +65,7 @@ def _open_sqlite(address: URL) -> SqlStore:
         ) from err
     engine = _sqlite_engine(address)
     _migrate(engine, f"the database file {path}")
-    return SqlStore(engine, FileLock(path))
+    return SqlStore(engine, FileLock(path, engine))
 
 
 def _sqlite_engine(address: URL) -> Engine:
@@ -100,7 +100,7 @@ def _open_postgresql(address: URL) -> SqlStore:
     engine = _postgresql_engine(address)
     where = f"the PostgreSQL database {address.database or ''} at {address.host or 'localhost'}"
     _migrate(engine, where)
-    return SqlStore(engine, AdvisoryLock(engine))
+    return SqlStore(engine, Lease(engine))
 
 
 def _postgresql_engine(address: URL) -> Engine:
@@ -115,6 +115,9 @@ def _postgresql_engine(address: URL) -> Engine:
             "keepalives_idle": 4,
             "keepalives_interval": 2,
             "keepalives_count": 3,
+            "tcp_user_timeout": 4000,
+            # A pooler in transaction mode hands a session to others between two transactions.
+            "prepare_threshold": None,
         },
     )
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from ebbwatch.model.alert import Transition
+from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.message import Message, Receipt, RowState, Target
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.store.codec import decode, encode
@@ -88,6 +88,21 @@ class Word(TypeDecorator[StrEnum]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         """Return what was meant."""
         return None if value is None else self.kind(value)
+
+
+class Rank(TypeDecorator[Level]):
+    """A level, in the order of severity."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: Level | None, dialect: Dialect) -> int | None:
+        """Return what is stored."""
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Level | None:
+        """Return what was meant."""
+        return None if value is None else Level(value)
 
 
 class Coded(TypeDecorator[Any]):
@@ -213,33 +228,65 @@ silences = Table(
 outbox = Table(
     "outbox",
     metadata,
-    # Order of enqueueing, which is the order of delivery within an episode.
+    # Order of enqueueing, which is the order of delivery within a line.
     Column("seq", Serial, primary_key=True),
     Column("key", Name, nullable=False, unique=True),
     Column("place", Name, nullable=False),
     Column("target", Coded(Target), nullable=False),
     Column("message", Coded(Message), nullable=False),
     Column("episode", Name, nullable=False),
+    Column("lines", Coded(tuple[str, ...]), nullable=False),
+    Column("level", Rank, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("not_before", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
+    Column("foldable", Boolean, nullable=False),
     Column("quiet", Boolean, nullable=False),
     Column("state", Word(RowState), nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("begun", Boolean, nullable=False),
     Column("uncertain", Boolean, nullable=False),
-    Column("lease_until", Instant),
     Column("error", Text, nullable=False),
-    # When it can next be claimed: not_before while waiting, lease_until while claimed,
-    # null once settled. What claim asks, in one column with one index.
-    Column("due_at", Instant),
     Column("owner", Text),
     # Wall time of the last claim or settlement.
     Column("touched_at", Instant),
     Column("receipt", Coded(Receipt)),
+    # Whether what a lost row told was taken back.
+    Column("returned", Boolean, nullable=False),
     Index(None, "place", "episode", "seq"),
 )
 
-# Settled rows are left out of these: nobody asks for them by time.
-_OPEN = outbox.c.due_at.is_not(None)
-Index(None, outbox.c.due_at, outbox.c.seq, sqlite_where=_OPEN, postgresql_where=_OPEN)
-Index(None, outbox.c.expires_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
+# Settled rows are left out of these: nobody asks for them.
+_OPEN = outbox.c.state.in_(("waiting", "claimed"))
+Index("ix_outbox_open", outbox.c.state, outbox.c.not_before, sqlite_where=_OPEN,
+      postgresql_where=_OPEN)  # fmt: skip
+_LOST = outbox.c.state.in_(("parked", "expired")) & ~outbox.c.returned
+Index("ix_outbox_lost", outbox.c.seq, sqlite_where=_LOST, postgresql_where=_LOST)
+
+queue = Table(
+    "queue",
+    metadata,
+    # One row for each line of an unsettled message: the lowest seq of a place and line is next.
+    Column("place", Name, primary_key=True),
+    Column("line", Name, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Index(None, "seq"),
+    sqlite_with_rowid=False,
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("owner", Name, primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("owner", Text, nullable=False),
+    # Counts take-overs: every write of a leader checks that it still is the one it led with.
+    Column("generation", BigInteger, nullable=False),
+    Column("until", Instant, nullable=False),
+)

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib import import_module
 from threading import RLock
 from typing import Any
@@ -22,12 +22,15 @@ from sqlalchemy import (
     Engine,
     Select,
     Table,
+    and_,
     bindparam,
     delete,
     func,
+    insert,
     literal,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -36,7 +39,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.message import OutboxRow, Receipt, RowState
 from ebbwatch.model.observation import Observation, TextItem
-from ebbwatch.ports import AlertRecord, Contended, Held, Silence, Step, StoreError
+from ebbwatch.model.periods import instant
+from ebbwatch.ports import SILENT, AlertRecord, Contended, Held, Silence, Step, StoreError
 from ebbwatch.store import schema
 from ebbwatch.store.leader import Leadership
 
@@ -55,12 +59,23 @@ _OBSERVATION_COLUMNS = [schema.observations.c[field.name] for field in fields(Ob
 _HELD_COLUMNS = [schema.quarantine.c[field.name] for field in fields(Observation)]
 _TAPE_KEY = [schema.observations.c[name] for name in ("known_at", "series", "period", "source")]
 
+_UNSETTLED = (RowState.WAITING, RowState.CLAIMED)
+#: The database's clock, in microseconds since the epoch.
+_SERVER_MICROS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+
 # Built once: building a statement takes longer than SQLite takes to run it. The columns that
 # it sets are those named among its parameters.
 _SETTLE = update(schema.outbox).where(
     schema.outbox.c.key == bindparam("claimed_key"),
     schema.outbox.c.state == RowState.CLAIMED,
     schema.outbox.c.owner == bindparam("claimed_by"),
+)
+
+_LEAVE = delete(schema.queue).where(
+    schema.queue.c.seq
+    == select(schema.outbox.c.seq)
+    .where(schema.outbox.c.key == bindparam("settled_key"))
+    .scalar_subquery()
 )
 
 
@@ -81,17 +96,23 @@ class SqlStore:
         dialect = import_module(f"sqlalchemy.dialects.{engine.dialect.name}")
         self._insert: Callable[[Table], Any] = dialect.insert
 
-    def lead(self) -> bool:
+    def lead(self, owner: str) -> bool:
         """Return whether this store may evaluate: it is the only one, or the first of many.
 
-        Ask again before leading on: a lost connection loses the lead.
+        Ask again before leading on: a lead that is not renewed is lost.
 
         Raises:
             StoreError: If another process holds a SQLite database, or PostgreSQL does not
                 answer.
+            LeadLost: If this store led, and another one does since.
         """
         with self._lock, _refusals():
-            return self._leadership.take()
+            return self._leadership.take(owner)
+
+    def check(self) -> None:
+        """Look whether the database is still the one that was opened, and in order."""
+        with self._lock:
+            self._leadership.check()
 
     def close(self) -> None:
         """Let go of the lead and the database."""
@@ -102,20 +123,22 @@ class SqlStore:
     # transactions
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, leading: bool = True) -> Iterator[None]:
         """Commit on leaving, or nothing at all when an exception passes."""
         with self._lock:
             if self._open is not None:
                 raise StoreError("expected one transaction at a time, found another one open")
-            with self._begun():
+            with self._begun(leading=leading):
                 yield
 
     @contextmanager
-    def _begun(self) -> Iterator[Connection]:
+    def _begun(self, *, leading: bool = False) -> Iterator[Connection]:
         with _refusals(), self._engine.connect() as connection:
             connection.execution_options(**{WRITES: True})
             try:
                 with connection.begin():
+                    if leading:
+                        self._leadership.guard(connection)
                     self._open = connection
                     try:
                         yield connection
@@ -395,63 +418,184 @@ class SqlStore:
     # telling
 
     def enqueue(self, rows: Sequence[OutboxRow]) -> int:
-        """Append outbox rows; a key that exists already is left alone."""
-        return self._add(
-            schema.outbox,
-            [
-                {field.name: getattr(row, field.name) for field in fields(OutboxRow)}
-                | {"due_at": row.not_before}
-                for row in rows
-            ],
-        )
+        """Append outbox rows; a key that exists already is left alone.
 
-    def claim(self, *, ts: datetime, lease: timedelta, owner: str, limit: int) -> list[OutboxRow]:
-        """Take rows to deliver, those that have waited longest first.
+        1. Append those that are new, and put each into its lines.
+        2. Fold what waits, and has nothing more to say beside them.
+        """
+        table, queue = schema.outbox, schema.queue
+        if not rows:
+            return 0
+        with self._writing() as connection:
+            last = connection.execute(select(func.max(table.c.seq))).scalar() or 0
+            new = self._add(
+                table,
+                [
+                    {field.name: getattr(row, field.name) for field in fields(OutboxRow)}
+                    | {"returned": False}
+                    for row in rows
+                ],
+            )
+            if not new:
+                return 0
+            added = connection.execute(
+                select(table.c.seq, table.c.place, table.c.lines).where(table.c.seq > last)
+            ).all()
+            lines = [
+                {"place": place, "line": line, "seq": seq}
+                for seq, place, names in added
+                for line in dict.fromkeys(names)
+            ]
+            if lines:
+                connection.execute(insert(queue), lines)
+                self._fold(connection, last)
+        return new
 
-        1. Mark what is due and has expired.
-        2. Pick what is due and next in its episode, passing over rows that another claimer
-           has under its hands.
-        3. Where it is still due, count the attempt and take the lease, which makes it due
-           again when the lease lapses.
+    def _fold(self, connection: Connection, last: int) -> None:
+        """Fold what waited before a row was added, and that a newer row makes pointless."""
+        old, new, waits, comes = (
+            schema.outbox.alias("old"), schema.outbox.alias("new"),
+            schema.queue.alias("waits"), schema.queue.alias("comes"),
+        )  # fmt: skip
+        query = (
+            select(old.c.seq, new.c.key)
+            .join(waits, waits.c.seq == old.c.seq)
+            .join(
+                comes,
+                and_(comes.c.place == waits.c.place, comes.c.line == waits.c.line,
+                     comes.c.seq > last),
+            )
+            .join(new, new.c.seq == comes.c.seq)
+            .where(
+                old.c.seq <= last, old.c.state == RowState.WAITING, old.c.foldable,
+                ~old.c.uncertain, old.c.lines == new.c.lines, old.c.episode == new.c.episode,
+            )
+        )  # fmt: skip
+        folded = {seq: f"folded into {key}" for seq, key in connection.execute(query)}
+        for seq, why in folded.items():
+            connection.execute(
+                update(schema.outbox)
+                .where(schema.outbox.c.seq == seq)
+                .values(state=RowState.FOLDED, error=why)
+            )
+        self._leave(connection, list(folded))
+
+    def _leave(self, connection: Connection, rows: Sequence[int]) -> None:
+        """Take settled rows out of their lines, so that the next ones may go."""
+        if rows:
+            statement = delete(schema.queue).where(schema.queue.c.seq == bindparam("settled"))
+            connection.execute(statement, [{"settled": seq} for seq in rows])
+
+    def claim(
+        self, *, ts: datetime, owner: str, limit: int, room: Callable[[str], int] | None = None
+    ) -> list[OutboxRow]:
+        """Take rows to deliver, the most severe first, then those that have waited longest.
+
+        1. Let go of the claims of owners that are gone.
+        2. Pick what is due and next in each of its lines, place by place, passing over rows
+           that another claimer has under its hands.
+        3. Take it where it still waits.
         """
         table = schema.outbox
-        lapsed = table.c.state == RowState.CLAIMED
         with self._delivering() as connection:
-            stale = (
-                select(table.c.seq)
-                .where(table.c.due_at <= ts, table.c.expires_at < ts)
-                .with_for_update(skip_locked=True)
-            )
-            connection.execute(
-                update(table)
-                .where(table.c.seq.in_(connection.execute(stale).scalars().all()))
-                .values(**_settled(RowState.EXPIRED, ts), uncertain=or_(table.c.uncertain, lapsed))
-            )
-            due = (
-                select(table.c.seq)
-                .where(table.c.due_at <= ts, _next_in_episode())
-                .order_by(table.c.due_at, table.c.seq)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
+            self._free(connection, ts, owner)
+            chosen = self._chosen(connection, ts, limit, room)
+            if not chosen:
+                return []
+            self.beat(owner, ts=ts)
             taken = connection.execute(
                 update(table)
-                .where(
-                    table.c.seq.in_(connection.execute(due).scalars().all()), table.c.due_at <= ts
-                )
-                .values(
-                    state=RowState.CLAIMED,
-                    attempts=table.c.attempts + 1,
-                    uncertain=or_(table.c.uncertain, lapsed),
-                    owner=owner,
-                    lease_until=ts + lease,
-                    due_at=ts + lease,
-                    touched_at=ts,
-                )
+                .where(table.c.seq.in_(chosen), table.c.state == RowState.WAITING)
+                .values(state=RowState.CLAIMED, owner=owner, touched_at=ts)
                 .returning(table.c.seq, *_OUTBOX_COLUMNS)
             )
-            rows = sorted(taken, key=lambda row: (row.not_before, row.seq))
+            rows = sorted(taken, key=lambda row: chosen.index(row.seq))
             return [OutboxRow(**dict(zip(_OUTBOX_NAMES, row[1:], strict=True))) for row in rows]
+
+    def _chosen(
+        self,
+        connection: Connection,
+        ts: datetime,
+        limit: int,
+        room: Callable[[str], int] | None,
+    ) -> list[int]:
+        """Return which rows are to be taken, in order."""
+        table = schema.outbox
+        due = (
+            table.c.state == RowState.WAITING,
+            table.c.not_before <= ts,
+            table.c.expires_at >= ts,
+        )
+        ordered = (
+            select(table.c.seq)
+            .where(*due, _next_in_line())
+            .order_by(table.c.level.desc(), table.c.not_before, table.c.seq)
+            .with_for_update(skip_locked=True)
+        )
+        if room is None:
+            return [*connection.execute(ordered.limit(limit)).scalars()]
+        places = (
+            select(table.c.place)
+            .where(*due, _next_in_line())
+            .group_by(table.c.place)
+            .order_by(func.max(table.c.level).desc(), func.min(table.c.seq))
+        )
+        chosen: list[int] = []
+        for place in connection.execute(places).scalars().all():
+            most = min(room(place), limit - len(chosen))
+            if most > 0:
+                some = ordered.where(table.c.place == place).limit(most)
+                chosen += connection.execute(some).scalars()
+        return chosen
+
+    def _free(self, connection: Connection, ts: datetime, owner: str) -> None:
+        """Let the rows wait again that somebody claimed who is gone."""
+        table, instances = schema.outbox, schema.instances
+        claimed = and_(table.c.state == RowState.CLAIMED, table.c.owner != owner)
+        owners = set(connection.execute(select(table.c.owner).where(claimed).distinct()).scalars())
+        if not owners:
+            return
+        seen = select(instances.c.owner).where(
+            instances.c.owner.in_(owners), instances.c.seen_at > self._moment(ts) - SILENT
+        )
+        gone = owners - set(connection.execute(seen).scalars())
+        if gone:
+            connection.execute(
+                update(table)
+                .where(claimed, table.c.owner.in_(gone))
+                .values(
+                    state=RowState.WAITING, owner=None, begun=False,
+                    uncertain=or_(table.c.uncertain, table.c.begun),
+                )
+            )  # fmt: skip
+
+    def begin(self, keys: Sequence[str], *, ts: datetime, owner: str) -> set[str]:
+        """Write that tries begin, just before they are sent; return those that may be sent."""
+        table = schema.outbox
+        with self._delivering() as connection:
+            begun = connection.execute(
+                update(table)
+                .where(
+                    table.c.key.in_(keys),
+                    table.c.state == RowState.CLAIMED,
+                    table.c.owner == owner,
+                    ~table.c.begun,
+                )
+                .values(begun=True, attempts=table.c.attempts + 1, touched_at=ts)
+                .returning(table.c.key)
+            )
+            return set(begun.scalars())
+
+    def beat(self, owner: str, *, ts: datetime) -> None:
+        """Say that an owner lives."""
+        with self._delivering() as connection:
+            statement = self._insert(schema.instances)
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["owner"], set_={"seen_at": statement.excluded.seen_at}
+                ),
+                [{"owner": owner, "seen_at": self._moment(ts)}],
+            )
 
     def delivered(self, key: str, *, ts: datetime, receipt: Receipt, owner: str) -> bool:
         """Settle a row as delivered; False if the claim was no longer the owner's."""
@@ -468,15 +612,7 @@ class SqlStore:
         owner: str,
     ) -> bool:
         """Put a row back for later; False if the claim was no longer the owner's."""
-        values = {
-            "state": RowState.WAITING,
-            "not_before": not_before,
-            "due_at": not_before,
-            "lease_until": None,
-            "owner": None,
-            "touched_at": ts,
-            "error": error,
-        }
+        values = _settled(RowState.WAITING, ts) | {"not_before": not_before, "error": error}
         # What one try may have delivered, no later refusal takes back.
         return self._settle(key, owner, values | ({"uncertain": True} if uncertain else {}))
 
@@ -488,7 +624,92 @@ class SqlStore:
         """Write values into a row where the claim still is the owner's."""
         with self._delivering() as connection:
             row = {"claimed_key": key, "claimed_by": owner, **values}
-            return connection.execute(_SETTLE, row).rowcount == 1
+            settled = connection.execute(_SETTLE, row).rowcount == 1
+            if settled and values["state"] is not RowState.WAITING:
+                connection.execute(_LEAVE, {"settled_key": key})
+            return settled
+
+    def lost(self, *, ts: datetime) -> list[OutboxRow]:
+        """Mark what has expired, and return what was parked or expired since the last time."""
+        table = schema.outbox
+        with self._delivering() as connection:
+            stale = (
+                select(table.c.seq)
+                .where(table.c.state == RowState.WAITING, table.c.expires_at < ts)
+                .with_for_update(skip_locked=True)
+            )
+            expired = connection.execute(stale).scalars().all()
+            connection.execute(
+                update(table)
+                .where(table.c.seq.in_(expired))
+                .values(**_settled(RowState.EXPIRED, ts))
+            )
+            self._leave(connection, expired)
+            lost = and_(table.c.state.in_((RowState.PARKED, RowState.EXPIRED)), ~table.c.returned)
+            query = select(table.c.seq, *_OUTBOX_COLUMNS).where(lost).order_by(table.c.seq)
+            rows = connection.execute(query).all()
+            connection.execute(
+                update(table)
+                .where(table.c.seq.in_([row.seq for row in rows]))
+                .values(returned=True)
+            )
+            return [OutboxRow(**dict(zip(_OUTBOX_NAMES, row[1:], strict=True))) for row in rows]
+
+    def requeue(self, keys: Sequence[str], *, ts: datetime) -> int:
+        """Let parked rows wait again; return how many there were."""
+        return len(
+            self._move(
+                keys, (RowState.PARKED,), state=RowState.WAITING, not_before=ts, touched_at=ts,
+                returned=False,
+            )
+        )  # fmt: skip
+
+    def drop(self, keys: Sequence[str], *, ts: datetime, reason: str) -> list[OutboxRow]:
+        """Settle waiting and parked rows as dropped, for a reason; return them."""
+        return self._move(
+            keys, (RowState.WAITING, RowState.PARKED), **_settled(RowState.DROPPED, ts),
+            error=reason,
+        )  # fmt: skip
+
+    def _move(
+        self, keys: Sequence[str], states: Sequence[RowState], **values: Any
+    ) -> list[OutboxRow]:
+        """Write values into rows that stand in some state, and keep their lines true."""
+        table, queue = schema.outbox, schema.queue
+        with self._delivering() as connection:
+            moved = connection.execute(
+                update(table)
+                .where(table.c.key.in_(keys), table.c.state.in_(states))
+                .values(**values)
+                .returning(table.c.seq, *_OUTBOX_COLUMNS)
+            ).all()
+            rows = [OutboxRow(**dict(zip(_OUTBOX_NAMES, row[1:], strict=True))) for row in moved]
+            self._leave(connection, [row.seq for row in moved])
+            if values["state"] is RowState.WAITING:
+                lines = [
+                    {"place": row.place, "line": line, "seq": seq}
+                    for (seq, *_), row in zip(moved, rows, strict=True)
+                    for line in dict.fromkeys(row.lines)
+                ]
+                if lines:
+                    connection.execute(insert(queue), lines)
+            return rows
+
+    def places(self) -> set[str]:
+        """Return the places that unsettled rows go to."""
+        table = schema.outbox
+        query = select(table.c.place).where(table.c.state.in_(_UNSETTLED)).distinct()
+        with self._reading() as connection:
+            return set(connection.execute(query).scalars())
+
+    def delivered_at(self, place: str) -> datetime | None:
+        """Return when a place last took a message, wall time; None where it never did."""
+        table = schema.outbox
+        query = select(func.max(table.c.touched_at)).where(
+            table.c.place == place, table.c.state == RowState.DELIVERED
+        )
+        with self._reading() as connection:
+            return connection.execute(query).scalar()
 
     def receipt(self, *, place: str, episode: str) -> Receipt | None:
         """Return the receipt of the newest delivered message of an episode at a place.
@@ -522,12 +743,25 @@ class SqlStore:
 
     def next_due(self) -> datetime | None:
         """Return the earliest instant at which a row could be claimed, or None."""
-        due_at = schema.outbox.c.due_at
+        table = schema.outbox
         query = (
-            select(due_at).where(due_at.is_not(None), _next_in_episode()).order_by(due_at).limit(1)
+            select(table.c.not_before)
+            .where(table.c.state == RowState.WAITING, _next_in_line())
+            .order_by(table.c.not_before)
+            .limit(1)
         )
         with self._reading() as connection:
             return connection.execute(query).scalar()
+
+    def _moment(self, ts: datetime) -> datetime:
+        """Return the wall time by which owners are taken for alive.
+
+        Machines' clocks differ; where there may be several, it is the database's that counts.
+        """
+        if self._engine.dialect.name == "sqlite":
+            return ts
+        with self._reading() as connection:
+            return instant(int(connection.execute(_SERVER_MICROS).scalar_one()))
 
 
 @contextmanager
@@ -559,22 +793,25 @@ def _fact(observation: Observation) -> dict[str, Any]:
     }
 
 
-def _next_in_episode() -> ColumnElement[bool]:
-    """Return the condition that no older row of the same place and episode is unsettled."""
-    row, older = schema.outbox, schema.outbox.alias("older")
+def _next_in_line() -> ColumnElement[bool]:
+    """Return the condition that a row is the oldest unsettled one in each of its lines."""
+    mine, older = schema.queue.alias("mine"), schema.queue.alias("older")
     waits_for_another = (
         select(older.c.seq)
-        .where(
-            older.c.place == row.c.place,
-            older.c.episode == row.c.episode,
-            older.c.seq < row.c.seq,
-            older.c.due_at.is_not(None),
+        .join(
+            mine,
+            and_(
+                older.c.place == mine.c.place,
+                older.c.line == mine.c.line,
+                older.c.seq < mine.c.seq,
+            ),
         )
-        .correlate(row)
+        .where(mine.c.seq == schema.outbox.c.seq)
+        .correlate(schema.outbox)
         .exists()
     )
-    return or_(row.c.episode == "", ~waits_for_another)
+    return ~waits_for_another
 
 
 def _settled(state: RowState, ts: datetime) -> dict[str, Any]:
-    return {"state": state, "due_at": None, "lease_until": None, "owner": None, "touched_at": ts}
+    return {"state": state, "begun": False, "owner": None, "touched_at": ts}

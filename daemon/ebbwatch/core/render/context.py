@@ -226,6 +226,8 @@ class Trouble(StrEnum):
     RELOAD_INVALID = "reload invalid"
     RULE_BROKEN = "rule broken"
     RULE_RECOVERED = "rule recovered"
+    DATABASE_REFUSING = "database refusing"
+    DATABASE_ANSWERS = "database answers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,12 +79,15 @@ _HEALTH_TITLES = {
     Trouble.RELOAD_INVALID: marked("the new rules have problems"),
     Trouble.RULE_BROKEN: marked("{name} cannot be evaluated"),
     Trouble.RULE_RECOVERED: marked("{name} can be evaluated again"),
+    Trouble.DATABASE_REFUSING: marked("the database refuses: alerts wait"),
+    Trouble.DATABASE_ANSWERS: marked("the database answers again"),
 }
 _WELL = (
     Trouble.SOURCE_RECOVERED,
     Trouble.SERIES_CURRENT,
     Trouble.RECEIVER_RECOVERED,
     Trouble.RULE_RECOVERED,
+    Trouble.DATABASE_ANSWERS,
 )
 _OVERDUE = (Trouble.SERIES_LATE, Trouble.SERIES_STALE)
 #: What only informs; the rest wants a person.
@@ -211,6 +214,11 @@ def _remedy(t: Translator, health: Health) -> str:
         case Trouble.RULE_BROKEN:
             return t.gettext("It stays where it is; other rules go on. Ask: {command}").format(
                 command=f"ebbwatch why {health.name}"
+            )
+        case Trouble.DATABASE_REFUSING:
+            return t.gettext(
+                "Free space on its disk, or end what holds it; what waits is told afterwards. "
+                "This notice stands in no record."
             )
         case _:
             return ""

@@ -114,6 +114,11 @@ class Telling:
         """Return the alerts that fire at an instant (µs)."""
         return self._floor.context.firing(states, at)
 
+    def unspoken(self) -> dict[str, Exception]:
+        """Return the alerts whose words failed since the last time, and what was raised."""
+        found, self._writer.broken = self._writer.broken, {}
+        return found
+
     # ---- telling ---------------------------------------------------------------------
 
     def tell(
@@ -222,7 +227,7 @@ class Telling:
         base = row.key.removesuffix(f"/{row.place}/{row.message.language}")
         told = [str(alert["rule"]) for alert in row.message.alerts]
         for name in told or self._memory.log.alerts_told(row.place):
-            if self._memory.log.take_back(row.place, name, base) and self._is_watched(name):
+            if self._memory.log.take_back(row.place, name, base) and self.can_tell_again(name):
                 self._memory.owe(row.place, name, Owed(LOST))
         self._floor.save()
 
@@ -235,7 +240,8 @@ class Telling:
             look(self._floor, self._floor.now(at, states), lost, only=(place,))
             self._floor.save()
 
-    def _is_watched(self, name: str) -> bool:
+    def can_tell_again(self, name: str) -> bool:
+        """Return whether an alert's place in things can be read again: a text's cannot."""
         return name in self._floor.judge.watched
 
 

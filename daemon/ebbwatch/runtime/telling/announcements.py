@@ -60,7 +60,8 @@ class Announcements:
         floor.writer.write(
             floor.audience.everywhere().values(), base,
             lambda t: summary_message(firing, rules=len(floor.ruleset.rules), t=t),
-            at=at, lasts=LASTS_OF_SUMMARY,
+            at=at, lasts=LASTS_OF_SUMMARY, lines=tuple(one.name for one in firing),
+            level=max((one.level for one in firing), default=Level.NONE),
         )  # fmt: skip
         self._remember(firing, base, at, states)
         floor.save()
@@ -85,9 +86,19 @@ class Announcements:
         places = {place.key: place for name in receivers for place in audience.places(name)}
         floor.writer.write(
             places.values(), f"notice/{base}", lambda t: health_message(health, t=t),
-            at=at, lasts=LASTS_OF_NOTICE,
+            at=at, lasts=LASTS_OF_NOTICE, lines=(f"trouble/{health.name}",), level=Level.WARNING,
         )  # fmt: skip
         floor.save()
+
+    def unrecorded(self, health: Health) -> list[tuple[Target, Message]]:
+        """Return a notice for whoever hears of data health, to be sent without being recorded."""
+        languages = self._floor.writer.languages
+        return [
+            (target, health_message(health, t=languages.of(target)))
+            for name in self._floor.audience.hearing(health.name, Level.WARNING)
+            for place in self._floor.audience.places(name)
+            for target in place.targets
+        ]
 
     def test(self, receiver: str) -> list[tuple[Target, Message]]:
         """Return the message that proves a receiver can be reached, for each of its targets."""

@@ -20,7 +20,7 @@ from ebbwatch.runtime.telling.announcements import LASTS_OF_SUMMARY
 from ebbwatch.runtime.telling.audience import Place, places_of
 from ebbwatch.runtime.telling.deciding import Heard, ask, remember, tell_places
 from ebbwatch.runtime.telling.floor import Floor, Now
-from ebbwatch.runtime.telling.groups import by_alert, receivers_told
+from ebbwatch.runtime.telling.groups import by_alert, episodes_waiting, receivers_told
 from ebbwatch.runtime.telling.looking import hears, stands
 from ebbwatch.runtime.telling.memory import MoveId, move_id
 from ebbwatch.runtime.telling.news import stamp, worth_of
@@ -134,10 +134,10 @@ def _moved(
     """Return what each place hears of alerts that the edit moved, and who hears nothing why."""
     heard: dict[str, list[Heard]] = {}
     fates: dict[MoveId, str | None] = {}
-    groups = floor.memory.waiting()
+    waiting = episodes_waiting(floor.memory.waiting())
     for name, some in by_alert(moves).items():
         labels = floor.audience.labels(name, max(move.level for move in some))
-        told = receivers_told(floor, name, some[-1].episode, groups)
+        told = receivers_told(floor, name, some[-1].episode, waiting)
         answers = []
         for place, destination in places_of(
             floor.audience, floor.audience.destinations(labels, told)
@@ -154,8 +154,7 @@ def _moved(
 
 def _unheard(floor: Floor, now: Now, moved: Collection[str]) -> Iterator[Heard]:
     """Yield what places hear of alerts that fire, and of which they were never told."""
-    owed, groups = floor.memory.owed(), floor.memory.waiting()
-    waiting = {(g.receiver, move.rule) for g in groups.values() for move in g.moves}
+    owed, waiting = floor.memory.owed(), episodes_waiting(floor.memory.waiting())
     firing = [
         name
         for name in floor.judge.watched
@@ -167,13 +166,14 @@ def _unheard(floor: Floor, now: Now, moved: Collection[str]) -> Iterator[Heard]:
         alert = stands(floor, now, name)
         assert alert is not None
         labels = floor.audience.labels(name, alert.level)
-        told = receivers_told(floor, name, alert.situation.episode, groups)
+        told = receivers_told(floor, name, alert.situation.episode, waiting)
+        waits = waiting.get(alert.situation.episode, set())
         for place, destination in places_of(
             floor.audience, floor.audience.destinations(labels, told)
         ):
             last = floor.memory.log.told(place.key, name)
             knows = last is not None and last.episode == alert.situation.episode
-            if knows or (place.key, name) in owed or (destination.receiver, name) in waiting:
+            if knows or (place.key, name) in owed or destination.receiver in waits:
                 continue
             found = hears(floor, now, alert, place, destination)
             if found is not None:
@@ -219,7 +219,8 @@ def _tell(
     level = max((one.situation.level for one in told), default=Level.NONE)
     floor.writer.write(
         [place], base, lambda t: reload_message(reload, t=t), at=now.at,
-        lasts=worth_of(Reason.FIRST, max(level, Level.WATCH)),
+        lasts=worth_of(Reason.FIRST, max(level, Level.WATCH)), level=level,
+        lines=tuple(one.name for one in told),
     )  # fmt: skip
 
 
@@ -233,7 +234,8 @@ def _welcome(floor: Floor, now: Now, place: Place, found: Sequence[Heard]) -> No
     floor.writer.write(
         [place], base,
         lambda t: summary_message(firing, rules=len(floor.ruleset.rules), t=t),
-        at=now.at, lasts=LASTS_OF_SUMMARY,
+        at=now.at, lasts=LASTS_OF_SUMMARY, lines=tuple(one.name for one in firing),
+        level=max((one.level for one in firing), default=Level.NONE),
     )  # fmt: skip
 
 

@@ -85,3 +85,4 @@ class Floor:
         """Write what was told and remembered; called once at the end of each telling."""
         self.memory.save()
         self.writer.save()
+        self.context.forget()

@@ -18,6 +18,8 @@ from ebbwatch.runtime.telling.news import QUIETLY
 
 #: Why each move is not told, by receiver; None where it is told, or will be.
 Fates = dict[MoveId, dict[str, str | None]]
+#: Receivers of the groups that wait, by episode.
+Waiting = Mapping[str, set[str]]
 
 
 @dataclass(slots=True)
@@ -46,10 +48,11 @@ def join(floor: Floor, moves: Sequence[Transition]) -> tuple[dict[str, Group], F
         The groups, and the fate of each move so far.
     """
     groups = dict(floor.memory.waiting())
+    waiting = episodes_waiting(groups)
     fates: Fates = {}
     for name, some in by_alert(moves).items():
         labels = floor.audience.labels(name, max(move.level for move in some))
-        told = receivers_told(floor, name, some[-1].episode, groups)
+        told = receivers_told(floor, name, some[-1].episode, waiting)
         destinations = floor.audience.destinations(labels, told)
         for move in some:
             fates[move_id(move)] = {d.receiver: None for d in destinations}
@@ -81,7 +84,16 @@ def due_at(floor: Floor) -> datetime | None:
     return next_due(floor.memory.waiting())
 
 
-def receivers_told(floor: Floor, name: str, episode: str, groups: Mapping[str, Group]) -> set[str]:
+def episodes_waiting(groups: Mapping[str, Group]) -> Waiting:
+    """Return the receivers of the groups that wait, by episode."""
+    found: dict[str, set[str]] = {}
+    for group in groups.values():
+        for move in group.moves:
+            found.setdefault(move.episode, set()).add(group.receiver)
+    return found
+
+
+def receivers_told(floor: Floor, name: str, episode: str, waiting: Waiting) -> set[str]:
     """Return the receivers that were told of an episode, or wait to be."""
     memory, audience = floor.memory, floor.audience
     told = {
@@ -90,12 +102,7 @@ def receivers_told(floor: Floor, name: str, episode: str, groups: Mapping[str, G
         for place in audience.places(receiver)
         if (entry := memory.log.told(place.key, name)) is not None and entry.episode == episode
     }
-    waiting = {
-        group.receiver
-        for group in groups.values()
-        if any(move.episode == episode for move in group.moves)
-    }
-    return told | waiting
+    return told | waiting.get(episode, set())
 
 
 def _flush(floor: Floor, group: Group, now: Now) -> _Flushed:

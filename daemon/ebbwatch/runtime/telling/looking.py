@@ -28,7 +28,7 @@ from ebbwatch.model.periods import instant, micros
 from ebbwatch.runtime.telling.audience import Place, places_of
 from ebbwatch.runtime.telling.deciding import Heard, answer, tell_places
 from ebbwatch.runtime.telling.floor import Floor, Now
-from ebbwatch.runtime.telling.groups import receivers_told
+from ebbwatch.runtime.telling.groups import Waiting, episodes_waiting, receivers_told
 from ebbwatch.runtime.telling.looking_back import LOOK_BACK
 from ebbwatch.runtime.telling.news import QUIETLY
 
@@ -61,8 +61,9 @@ def look(
     ]
     now.back.read(names)
     heard: dict[str, list[tuple[Heard, str, bool]]] = {}
+    waiting = episodes_waiting(floor.memory.waiting()) if names else {}
     for name in names:
-        for one, group, grouped in _heard(floor, now, name, owed, only):
+        for one, group, grouped in _heard(floor, now, name, owed, only, waiting):
             heard.setdefault(one.place.key, []).append((one, group, grouped))
     for found in heard.values():
         _tell(floor, now, found)
@@ -84,6 +85,7 @@ def _heard(
     name: str,
     owed: Collection[tuple[str, str]],
     only: Collection[str] | None,
+    waiting: Waiting,
 ) -> Iterator[tuple[Heard, str, bool]]:
     """Yield what each place hears of one alert, its group, and whether the route groups."""
     alert = stands(floor, now, name)
@@ -91,15 +93,14 @@ def _heard(
         for debtor in [place for place, other in owed if other == name]:
             floor.memory.owe(debtor, name, None)
         return
-    groups = floor.memory.waiting()
-    told = receivers_told(floor, name, alert.situation.episode, groups)
-    waiting = {g.receiver for g in groups.values() if any(m.rule == name for m in g.moves)}
+    told = receivers_told(floor, name, alert.situation.episode, waiting)
+    waits = waiting.get(alert.situation.episode, set())
     labels = floor.audience.labels(name, alert.level)
     destinations = floor.audience.destinations(labels, told)
     for place, destination in places_of(floor.audience, destinations):
         asked = only is None or place.key in only
         known = (place.key, name) in owed or floor.memory.log.told(place.key, name) is not None
-        if not asked or not known or destination.receiver in waiting:
+        if not asked or not known or destination.receiver in waits:
             continue
         found = hears(floor, now, alert, place, destination)
         if found is not None:

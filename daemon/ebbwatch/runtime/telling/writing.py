@@ -16,7 +16,8 @@ import structlog
 
 from ebbwatch.core.context import Context
 from ebbwatch.core.render import Quote, Told, Translator, alert_message, bare_message
-from ebbwatch.model.alert import Transition
+from ebbwatch.core.render.context import NEW_YORK
+from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.message import Message, OutboxRow, Reason, Target
 from ebbwatch.model.observation import TextItem
 from ebbwatch.runtime.telling.audience import Place
@@ -24,6 +25,8 @@ from ebbwatch.runtime.telling.looking_back import LOOK_BACK, LookBack
 from ebbwatch.runtime.telling.news import News, weightiest, worth_of
 
 _UP = (Reason.FIRST, Reason.ESCALATED)
+#: Reasons for which a message only says how an episode went on: a newer one says it all.
+_GOES_ON = (Reason.ESCALATED, Reason.EASED, Reason.CORRECTION, Reason.REMINDER)
 
 #: Puts a message into a language.
 Wording = Callable[[Translator], Message]
@@ -135,13 +138,17 @@ class Writer:
 
             return message
 
+        level = max(one.last.level for one in news)
         self.write(
             places,
             base,
             self._safely(wording, news, reason, group),
             at=at,
-            lasts=worth_of(reason, max(one.last.level for one in news)),
+            lasts=worth_of(reason, level),
+            lines=tuple(one.last.rule for one in news),
+            level=level,
             episode=first.episode,
+            foldable=len(news) == 1 and reason in _GOES_ON,
             # An edit replaces the episode's last message, which of a route that tells alerts
             # together may have told of others as well.
             quiet=reason is Reason.EASED and not grouped,
@@ -155,10 +162,17 @@ class Writer:
         *,
         at: datetime,
         lasts: timedelta,
+        lines: tuple[str, ...] = (),
+        level: Level = Level.NONE,
         episode: str = "",
+        foldable: bool = False,
         quiet: bool = False,
     ) -> None:
-        """Write one row for each target of some places, worded once for each language."""
+        """Write one row for each target of some places, worded once for each language.
+
+        The arguments after `wording` are those of `OutboxRow`; `lasts` is how long the
+        message is worth delivering.
+        """
         if not self.outlet.wants(at):
             return
         worded: dict[str, Message] = {}
@@ -166,7 +180,8 @@ class Writer:
             for target in place.targets:
                 t = self.languages.of(target)
                 if t.language not in worded:
-                    worded[t.language] = wording(t)
+                    late = t.gettext("Told late: of {when}").format(when=t.clock(at, NEW_YORK))
+                    worded[t.language] = replace(wording(t), late=late)
                 self._rows.append(
                     OutboxRow(
                         key=f"{base}/{place.key}/{t.language}",
@@ -174,9 +189,12 @@ class Writer:
                         place=place.key,
                         message=worded[t.language],
                         episode=episode,
+                        lines=lines,
+                        level=level,
                         created_at=at,
                         not_before=at,
                         expires_at=at + lasts,
+                        foldable=foldable,
                         quiet=quiet,
                     )
                 )
