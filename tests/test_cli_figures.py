@@ -110,21 +110,21 @@ def test_value_says_what_is_unknown_and_what_was_known_last() -> None:
     """The series at fault are named, and each says since when its next figure is missing."""
     ran = run("value", "sofr - effr", "--at", "2026-10-16", *ALONE)
     assert ran.out.splitlines() == [
-        "unknown: sofr and effr are stale (last 0 bp for 2026-08-20)",
+        "unknown: sofr and effr are stale (last 2 bp for 2026-10-06)",
         "as known Fri 2026-10-16 23:59 EDT",
         "",
         "SERIES   VALUE  PERIOD      SOURCE  KNOWN              NEXT FIGURE",
-        "sofr    3.63 %  2026-08-20  nyfed   2026-08-21 08:00~  stale, due 24 Aug",
-        "effr    3.63 %  2026-08-20  nyfed   2026-08-21 09:00~  stale, due 24 Aug",
+        "sofr     3.9 %  2026-10-06  nyfed   2026-10-07 08:00~  stale, due 13 Oct",
+        "effr    3.88 %  2026-10-06  nyfed   2026-10-07 09:00~  stale, due 8 Oct",
         "",
         "Times are New York's; ~ marks one that the release rule gives.",
     ]
     assert run("value", "gold", "--at", "2026-10-16", *ALONE).out.startswith(
         "unknown: there is no figure of gold yet\n"
     )
-    lamps = "count(sofr > 1 %, effr > 1 %, iorb > 1 %)"
+    lamps = "count(sofr > 1 %, effr > 1 %, obfr > 1 %)"
     assert run("value", lamps, "--at", "2026-10-16", *ALONE).out.startswith(
-        "unknown: 3 series are stale (last 3 for 2026-08-21)\n"
+        "unknown: 3 series are stale (last 3 for 2026-10-08)\n"
     )
 
 
@@ -157,7 +157,7 @@ def test_value_uses_the_vintage_that_was_known(at: str, gdp: float) -> None:
         ),
         pytest.param("gold", "2025-10-16", {"value": None, "period": None,
                      "reason": "there is no figure yet"}, id="nothing"),
-        pytest.param("sofr", "2026-10-16", {"value": None, "period": "2026-08-20",
+        pytest.param("sofr", "2026-10-16", {"value": None, "period": "2026-10-08",
                      "reason": "an input is stale"}, id="stale"),
         pytest.param("change(sofr, 30 y)", "2025-10-16", {
             "value": None, "reason": "the history is too short for its window"}, id="short"),
@@ -280,10 +280,10 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
         pytest.param("gold-price", "2025-11-04", [
             "It is quiet.", "Its reading is unknown: there is no figure of Gold (PAX Gold token) yet.",
         ], id="nothing known"),
-        pytest.param("sofr-above-range", "2026-10-01", [
-            "Its figures are late since Mon 24 Aug 2026, 09:00 New York: it is frozen until",
+        pytest.param("sofr-above-range", "2026-10-16", [
+            "Its figures are late since Thu 8 Oct 2026, 09:00 New York: it is frozen until",
             "Its reading is unknown: SOFR and Federal funds target range, upper limit are",
-            "It was −12 bp for Thu 20 Aug 2026.",
+            "It was −10 bp for Tue 6 Oct 2026.",
         ], id="frozen"),
     ],
 )  # fmt: skip
