@@ -44,7 +44,7 @@ from ebbwatch.cli.commands import app as command_line
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.model.units import UNITS, printed_unit
 from ebbwatch.ruleset import shape as s
-from ebbwatch.ruleset.kinds import Kind, Shape
+from ebbwatch.ruleset.kinds import Shape, ValueKind
 from ebbwatch.ruleset.load import load
 from ebbwatch.settings import PREFIX, SECRETS_DIR, Settings, SourceSettings, names
 
@@ -145,7 +145,7 @@ def units() -> str:
 def keys(shape: Shape) -> str:
     """Return the table of a shape's keys."""
 
-    def stands(kind: Kind) -> str:
+    def stands(kind: ValueKind) -> str:
         return f"a map: {kind.name}" if isinstance(kind, Shape) else kind.what
 
     return table(

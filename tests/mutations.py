@@ -94,11 +94,11 @@ MUTATIONS = (
         "np.where(unknown, UNKNOWN, 1 - decisive)", "np.where(unknown, FALSE, 1 - decisive)",
     ),
     Mutation(
-        "an unknown value resolves", "core/signals.py",
+        "an unknown value resolves", "core/alerting/signals.py",
         "        stay |= ~known\n", "",
     ),
     Mutation(
-        "a level is entered a period late", "core/holds.py",
+        "a level is entered a period late", "core/alerting/holds.py",
         "counted.run[row] >= rung.releases", "counted.run[row] > rung.releases",
     ),
     Mutation(
@@ -106,12 +106,12 @@ MUTATIONS = (
         "return rational.num > whole if above", "return rational.num >= whole if above",
     ),
     Mutation(
-        "at the edge of clear is not yet clear", "core/signals.py",
+        "at the edge of clear is not yet clear", "core/alerting/signals.py",
         "            stay[row] = numbers.beyond(rung.exit, above=ladder.rising)",
         "            stay[row] = ~numbers.beyond(rung.exit, above=not ladder.rising)",
     ),
     Mutation(
-        "a second reading of a period counts twice", "core/holds.py",
+        "a second reading of a period counts twice", "core/alerting/holds.py",
         "continued = bool(axis[0] == state.period)", "continued = False",
     ),
     Mutation(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.alert import Cause, Change
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import micros, period_of
 from ebbwatch.ruleset.load import load
 from ebbwatch.runtime.additions import added, learn, note_added, settled
+from ebbwatch.runtime.lookback.replay import Journal
 from ebbwatch.runtime.pipeline import Event, Pipeline
-from ebbwatch.runtime.replay import Journal
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 
 RULES = """
 series:

@@ -11,14 +11,14 @@ from decimal import Decimal
 import pytest
 import pytest_asyncio
 
-from ebbwatch.core.poll_plan import catch_up_from
+from ebbwatch.core.facts.poll_plan import catch_up_from
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import FREQUENCIES, day_of, micros, period_of
 from ebbwatch.model.series import Series, SourceRef
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import SourceSetup
 from ebbwatch.sources.nyfed import NewYorkFed
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from tests.contracts.samples import row
 from tests.ruleset.loading import valid
 from tests.scenarios.stage import Heard, RecordingNotifier, Stage

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import pytest
 
 from ebbwatch import app
-from ebbwatch.core.asof import History
-from ebbwatch.core.explaining import explain
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.answering.explaining import explain
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.lookback.tuning import Episode, tune
 from ebbwatch.core.render.why import why_sections
-from ebbwatch.core.tuning import Episode, tune
 from ebbwatch.locale import translator
 from ebbwatch.model.alert import Level
 from ebbwatch.model.observation import Observation, Published
@@ -26,7 +26,7 @@ from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Held, Poll, SourceUnavailable, Store, Wanted
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.backfill import Brought, backfill
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests.cli import run
 from tests.fakes import ManualClock

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ebbwatch.core.comparing import Shift, Stay, compared, per_year, stays
+from ebbwatch.core.lookback.comparing import ComparedAlert, Shift, compared, per_year, stays
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from tests.cli import run
 from tests.paths import ROOT
@@ -277,10 +277,10 @@ def _move(day: int, change: Change, level: Level) -> Transition:
     )  # fmt: skip
 
 
-def _stay(begun: int, ended: int | None, top: Level = Level.WATCH) -> Stay:
+def _stay(begun: int, ended: int | None, top: Level = Level.WATCH) -> ComparedAlert:
     start = datetime(2020, 1, 1, tzinfo=UTC)
     end = None if ended is None else start + timedelta(days=ended)
-    return Stay("r", start + timedelta(days=begun), end, Level.WATCH, top, 1.0, "bp", "")
+    return ComparedAlert("r", start + timedelta(days=begun), end, Level.WATCH, top, 1.0, "bp", "")
 
 
 def test_transitions_make_stays() -> None:
@@ -310,7 +310,7 @@ def test_transitions_make_stays() -> None:
     ],
 )  # fmt: skip
 def test_alerts_find_their_partners(
-    old: list[Stay] | None, new: list[Stay], counts: tuple[int, int, int]
+    old: list[ComparedAlert] | None, new: list[ComparedAlert], counts: tuple[int, int, int]
 ) -> None:
     """Each alert has one partner: at the same instant, or else overlapping and nearest."""
     found = compared("r", old, new)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from ebbwatch import app
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.ports import AlertRecord, Undeliverable
 from ebbwatch.runtime import silences
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests.cli import run
 from tests.paths import ROOT

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.conditions import working_of
-from ebbwatch.core.context import CHART_POINTS, Context
-from ebbwatch.core.defines import filled_in
-from ebbwatch.core.digest_clock import due_digest, next_digest
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
-from ebbwatch.core.release_clock import ReleaseClock
-from ebbwatch.core.render import Late, Revised, Told, Working
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.answering.conditions import working_of
+from ebbwatch.core.answering.defines import filled_in
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.release_clock import ReleaseClock
+from ebbwatch.core.render import Late, Revised, ToldChange, Working
+from ebbwatch.core.telling.context import CHART_POINTS, Context
+from ebbwatch.core.telling.digest_clock import due_digest, next_digest
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.locale import translator
@@ -266,9 +266,9 @@ def test_an_alert_whose_rule_is_gone_is_told_by_its_name() -> None:
         before=Level.WATCH, value=None, unit=None, threshold=None, period="", episode="gone@x",
         cause=Cause.RULE_CHANGED,
     )  # fmt: skip
-    assert known.context.whole(move, at=move.at) == Told(transition=move)
+    assert known.context.whole(move, at=move.at) == ToldChange(transition=move)
     text = Transition(**{**fields(move), "rule": "text"})
-    assert known.context.whole(text, at=move.at) == Told(transition=text)
+    assert known.context.whole(text, at=move.at) == ToldChange(transition=text)
     assert known.context.chart("text", move.at, EN) is None
     assert known.context.chart("spread", move.at, EN) is None
 

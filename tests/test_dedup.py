@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ebbwatch.core.dedup import Entry, Situation, reason_to_tell, remembered, situation_after
+from ebbwatch.core.telling.dedup import (
+    Entry,
+    Situation,
+    reason_to_tell,
+    remembered,
+    situation_after,
+)
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.message import Reason
 

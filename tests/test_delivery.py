@@ -32,7 +32,7 @@ from ebbwatch.runtime.delivery import (
     Settled,
 )
 from ebbwatch.runtime.whereabouts import Whereabouts
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from tests.fakes import ManualClock
 from tests.markup.samples import ENGLISH
 

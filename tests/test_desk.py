@@ -17,17 +17,17 @@ import structlog
 
 from ebbwatch import app
 from ebbwatch.cli import common, daemon
-from ebbwatch.core.answers import Answer
-from ebbwatch.core.asof import History
-from ebbwatch.core.expected import Expected
-from ebbwatch.core.judging import Judge, waits_for
-from ebbwatch.core.release_clock import ReleaseClock
-from ebbwatch.core.render.answers import answer_line
-from ebbwatch.core.render.readings import found_text, reading_text
+from ebbwatch.core.alerting.judging import Judge, waits_for
+from ebbwatch.core.answering.answers import Answer
+from ebbwatch.core.answering.expected import Expected
+from ebbwatch.core.answering.json_rows import answer_row, standing_row
+from ebbwatch.core.answering.status import Standing
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.release_clock import ReleaseClock
+from ebbwatch.core.render.reading_words import found_text, reading_text
 from ebbwatch.core.render.standings import MARKS, due_text, standings_table
+from ebbwatch.core.render.value_answers import answer_line
 from ebbwatch.core.render.why import why_sections
-from ebbwatch.core.rows import answer_row, standing_row
-from ebbwatch.core.status import Standing
 from ebbwatch.locale import translator
 from ebbwatch.markup.columns import table
 from ebbwatch.model.alert import Change, Level
@@ -39,7 +39,7 @@ from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime import silences
 from ebbwatch.runtime.desk import Desk, NoSuchRule, kept_states, walked_states
 from ebbwatch.runtime.pipeline import Event
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests.cli import run
 from tests.fakes import ManualClock

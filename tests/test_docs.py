@@ -15,13 +15,13 @@ import typer.main
 from ebbwatch import app
 from ebbwatch.cli.commands import COMMANDS
 from ebbwatch.cli.commands import app as command_line
-from ebbwatch.core.render.context import Trouble
+from ebbwatch.core.render.message_contexts import Trouble
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.model.units import UNITS
 from ebbwatch.ruleset import shape
-from ebbwatch.ruleset.kinds import Kind, Shape
+from ebbwatch.ruleset.kinds import Shape, ValueKind
 from ebbwatch.ruleset.load import load
-from ebbwatch.settings import reading
+from ebbwatch.settings import environment
 from tests.paths import ROOT
 
 
@@ -84,7 +84,7 @@ def test_every_setting_is_documented() -> None:
     """Each variable has a row of its own."""
     said = text("docs/settings.md")
     names = [
-        *reading._every(app.keyed_sources()),
+        *environment._every(app.keyed_sources()),
         "EBBWATCH_SECRET__<NAME>",
         "EBBWATCH_SOURCES__<NAME>__BASE_URL",
     ]
@@ -98,7 +98,7 @@ def test_every_function_and_unit_is_documented() -> None:
     assert [name for name in (*calls, *UNITS) if f"| `{name}` |" not in said] == []
 
 
-def _shapes(kind: Kind) -> Iterator[Shape]:
+def _shapes(kind: ValueKind) -> Iterator[Shape]:
     if isinstance(kind, Shape):
         yield kind
     for below in kind.below():

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbwatch.core import asof
-from ebbwatch.core.edge import Admitted, Notice, NoticeKind, Present, admit
-from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.facts import asof
+from ebbwatch.core.facts.edge import Admitted, Notice, NoticeKind, Present, admit
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.calendars import SIFMA, business_calendar
 from ebbwatch.model.observation import Observation, Published
 from ebbwatch.model.periods import FREQUENCIES, period_of

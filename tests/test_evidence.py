@@ -12,26 +12,26 @@ from pathlib import Path
 import pytest
 
 from ebbwatch import app
-from ebbwatch.cli import evidence as command
-from ebbwatch.cli.tuning import listed
-from ebbwatch.core.claims import Checked, Claim, Finding, Point, check
-from ebbwatch.core.evidence import (
+from ebbwatch.cli import evidence_command as command
+from ebbwatch.cli.tune_command import listed
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.lookback.claims import Checked, Claim, Finding, Point, check
+from ebbwatch.core.lookback.evidence import (
+    Aftermath,
     Evidence,
     Half,
     Lead,
     Listed,
-    Outcome,
     Record,
     Stance,
     evidence,
 )
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.tuning import Episode
+from ebbwatch.core.lookback.tuning import Episode
 from ebbwatch.model.alert import Level
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import micros, period_of
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.runtime import replay
+from ebbwatch.runtime.lookback import replay
 from tests.cli import run
 from tests.paths import ROOT
 
@@ -133,7 +133,7 @@ def test_rules_that_tell_of_repo_are_not_asked_about_runs_on_banks() -> None:
 def test_every_false_alarm_of_ordinary_days_is_none() -> None:
     """8 alerts, each within a time of strain."""
     stays = _record("funding-spread-ordinary-days").stays
-    assert [stay.outcome for stay in stays] == [Outcome.FOLLOWED] * 8
+    assert [stay.outcome for stay in stays] == [Aftermath.FOLLOWED] * 8
 
 
 def test_no_alert_of_the_pack_is_muted_as_flapping() -> None:
@@ -144,7 +144,7 @@ def test_no_alert_of_the_pack_is_muted_as_flapping() -> None:
 
 def test_what_foretells_nothing_is_not_judged() -> None:
     """Purchases and runoff are reported."""
-    assert {stay.outcome for stay in _record("qe-restarts").stays} == {Outcome.UNJUDGED}
+    assert {stay.outcome for stay in _record("qe-restarts").stays} == {Aftermath.UNJUDGED}
 
 
 def test_the_comments_of_the_rules_count_as_the_evidence_does() -> None:
@@ -164,8 +164,8 @@ def test_the_comments_of_the_rules_count_as_the_evidence_does() -> None:
         comment = comments[record.rule.name]
         alerts = sum(len(stay.said) for stay in record.stays)
         assert comment.startswith(f" {alerts} alert"), (record.rule.name, alerts)
-        judged = [s for s in record.stays if s.outcome in (Outcome.FALSE, Outcome.FOLLOWED)]
-        false = sum(stay.outcome is Outcome.FALSE for stay in judged)
+        judged = [s for s in record.stays if s.outcome in (Aftermath.FALSE, Aftermath.FOLLOWED)]
+        false = sum(stay.outcome is Aftermath.FALSE for stay in judged)
         if judged:
             found = re.search(r"(\d+) of (\d+) episodes", comment)
             assert found is not None, record.rule.name
@@ -263,7 +263,11 @@ def _ours() -> tuple[Ruleset, Evidence]:
 def test_an_alert_is_false_where_no_strain_follows_within_60_days() -> None:
     """March: nothing until May. August: strain in September. November: the figures end."""
     low = _ours()[1].records[0]
-    assert [stay.outcome for stay in low.stays] == [Outcome.FALSE, Outcome.FOLLOWED, Outcome.OPEN]
+    assert [stay.outcome for stay in low.stays] == [
+        Aftermath.FALSE,
+        Aftermath.FOLLOWED,
+        Aftermath.OPEN,
+    ]
     assert [stay.highest for stay in low.stays] == [Level.WATCH, Level.CRITICAL, Level.WATCH]
 
 
@@ -280,7 +284,7 @@ def test_a_lead_counts_from_the_day_on_which_the_level_was_reached() -> None:
 def test_a_backstop_is_judged_by_listed_episodes() -> None:
     """March: none within 60 days. September: drawn on a week before one."""
     lent = _ours()[1].records[1]
-    assert [stay.outcome for stay in lent.stays] == [Outcome.FALSE, Outcome.FOLLOWED]
+    assert [stay.outcome for stay in lent.stays] == [Aftermath.FALSE, Aftermath.FOLLOWED]
 
 
 def test_halves_are_counted_apart() -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ebbwatch.core.grouping import Group, from_json, group_key, joined, next_due, to_json
-from ebbwatch.core.routing import Destination, labels_of, receivers_for
+from ebbwatch.core.telling.grouping import Group, from_json, group_key, joined, next_due, to_json
+from ebbwatch.core.telling.routing import Destination, labels_of, receivers_for
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.ruleset.rules import Route
 

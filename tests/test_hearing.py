@@ -7,10 +7,10 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from ebbwatch.core import hearing
-from ebbwatch.core.dedup import Entry, Situation
-from ebbwatch.core.hearing import Case, Later, Told, Untold, Why, what_is_heard
-from ebbwatch.core.routing import labels_of
+from ebbwatch.core.telling import hearing
+from ebbwatch.core.telling.dedup import Entry, Situation
+from ebbwatch.core.telling.hearing import Case, Later, Told, Untold, Why, what_is_heard
+from ebbwatch.core.telling.routing import labels_of
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Reason
 from ebbwatch.ruleset.rules import Inhibition, Quiet, Route

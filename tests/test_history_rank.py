@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ebbwatch.core.history_rank import Unusual, unusual
+from ebbwatch.core.telling.history_rank import Unusual, unusual
 from ebbwatch.model.periods import period_of
 from tests.paths import ROOT
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbwatch.core.ladder import BROKEN_AFTER, AlertState, Ladder, Rung
-from ebbwatch.core.lifecycle import Walk, walk
-from ebbwatch.core.signals import signals_of_condition, signals_of_value
+from ebbwatch.core.alerting.ladder import BROKEN_AFTER, AlertState, Ladder, Rung
+from ebbwatch.core.alerting.lifecycle import Walk, walk
+from ebbwatch.core.alerting.signals import signals_of_condition, signals_of_value
 from ebbwatch.expr.numbers import SHORT, STALE, ZERO, Longs, Numbers
 from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import Spells

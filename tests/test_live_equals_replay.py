@@ -33,9 +33,9 @@ import pytest
 import structlog
 
 from ebbwatch import app as root
-from ebbwatch.core.asof import Facts, History
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.locale import translator
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.message import OutboxRow, RowState
@@ -47,12 +47,12 @@ from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.desk import walked
 from ebbwatch.runtime.feeds import Arrived, LiveFeed
 from ebbwatch.runtime.ledger import HANDLED
+from ebbwatch.runtime.lookback.replay import WantedSpan, as_json, replay, transitions
+from ebbwatch.runtime.lookback.replay_messages import messages, to_one_reader
 from ebbwatch.runtime.pipeline import Event
 from ebbwatch.runtime.polling import Polling
-from ebbwatch.runtime.replay import Span, as_json, replay, transitions
-from ebbwatch.runtime.tape import messages, to_one_reader
 from ebbwatch.store.codec import encode
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests import postgres
 from tests.contracts.stores import fresh_database
@@ -309,7 +309,7 @@ def check(
     taped = told(messages(judge, journal, read, TRANSLATORS, lambda at: at > life.start), life)
     assert heard == taped
     assert lived == moved(read.transitions(), life)
-    span = Span(start=micros(life.start) + 1, everything=True)
+    span = WantedSpan(start=micros(life.start) + 1, everything=True)
     assert [as_json(t) for t in lived] == [as_json(t) for t in transitions(judge, journal, span)]
 
     if sources:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ebbwatch.core.muting import is_flapping, quiet_until
+from ebbwatch.core.telling.muting import is_flapping, quiet_until
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.ruleset.rules import Quiet
 

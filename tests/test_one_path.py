@@ -11,9 +11,9 @@ from fractions import Fraction
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.facts.asof import History
 from ebbwatch.expr import Scope, compile_expression
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.durations import Duration

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbwatch.core.poll_plan import next_poll, next_texts, planned_visit
+from ebbwatch.core.facts.poll_plan import next_poll, next_texts, planned_visit
 from ebbwatch.model.periods import FREQUENCIES, instant, micros
 from ebbwatch.model.source import Planned
 from ebbwatch.sources.fed_press import FedPress

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from ebbwatch.core.asof import Figure
-from ebbwatch.core.expected import SeriesStanding
-from ebbwatch.core.release_clock import Freshness, ReleaseClock, State
+from ebbwatch.core.answering.expected import SeriesStanding
+from ebbwatch.core.facts.asof import Figure
+from ebbwatch.core.facts.release_clock import Freshness, FreshnessState, ReleaseClock
 from ebbwatch.core.render import Health, Trouble
 from ebbwatch.model.calendars import SIFMA, business_calendar
 from ebbwatch.model.observation import Observation, Published, TextItem
@@ -769,7 +769,7 @@ def test_a_reload_forgets_what_is_no_longer_followed() -> None:
 # the self-watch by itself
 
 
-def stand(state: State) -> Freshness:
+def stand(state: FreshnessState) -> Freshness:
     """Return how SOFR of Friday stands."""
     return Freshness(state, FRIDAY, micros(DUE), TUESDAY, micros(DUE + timedelta(days=1)))
 
@@ -779,14 +779,20 @@ def held(period: int) -> Figure:
     return Figure(period, None, DUE, assumed=False, source="nyfed")
 
 
-FRESH, LATE, STALE = State.FRESH, State.LATE, State.STALE
+FRESH, LATE, STALE = FreshnessState.FRESH, FreshnessState.LATE, FreshnessState.STALE
 
 
 @pytest.mark.parametrize(
     ("hours", "told"),
     [
         pytest.param(
-            [(FRESH, FRESH), (State.DUE, FRESH), (LATE, LATE), (LATE, LATE), (FRESH, FRESH)],
+            [
+                (FRESH, FRESH),
+                (FreshnessState.DUE, FRESH),
+                (LATE, LATE),
+                (LATE, LATE),
+                (FRESH, FRESH),
+            ],
             [("series late", 2, "sofr tgcr"), ("series current", 4, "")],
             id="two series that are late together are one notice, and one when both came",
         ),
@@ -817,7 +823,8 @@ FRESH, LATE, STALE = State.FRESH, State.LATE, State.STALE
     ],
 )
 async def test_late_figures_are_told_once_per_source(
-    hours: list[tuple[State | None, State | None]], told: list[tuple[str, int, str]]
+    hours: list[tuple[FreshnessState | None, FreshnessState | None]],
+    told: list[tuple[str, int, str]],
 ) -> None:
     """Hour by hour, how SOFR and TGCR stand, and what people are told; also by one that restarts."""
     desk = Desk()

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbwatch.core.release_clock import NEVER, Freshness, Lateness, ReleaseClock, State
+from ebbwatch.core.facts.release_clock import (
+    NEVER,
+    Freshness,
+    FreshnessState,
+    Lateness,
+    ReleaseClock,
+)
 from ebbwatch.model.calendars import business_calendar
 from ebbwatch.model.periods import DAY_MINUTES, FREQUENCIES, instant, micros, period_of
 from ebbwatch.model.series import Released, Series, SourceRef
@@ -339,17 +345,17 @@ def test_columns_of_lateness_are_those_of_single_figures() -> None:
 @pytest.mark.parametrize(
     ("at", "state"),
     [
-        ("2025-10-31 08:00", State.FRESH),
-        ("2025-11-03 07:59", State.FRESH),
-        ("2025-11-03 08:00", State.DUE),
-        ("2025-11-03 09:59", State.DUE),
-        ("2025-11-03 10:00", State.LATE),
-        ("2025-11-04 09:59", State.LATE),
-        ("2025-11-04 10:00", State.STALE),
-        ("2026-11-04 10:00", State.STALE),
+        ("2025-10-31 08:00", FreshnessState.FRESH),
+        ("2025-11-03 07:59", FreshnessState.FRESH),
+        ("2025-11-03 08:00", FreshnessState.DUE),
+        ("2025-11-03 09:59", FreshnessState.DUE),
+        ("2025-11-03 10:00", FreshnessState.LATE),
+        ("2025-11-04 09:59", FreshnessState.LATE),
+        ("2025-11-04 10:00", FreshnessState.STALE),
+        ("2026-11-04 10:00", FreshnessState.STALE),
     ],
 )
-def test_a_figure_ages_from_fresh_to_stale(at: str, state: State) -> None:
+def test_a_figure_ages_from_fresh_to_stale(at: str, state: FreshnessState) -> None:
     """Each boundary belongs to what it begins."""
     found = CLOCK.freshness(SOFR, period("2025-10-30"), ny("2025-10-31 08:00"), ny(at))
     assert found.state is state
@@ -361,7 +367,7 @@ def test_freshness_names_what_is_due_and_what_comes_next() -> None:
         GDP, period("2025-04-01"), ny("2025-09-25 08:30"), ny("2025-11-20 12:00")
     )
     assert found == Freshness(
-        State.LATE,
+        FreshnessState.LATE,
         period("2025-07-01"),
         ny("2025-10-30 08:30"),
         period("2025-10-01"),
@@ -373,14 +379,14 @@ def test_a_series_that_holds_nothing_is_empty() -> None:
     """Empty is no kind of late, and still names what is expected."""
     at = ny("2026-11-24 12:00")
     assert CLOCK.freshness(SOFR, None, None, at) == Freshness(
-        State.EMPTY,
+        FreshnessState.EMPTY,
         period("2026-11-23"),
         ny("2026-11-24 08:00"),
         period("2026-11-24"),
         ny("2026-11-25 08:00"),
     )
     assert CLOCK.freshness(ANNOUNCED, None, None, at) == Freshness(
-        State.EMPTY, None, None, None, None
+        FreshnessState.EMPTY, None, None, None, None
     )
 
 
@@ -390,17 +396,17 @@ def test_a_price_is_expected_every_quarter_of_an_hour_and_stale_after_a_day() ->
     noon = at // 60_000_000 - 20
     held = CLOCK.freshness(PRICE, noon - 15, noon * 60_000_000, at)
     assert held == Freshness(
-        State.FRESH, noon, (noon + 15) * 60_000_000, noon + 15, (noon + 30) * 60_000_000
+        FreshnessState.FRESH, noon, (noon + 15) * 60_000_000, noon + 15, (noon + 30) * 60_000_000
     )
     later = CLOCK.freshness(PRICE, noon - 15, noon * 60_000_000, at + 26 * 3_600_000_000)
-    assert later.state is State.STALE
+    assert later.state is FreshnessState.STALE
 
 
 def test_a_rate_that_is_dated_into_the_future_is_fresh() -> None:
     """Announced rates lie ahead of the clock until the next meeting."""
     ahead = period("2026-12-09")
     found = CLOCK.freshness(ANNOUNCED, ahead, ny("2026-10-28 14:00"), ny("2026-11-24 12:00"))
-    assert found.state is State.FRESH
+    assert found.state is FreshnessState.FRESH
 
 
 @given(

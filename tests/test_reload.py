@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 
 from ebbwatch.clocks import SystemClock
-from ebbwatch.runtime.reload import Reload, read_rules
+from ebbwatch.runtime.reload import RulesWatch, read_rules
 
 
 @asynccontextmanager
 async def watched(directory: Path) -> AsyncIterator[asyncio.Queue[dict[str, bytes]]]:
     """Watch a directory, and give what is handed over."""
     seen: asyncio.Queue[dict[str, bytes]] = asyncio.Queue()
-    reload = Reload(directory, clock=SystemClock(), held=read_rules(directory), changed=seen.put)
+    reload = RulesWatch(
+        directory, clock=SystemClock(), held=read_rules(directory), changed=seen.put
+    )
     running = asyncio.create_task(reload.run())
     await asyncio.sleep(0.2)  # watchfiles has no way to say that it is watching
     try:

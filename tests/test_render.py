@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ebbwatch.core.history_rank import Unusual
-from ebbwatch.core.reading import Found, Reading
+from ebbwatch.core.answering.reading import Found, Reading
+from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.render import (
-    Digest,
+    DigestContext,
     Firing,
     Health,
     Late,
     Quote,
-    Reload,
+    ReloadContext,
     Revised,
-    Told,
+    ToldChange,
     Trouble,
     Working,
     alert_message,
@@ -34,8 +34,8 @@ from ebbwatch.core.render import (
     summary_message,
 )
 from ebbwatch.core.render import test_message as probe_message
-from ebbwatch.core.status import Standing
-from ebbwatch.locale import Translator, translator
+from ebbwatch.core.telling.history_rank import Unusual
+from ebbwatch.locale import BabelTranslator, translator
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.message import Button, Message, Reason
 from ebbwatch.model.periods import FREQUENCIES, Every, period_of
@@ -96,7 +96,7 @@ FIRED = Transition(
     entry=36.0,
     turns=("month-end",),
 )
-WARNED = Told(
+WARNED = ToldChange(
     transition=FIRED,
     title=text("Repo trades above fed funds", "SOFR 高於有效聯邦資金利率"),
     note=text(
@@ -122,9 +122,9 @@ WARNED = Told(
 )
 
 
-def moved(told: Told = WARNED, /, **changes: object) -> Told:
+def moved(told: ToldChange = WARNED, /, **changes: object) -> ToldChange:
     """Return a telling with fields of itself or of its transition changed."""
-    own = {key: value for key, value in changes.items() if key in Told.__dataclass_fields__}
+    own = {key: value for key, value in changes.items() if key in ToldChange.__dataclass_fields__}
     rest = {key: value for key, value in changes.items() if key not in own}
     return replace(told, **own, transition=replace(told.transition, **rest))
 
@@ -191,7 +191,7 @@ RESOLVED = moved(
     ),
     next_due=ny(2025, 11, 7),
 )
-RATIO = Told(
+RATIO = ToldChange(
     transition=Transition(
         at=ny(2025, 10, 30, 16, 30),
         rule="reserves-to-gdp",
@@ -235,7 +235,7 @@ RATIO = Told(
         ),
     ),
 )  # fmt: skip
-SPIKE = Told(
+SPIKE = ToldChange(
     transition=replace(
         FIRED,
         at=ny(2019, 9, 17, 8),
@@ -271,7 +271,7 @@ SPIKE = Told(
     ),
     next_due=ny(2019, 9, 18, 8),
 )  # fmt: skip
-STATEMENT = Told(
+STATEMENT = ToldChange(
     transition=replace(
         SPIKE.transition,
         at=ny(2025, 10, 29, 14, 1),
@@ -413,7 +413,7 @@ STALE = (
 )
 
 
-def alert(*told: Told, reason: Reason = Reason.FIRST):
+def alert(*told: ToldChange, reason: Reason = Reason.FIRST):
     return lambda t: alert_message(told, reason=reason, t=t, group="desk/name=funding-spread")
 
 
@@ -503,15 +503,15 @@ MESSAGES = {
     "summary-stale": lambda t: summary_message(STALE, rules=26, t=t),
     "summary-quiet": lambda t: summary_message((), rules=1, t=t),
     "digest": lambda t: digest_message(
-        Digest(
+        DigestContext(
             at=ny(2025, 11, 6, 8, 45), rules=26, firing=FIRING[:2], moves=(EASED, RATIO),
             late=RATIO.late,
         ),
         t=t,
     ),
-    "digest-quiet": lambda t: digest_message(Digest(at=ny(2025, 11, 6, 8, 45), rules=26), t=t),
+    "digest-quiet": lambda t: digest_message(DigestContext(at=ny(2025, 11, 6, 8, 45), rules=26), t=t),
     "reload": lambda t: reload_message(
-        Reload(
+        ReloadContext(
             at=ny(2025, 11, 6, 10), added=("gold-price", "gold-year"),
             changed=("funding-spread",), removed=("repo-tail",),
             renamed=(("qe-restarts", "reserve-purchases"),), firing=FIRING[:1], over=(WITHDRAWN,),
@@ -519,7 +519,7 @@ MESSAGES = {
         ),
         t=t,
     ),
-    "reload-nothing": lambda t: reload_message(Reload(at=ny(2025, 11, 6, 10)), t=t),
+    "reload-nothing": lambda t: reload_message(ReloadContext(at=ny(2025, 11, 6, 10)), t=t),
     "test": lambda t: probe_message("desk", t=t),
     "health-source-failing": health(
         kind=Trouble.SOURCE_FAILING, name="nyfed", since=ny(2025, 11, 4, 9, 5),
@@ -618,7 +618,7 @@ def test_no_golden_file_is_left_over() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == wanted
 
 
-class Strict(Translator):
+class Strict(BabelTranslator):
     """A translator that knows of no fallback."""
 
     def gettext(self, message: str) -> str:
@@ -768,7 +768,9 @@ LINES = [
 
 
 @pytest.mark.parametrize(("name", "told", "line"), LINES, ids=[row[0] for row in LINES])
-def test_a_circumstance_is_told_in_a_line_of_its_own(name: str, told: Told, line: str) -> None:
+def test_a_circumstance_is_told_in_a_line_of_its_own(
+    name: str, told: ToldChange, line: str
+) -> None:
     """Each circumstance has its words."""
     message = alert_message([told], reason=Reason.FIRST, t=translator("en"))
     assert line in (*message.lines, *message.footer)
@@ -820,10 +822,10 @@ def test_long_lists_are_cut_and_say_so() -> None:
         for n in range(25)
     )
     assert summary_message(many, rules=30, t=en).lines[20:] == ("and 5 more",)
-    digest = Digest(at=ny(2025, 11, 6), rules=30, moves=(EASED,) * 22)
+    digest = DigestContext(at=ny(2025, 11, 6), rules=30, moves=(EASED,) * 22)
     assert digest_message(digest, t=en).lines[-1] == "and 2 more"
     names = tuple(f"r{n}" for n in range(21))
-    added = reload_message(Reload(at=ny(2025, 11, 6), added=names), t=en).lines[0]
+    added = reload_message(ReloadContext(at=ny(2025, 11, 6), added=names), t=en).lines[0]
     assert added.endswith("r19, and 1 more")
     problem = Problem(span=Span("a.yaml", 1, 1), severity="error", code="x", message="m")
     health = Health(kind=Trouble.RELOAD_INVALID, problems=(problem,) * 23)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from ebbwatch import app
-from ebbwatch.core.judging import Judge
+from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.periods import day_of, instant, micros
-from ebbwatch.runtime import replay as replaying
-from ebbwatch.runtime.transcript import write_jsonl
+from ebbwatch.runtime.lookback import replay as replaying
+from ebbwatch.runtime.lookback.transcript import write_jsonl
 from tests.paths import ROOT
 
 
@@ -29,7 +29,7 @@ def judge() -> Judge:
 @pytest.fixture(scope="module")
 def told(judge: Judge) -> list[Transition]:
     """Return everything told over the whole archive."""
-    return list(replaying.transitions(judge, replaying.replay(judge), replaying.Span()))
+    return list(replaying.transitions(judge, replaying.replay(judge), replaying.WantedSpan()))
 
 
 def rows(told: list[Transition], rule: str, first: str, last: str) -> list[dict[str, Any]]:
@@ -159,7 +159,7 @@ def test_gdp_is_read_in_the_vintage_that_was_out(judge: Judge) -> None:
 
 def test_running_the_tape_again_gives_the_same_lines(judge: Judge, told: list[Transition]) -> None:
     """A replay adds nothing and changes nothing: ids come from logical time."""
-    again = list(replaying.transitions(judge, replaying.replay(judge), replaying.Span()))
+    again = list(replaying.transitions(judge, replaying.replay(judge), replaying.WantedSpan()))
     assert [replaying.as_json(t) for t in again] == [replaying.as_json(t) for t in told]
 
 
@@ -177,7 +177,9 @@ def test_the_quick_writer_and_the_plain_one_write_the_same_lines(
 ) -> None:
     """Lines made column by column equal those made from whole transitions, byte by byte."""
     quick: list[str] = []
-    write_jsonl(judge.ruleset, judge.history, replaying.Span(), quick.append, processes=processes)
+    write_jsonl(
+        judge.ruleset, judge.history, replaying.WantedSpan(), quick.append, processes=processes
+    )
     lines = "".join(quick).splitlines()
     assert sorted(lines) == sorted(replaying.as_json(t) for t in told)
     instants = [json.loads(line)["at"] for line in lines]

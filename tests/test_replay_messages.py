@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 from ebbwatch import app as root
 from ebbwatch.cli import history as commands
 from ebbwatch.cli.replaying import origin
-from ebbwatch.core.asof import Facts, History
-from ebbwatch.core.hindsight import Provenance, final, known_by, provenance
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.tables import Tables
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.facts.asof import Facts, History
+from ebbwatch.core.facts.figure_tables import Tables
+from ebbwatch.core.lookback.hindsight import Provenance, final, known_by, provenance
 from ebbwatch.locale import translator
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Change
@@ -33,11 +33,11 @@ from ebbwatch.model.periods import instant, micros, period_of
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.ledger import Ledger
+from ebbwatch.runtime.lookback.replay import Journal, replay
+from ebbwatch.runtime.lookback.replay_messages import messages, stops, to_one_reader
 from ebbwatch.runtime.pipeline import Event, Pipeline
-from ebbwatch.runtime.replay import Journal, replay
-from ebbwatch.runtime.tape import messages, stops, to_one_reader
 from ebbwatch.runtime.telling import Telling
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests.ruleset.loading import valid
 from tests.test_telling import SPREAD, archived, ny

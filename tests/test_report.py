@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ebbwatch.cli.replaying import page
-from ebbwatch.core.judging import Judge
+from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.model.periods import micros
-from ebbwatch.runtime.replay import Span, replay
+from ebbwatch.runtime.lookback.replay import WantedSpan, replay
 from tests.test_replay_messages import RANGE, ROUTED, between, directory, history_of, run
 from tests.test_telling import SPREAD, ny
 
@@ -76,10 +76,10 @@ class Page(HTMLParser):
         return [text for where, text in self.texts if where == tag]
 
 
-def shown(judge: Judge, span: Span | None = None, language: str = "en", **more: bool) -> str:
+def shown(judge: Judge, span: WantedSpan | None = None, language: str = "en", **more: bool) -> str:
     """Return the page of a judge's whole tape, or of a span of it."""
     more = {"hindsight": False, **more}
-    return page(judge, replay(judge), span or Span(), language, **more)
+    return page(judge, replay(judge), span or WantedSpan(), language, **more)
 
 
 def autumn(*texts: str) -> Judge:
@@ -193,7 +193,7 @@ def test_a_condition_has_a_ribbon_in_place_of_a_chart() -> None:
 
 def test_the_range_cuts_the_list_but_not_the_state() -> None:
     """What fired before the range fires into it."""
-    span = Span(micros(ny(2019, 9, 19, 0)), micros(ny(2019, 9, 21, 0)), ("funding-spread",))
+    span = WantedSpan(micros(ny(2019, 9, 19, 0)), micros(ny(2019, 9, 21, 0)), ("funding-spread",))
     text = shown(autumn(NASTY), span)
     read = Page(text)
     stamps = [a["datetime"] for tag, a in read.tags if tag == "time"]

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from ebbwatch.ports import Secret
-from ebbwatch.settings import Row, Settings, SettingsInvalid, describe
+from ebbwatch.settings import SettingRow, Settings, SettingsInvalid, describe
 from ebbwatch.settings import load as load_with
 
 TOKEN = "EBBWATCH_TELEGRAM__TOKEN"
@@ -290,9 +290,9 @@ def test_a_setting_is_shown_with_its_origin(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("EBBWATCH_TELEGRAM__ADMINS", "7,8")
     monkeypatch.setenv("EBBWATCH_FRED__API_KEY", "abc")
     rows = describe(load())
-    assert Row("EBBWATCH_TELEGRAM__ADMINS", "7, 8", "environment") in rows
-    assert Row("EBBWATCH_FRED__API_KEY", "***", "environment") in rows
-    assert Row("EBBWATCH_SLACK__CHANNEL", "", "default") in rows
+    assert SettingRow("EBBWATCH_TELEGRAM__ADMINS", "7, 8", "environment") in rows
+    assert SettingRow("EBBWATCH_FRED__API_KEY", "***", "environment") in rows
+    assert SettingRow("EBBWATCH_SLACK__CHANNEL", "", "default") in rows
 
 
 def test_settings_are_frozen() -> None:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.facts.asof import History
 from ebbwatch.expr import Expression, Scope, compile_expression
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.locale import translator
@@ -30,7 +30,7 @@ from ebbwatch.ruleset.rules import Route, Rule, Ruleset
 from ebbwatch.runtime.ledger import Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Pipeline
 from ebbwatch.runtime.telling import Telling
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from tests.fakes import place_of
 from tests.naive.profiles import driven
 from tests.naive.tapes import CALENDARS, CATALOGUE, history_of, periods_of, tapes
@@ -179,7 +179,7 @@ def lived(ruleset: Ruleset, feed: Sequence[Event], restarts: set[int], *, sieved
     judged = 0
     with pytest.MonkeyPatch.context() as patch:
         if not sieved:
-            patch.setattr("ebbwatch.core.sieve.can_be_sieved", lambda _rule: False)
+            patch.setattr("ebbwatch.core.alerting.sieve.can_be_sieved", lambda _rule: False)
         pipeline = _begun(ruleset, store)
         for place, event in enumerate(feed):
             if place in restarts and pipeline.handled > BEGINNING:

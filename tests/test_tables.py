@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from ebbwatch.core.tables import TableFault, Tables
+from ebbwatch.core.facts.figure_tables import TableFault, Tables
 from ebbwatch.model.periods import micros, period_of
 from tests.naive.tapes import CATALOGUE, history_of
 

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ebbwatch.archive import files
-from ebbwatch.core.asof import Facts, History
-from ebbwatch.core.context import Context
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
-from ebbwatch.core.release_clock import ReleaseClock
-from ebbwatch.core.render import Health, Told, Trouble
-from ebbwatch.core.tables import Tables
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.facts.asof import Facts, History
+from ebbwatch.core.facts.figure_tables import Tables
+from ebbwatch.core.facts.release_clock import ReleaseClock
+from ebbwatch.core.render import Health, ToldChange, Trouble
+from ebbwatch.core.telling.context import Context
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.locale import translator
@@ -30,7 +30,7 @@ from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import Silence, StoreError
 from ebbwatch.runtime import pipeline
 from ebbwatch.runtime.telling import Edit, Telling
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from tests.fakes import place_of
 from tests.ruleset.loading import valid
 
@@ -1214,7 +1214,7 @@ def test_words_that_fail_are_told_in_plain_figures() -> None:
     """A fault in the words of one message keeps no alert from being told."""
 
     class Broken(Context):
-        def whole(self, move: Transition, **_: object) -> Told:
+        def whole(self, move: Transition, **_: object) -> ToldChange:
             raise ValueError(move.rule)
 
     story = Invented(PLAIN, ONE_TARGET)

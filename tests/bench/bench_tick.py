@@ -22,10 +22,10 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
-from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.locale import translator
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import DAY_MINUTES, micros, period_of

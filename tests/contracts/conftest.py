@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ebbwatch.ports import Store
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests import postgres
 from tests.contracts.stores import Database, fresh_database

@@ -20,7 +20,7 @@ from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.message import Receipt, RowState, Target
 from ebbwatch.model.observation import Observation
 from ebbwatch.ports import AlertRecord, Contended, Held, Store
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests.contracts.samples import at, moved, quiet_wish, row, text_item
 

@@ -17,13 +17,13 @@ from ebbwatch.expr import Expression, Fault, Scope, compile_expression
 from ebbwatch.expr.definition import (
     AtOnce,
     Function,
-    Gives,
     LooksBack,
     Picked,
     Pointwise,
+    ResultMeasure,
     Takes,
     Windowed,
-    Written,
+    WrittenInLanguage,
 )
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.functions import FUNCTIONS
@@ -115,7 +115,7 @@ _SHORT = "the history is too short for its window"
 ROWS: list[tuple[Function, str, list[Fraction | bool | str], str]] = [
     (
         Function(
-            name="breadth", takes=_VALUE_AND_WINDOW, gives=Gives.SAME,
+            name="breadth", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME,
             looks_back=LooksBack.WINDOW, means=Windowed(spread),
             doc="greatest less least", example="breadth(sofr, 4 w) > 10 bp", aliases=("width",),
         ),
@@ -125,7 +125,7 @@ ROWS: list[tuple[Function, str, list[Fraction | bool | str], str]] = [
     ),
     (
         Function(
-            name="opening", takes=_VALUE_AND_WINDOW, gives=Gives.SAME,
+            name="opening", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME,
             looks_back=LooksBack.WINDOW, means=Picked(first_of_window),
             doc="first value of the window", example="opening(sofr, 4 w) > 4 %",
         ),
@@ -135,7 +135,7 @@ ROWS: list[tuple[Function, str, list[Fraction | bool | str], str]] = [
     ),
     (
         Function(
-            name="doubled", takes=(Takes.VALUE,), gives=Gives.SAME, looks_back=LooksBack.NONE,
+            name="doubled", takes=(Takes.VALUE,), gives=ResultMeasure.SAME, looks_back=LooksBack.NONE,
             means=Pointwise(lambda x: x.plus(x)), doc="twice the value",
             example="doubled(sofr) > 8 %",
         ),
@@ -145,7 +145,7 @@ ROWS: list[tuple[Function, str, list[Fraction | bool | str], str]] = [
     ),
     (
         Function(
-            name="beyond", takes=(Takes.VALUE, Takes.LEVEL, Takes.WINDOW), gives=Gives.SAME,
+            name="beyond", takes=(Takes.VALUE, Takes.LEVEL, Takes.WINDOW), gives=ResultMeasure.SAME,
             looks_back=LooksBack.WINDOW,
             means=Pointwise(
                 lambda x, y, level: x.plus(y, -1).plus(Numbers.constant(level), -1),
@@ -160,8 +160,8 @@ ROWS: list[tuple[Function, str, list[Fraction | bool | str], str]] = [
     ),
     (
         Function(
-            name="away", takes=(Takes.VALUE, Takes.WINDOW_OR_ALL), gives=Gives.NUMBER,
-            looks_back=LooksBack.WINDOW_OR_ALL, means=Written("(x - trough(x, w)) / x"),
+            name="away", takes=(Takes.VALUE, Takes.WINDOW_OR_ALL), gives=ResultMeasure.NUMBER,
+            looks_back=LooksBack.WINDOW_OR_ALL, means=WrittenInLanguage("(x - trough(x, w)) / x"),
             doc="share of the value above its trough", example="away(sofr) > 0.1",
         ),
         "away(sofr)",
@@ -170,7 +170,7 @@ ROWS: list[tuple[Function, str, list[Fraction | bool | str], str]] = [
     ),
     (
         Function(
-            name="together", takes=(Takes.CONDITIONS,), gives=Gives.CONDITION,
+            name="together", takes=(Takes.CONDITIONS,), gives=ResultMeasure.CONDITION,
             looks_back=LooksBack.NONE, means=AtOnce(all_of, op="all"),
             doc="whether all conditions are true now", example="together(sofr > 4 %)",
         ),

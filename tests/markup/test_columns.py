@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbwatch.markup.columns import shortened, table, wrapped
-from ebbwatch.model.table import Column
+from ebbwatch.model.table import TableColumn
 from ebbwatch.model.text import width_of
 
 TEXTS = st.text(st.sampled_from("ab -銀行準備é\u0301。"), max_size=30)
@@ -17,9 +17,9 @@ def test_wide_characters_take_two_columns() -> None:
     """What stands behind Chinese text is aligned all the same, to either side."""
     shown = table(
         [
-            Column("規則", ["資金利差", "spread"]),
-            Column("VALUE", ["36 個基點", "3 bp"], right=True),
-            Column("WHY", ["x", "y"]),
+            TableColumn("規則", ["資金利差", "spread"]),
+            TableColumn("VALUE", ["36 個基點", "3 bp"], right=True),
+            TableColumn("WHY", ["x", "y"]),
         ]
     )
     assert shown.splitlines() == [
@@ -32,10 +32,10 @@ def test_wide_characters_take_two_columns() -> None:
 def test_long_cells_are_cut_in_their_middle_before_a_column_goes() -> None:
     """Their ends tell most; what is not needed goes next, and then they may be whole again."""
     columns = [
-        Column("NAME", ["funding-spread-ordinary-days", "short"], least=18),
-        Column("SPARE", ["0123456789", ""], spare=1),
-        Column("MORE", ["0123456789", ""], spare=2),
-        Column("N", ["1", "23"], right=True),
+        TableColumn("NAME", ["funding-spread-ordinary-days", "short"], least=18),
+        TableColumn("SPARE", ["0123456789", ""], spare=1),
+        TableColumn("MORE", ["0123456789", ""], spare=2),
+        TableColumn("N", ["1", "23"], right=True),
     ]
 
     def first(width: int | None) -> str:
@@ -57,13 +57,16 @@ def test_long_cells_are_cut_in_their_middle_before_a_column_goes() -> None:
 
 def test_what_cannot_fit_is_as_narrow_as_it_gets() -> None:
     """Nothing that may not be cut is; and a table without a row has its head."""
-    assert table([Column("A", ["whole"]), Column("B", ["whole"])], 5) == "A      B\nwhole  whole"
-    assert table([Column("A", []), Column("B", [])], 80) == "A  B"
+    assert (
+        table([TableColumn("A", ["whole"]), TableColumn("B", ["whole"])], 5)
+        == "A      B\nwhole  whole"
+    )
+    assert table([TableColumn("A", []), TableColumn("B", [])], 80) == "A  B"
 
 
 def test_a_cell_is_one_line_and_no_command_to_the_terminal() -> None:
     """What somebody typed as a comment cannot move the cursor or break a row."""
-    assert table([Column("WHY", ["one\n\x1b[2Jtwo\tthree"])]) == "WHY\none [2Jtwo three"
+    assert table([TableColumn("WHY", ["one\n\x1b[2Jtwo\tthree"])]) == "WHY\none [2Jtwo three"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_a_shortened_text_is_never_too_wide(text: str, width: int) -> None:
 @given(st.lists(TEXTS.map(str.strip), min_size=1, max_size=4), st.integers(1, 80))
 def test_columns_are_equally_wide_in_every_row(cells: list[str], width: int) -> None:
     """The last column begins at the same place in each row."""
-    columns = [Column("NAME", cells, least=8), Column("N", ["#" for _ in cells])]
+    columns = [TableColumn("NAME", cells, least=8), TableColumn("N", ["#" for _ in cells])]
     places = {width_of(line.rpartition("#")[0]) for line in table(columns, width).splitlines()[1:]}
     assert len(places) == 1
 

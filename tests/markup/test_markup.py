@@ -14,7 +14,7 @@ import pytest
 from ebbwatch.markup import alertmanager, plain, slack, telegram
 from ebbwatch.markup.layout import (
     Line,
-    Part,
+    LineRole,
     clean,
     cut_lines,
     cut_text,
@@ -252,12 +252,16 @@ def test_cut_text_ends_in_an_ellipsis_and_never_in_half_a_character(
 
 def test_cut_lines_keeps_what_is_most_important() -> None:
     """From the end, whole lines; a fact is shortened only if it is the first."""
-    lines = [Line("head", Part.HEADLINE), Line("fact one", Part.FACT), Line("note", Part.NOTE)]
+    lines = [
+        Line("head", LineRole.HEADLINE),
+        Line("fact one", LineRole.FACT),
+        Line("note", LineRole.NOTE),
+    ]
     assert cut_lines(lines, 18) == lines
-    assert cut_lines(lines, 17) == [*lines[:2], Line("…", Part.FACT)]
-    assert cut_lines(lines, 15) == [*lines[:2], Line("…", Part.FACT)]
-    assert cut_lines(lines, 12) == [lines[0], Line("fact o…", Part.FACT)]
-    assert cut_lines(lines, 3) == [Line("he…", Part.HEADLINE)]
+    assert cut_lines(lines, 17) == [*lines[:2], Line("…", LineRole.FACT)]
+    assert cut_lines(lines, 15) == [*lines[:2], Line("…", LineRole.FACT)]
+    assert cut_lines(lines, 12) == [lines[0], Line("fact o…", LineRole.FACT)]
+    assert cut_lines(lines, 3) == [Line("he…", LineRole.HEADLINE)]
 
 
 def test_wide_characters_wrap_by_the_columns_they_take() -> None:

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.calendars import BusinessCalendar, business_calendar
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import FREQUENCIES, Every, add_months, micros, period_of

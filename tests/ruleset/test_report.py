@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ebbwatch.model.problem import Problem, Span
-from ebbwatch.ruleset.report import as_github, as_json, as_text, counted
+from ebbwatch.ruleset.problem_report import as_github, as_json, as_text, counted
 
 ERROR = Problem(
     Span("c:/a, b.yaml", 3, 12, 5),

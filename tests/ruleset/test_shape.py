@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from ebbwatch.ruleset import shape as s
-from ebbwatch.ruleset.kinds import Key, Kind, Shape
-from ebbwatch.ruleset.schema import json_schema, schema_of_tests
+from ebbwatch.ruleset.json_schema import json_schema, schema_of_tests
+from ebbwatch.ruleset.kinds import Key, Shape, ValueKind
 from tests.paths import ROOT
 from tests.ruleset import golden
 from tests.ruleset.loading import PACK, SOURCES, valid
@@ -76,7 +76,7 @@ SPECIAL = {
 }  # fmt: skip
 
 
-def shapes(kind: Kind) -> Iterator[Shape]:
+def shapes(kind: ValueKind) -> Iterator[Shape]:
     """Yield every shape below a kind, and itself."""
     if isinstance(kind, Shape):
         yield kind

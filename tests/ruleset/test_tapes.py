@@ -9,7 +9,7 @@ import pytest
 
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.periods import period_of
-from ebbwatch.ruleset.tapes import Expected, RuleTest, TapeFigure, TapeText, load_tests
+from ebbwatch.ruleset.tapes import ExpectedTransition, RuleTest, TapeFigure, TapeText, load_tests
 from tests.ruleset.loading import valid
 
 RULES = valid("""
@@ -57,7 +57,7 @@ def test_a_test_is_read_whole() -> None:
         ),
         texts=(TapeText("fed_press", datetime(2019, 9, 18, 18, tzinfo=UTC), "the runoff ends"),),
         expect=(
-            Expected(
+            ExpectedTransition(
                 datetime(2019, 9, 18, 13, tzinfo=UTC),
                 "funding-spread",
                 Change.FIRED,

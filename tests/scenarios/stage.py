@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.edge import Present
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.edge import Present
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.locale import translator
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.model.observation import Published

@@ -23,9 +23,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ebbwatch.archive import files
-from ebbwatch.core.asof import History
-from ebbwatch.core.release_clock import ReleaseClock
-from ebbwatch.core.tables import Tables
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.figure_tables import Tables
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.units import UNITS
@@ -33,7 +33,7 @@ from ebbwatch.ports import Silence, Source
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.feeds import TapeFeed, drive
 from ebbwatch.runtime.pipeline import Event
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from tests.fakes import ManualClock
 from tests.ruleset.loading import valid
 from tests.scenarios.stage import DeliveringFeed, Heard, PublishingSource, RecordingNotifier, Stage

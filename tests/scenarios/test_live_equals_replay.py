@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from ebbwatch.archive import files
-from ebbwatch.core.asof import History
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import micros
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.feeds import TapeFeed, drive
+from ebbwatch.runtime.lookback.replay import Journal
 from ebbwatch.runtime.pipeline import Event, Pipeline
-from ebbwatch.runtime.replay import Journal
 from tests.ruleset.loading import PACK, valid
 from tests.scenarios.tapes import archived
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.store.in_memory import MemoryStore
 from tests.fakes import ManualClock
 from tests.ruleset.loading import valid
 from tests.scenarios.stage import Heard, PublishingSource, RecordingNotifier, Stage

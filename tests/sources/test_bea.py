@@ -23,8 +23,8 @@ from ebbwatch.ports import (
     SourceSetup,
     SourceUnavailable,
 )
-from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.bea import FLAT_FILE, Bea, read_api, read_flat_file
+from ebbwatch.sources.replies import Reply
 from tests.paths import recording
 from tests.sources.wanting import figures, wanting
 from tests.standins.providers import EagerClock, StandIn
@@ -245,14 +245,14 @@ async def test_a_key_asks_the_api_and_gives_the_catalogues_unit(
 def test_the_api_declares_its_scale(power: str, unit: str) -> None:
     """A change of scale is for the reader of units to convert."""
     body = api(quarter("2026Q2", "32,486.066", UNIT_MULT=power))
-    found = read_api(Answer(provider="bea", status=200, content=body), TODAY)
+    found = read_api(Reply(provider="bea", status=200, content=body), TODAY)
     assert found == {date(2026, 4, 1): (Decimal("32486.066"), unit)}
 
 
 def test_results_may_be_a_list() -> None:
     """Both shapes were reported."""
     body = json.dumps({"BEAAPI": {"Results": [{"Data": [quarter("2026Q2", "1")]}]}}).encode()
-    found = read_api(Answer(provider="bea", status=200, content=body), TODAY)
+    found = read_api(Reply(provider="bea", status=200, content=body), TODAY)
     assert found == {date(2026, 4, 1): (Decimal(1), "USD millions")}
 
 
@@ -305,11 +305,11 @@ def test_the_recorded_file_is_understood() -> None:
 def test_the_reported_api_answer_is_understood() -> None:
     """Its figure is in billions though its multiplier says millions: scale checks see to that."""
     body = recording("more/bea/reported_api_T10105_Q.json")
-    found = read_api(Answer(provider="bea", status=200, content=body), TODAY)
+    found = read_api(Reply(provider="bea", status=200, content=body), TODAY)
     assert found == {date(2024, 7, 1): (Decimal("29349.9"), "USD millions")}
     error = recording("more/bea/reported_api_error_in_200.json")
     with pytest.raises(SourceRefused):
-        read_api(Answer(provider="bea", status=200, content=error), TODAY)
+        read_api(Reply(provider="bea", status=200, content=error), TODAY)
 
 
 def test_only_gdp_can_be_asked_for() -> None:

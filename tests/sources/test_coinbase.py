@@ -16,8 +16,8 @@ from ebbwatch.model.periods import FREQUENCIES, instant, micros
 from ebbwatch.model.series import Series, SourceRef
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import SourceChanged, SourceSetup, Wanted
-from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.coinbase import MOST, Coinbase, parse
+from ebbwatch.sources.replies import Reply
 from tests.paths import recording
 from tests.standins.providers import EagerClock, Seen, StandIn
 
@@ -230,13 +230,13 @@ async def test_an_unknown_product_is_named(provider: StandIn, source: Coinbase) 
 def test_another_shape_is_a_change(body: bytes, said: str) -> None:
     """Nothing is skipped and nothing guessed: swapped columns are seen by their prices."""
     with pytest.raises(SourceChanged, match="coinbase") as caught:
-        parse(Answer(provider="coinbase", status=200, content=body), "BTC-USD", 15)
+        parse(Reply(provider="coinbase", status=200, content=body), "BTC-USD", 15)
     assert said in str(caught.value)
 
 
 def test_prices_keep_every_digit() -> None:
     """A price is never a float."""
-    answer = Answer(
+    answer = Reply(
         provider="coinbase", status=200, content=b"[[1763985600, 0.1, 99999.07, 1, 64721.30, 5]]"
     )
     (candle,) = parse(answer, "BTC-USD", 15)
@@ -246,7 +246,7 @@ def test_prices_keep_every_digit() -> None:
 def test_recorded_candles_are_understood() -> None:
     """Forty days of BTC-USD, newest first, the first unfinished."""
     body = recording("more/coinbase/products_BTC-USD_candles_1d_2026-07-31.json")
-    candles = parse(Answer(provider="coinbase", status=200, content=body), "BTC-USD", 1440)
+    candles = parse(Reply(provider="coinbase", status=200, content=body), "BTC-USD", 1440)
     assert len(candles) == 40
     assert (instant(candles[1].start * 60_000_000), str(candles[1].close)) == (
         datetime(2026, 7, 30, tzinfo=UTC),

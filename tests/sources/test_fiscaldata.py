@@ -15,8 +15,8 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import SourceChanged, SourceSetup, SourceUnavailable
 from ebbwatch.sources import fiscaldata
-from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.fiscaldata import TABLES, FiscalData
+from ebbwatch.sources.replies import Reply
 from tests.paths import recording
 from tests.sources.wanting import figures, wanting
 from tests.standins.providers import EagerClock, Seen, StandIn
@@ -362,7 +362,7 @@ async def test_what_is_no_answer_is_told_apart(
 )
 def test_recorded_answers_are_understood(table: str, name: str, expected: dict[str, str]) -> None:
     """Figures of the publisher's own answers."""
-    answer = Answer(provider="fiscaldata", status=200, content=recording(name))
+    answer = Reply(provider="fiscaldata", status=200, content=recording(name))
     rows, _ = fiscaldata.envelope(answer, TABLES[table])
     found = TABLES[table].read(rows, TODAY)
     assert {day: str(found[date.fromisoformat(day)]) for day in expected} == expected

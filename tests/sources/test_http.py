@@ -20,9 +20,9 @@ from ebbwatch.ports import (
     SourceSetup,
     SourceUnavailable,
 )
-from ebbwatch.sources.answers import Validators
 from ebbwatch.sources.http import ProviderClient
-from ebbwatch.sources.numbers import day, number
+from ebbwatch.sources.replies import Validators
+from ebbwatch.sources.strict_numbers import day, number
 from tests.standins.providers import EagerClock, StandIn
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

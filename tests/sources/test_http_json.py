@@ -23,8 +23,8 @@ from ebbwatch.ports import (
     SourceUnavailable,
     Wanted,
 )
-from ebbwatch.sources.answers import LIMIT_BYTES, Answer
 from ebbwatch.sources.http_json import HttpJson, parse
+from ebbwatch.sources.replies import LIMIT_BYTES, Reply
 from tests.sources.wanting import figures
 from tests.standins.providers import EagerClock, StandIn
 
@@ -58,7 +58,7 @@ def read(item: Wanted, body: bytes | object) -> tuple[Published, ...]:
     """Return what an answer says."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     assert isinstance(item.argument, Mapping)
-    answer = Answer(provider="http_json", status=200, content=content)
+    answer = Reply(provider="http_json", status=200, content=content)
     return parse(answer, item.series, item.argument)
 
 

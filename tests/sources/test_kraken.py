@@ -15,8 +15,8 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import micros
 from ebbwatch.net.delays import LONGEST
 from ebbwatch.ports import SourceChanged, SourceError, SourceRefused, SourceSetup, SourceUnavailable
-from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.kraken import MOST, Kraken, parse
+from ebbwatch.sources.replies import Reply
 from tests.paths import recording
 from tests.sources.wanting import wanting
 from tests.standins.providers import EagerClock, Seen, StandIn
@@ -42,9 +42,9 @@ def said(rows: list[Any], *, key: str = "XXBTZUSD", last: str = "2026-11-24T11:4
     return json.dumps({"error": [], "result": {key: rows, "last": minute(last) * 60}}).encode()
 
 
-def answer(body: bytes) -> Answer:
+def answer(body: bytes) -> Reply:
     """Return a body as the client hands it over."""
-    return Answer(provider="kraken", status=200, content=body)
+    return Reply(provider="kraken", status=200, content=body)
 
 
 def exchange(since: str) -> Callable[[Seen], bytes]:

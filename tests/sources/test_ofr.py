@@ -13,8 +13,8 @@ import pytest_asyncio
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import SourceChanged, SourceRefused, SourceSetup
-from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.ofr import Ofr, parse
+from ebbwatch.sources.replies import Reply
 from tests.paths import recording
 from tests.sources.wanting import figures, wanting
 from tests.standins.providers import EagerClock, StandIn
@@ -24,9 +24,9 @@ PATH = "/series/timeseries"
 VOLUME = "REPO-TRI_TV_OO-F"
 
 
-def answer(body: bytes) -> Answer:
+def answer(body: bytes) -> Reply:
     """Return a body as the client hands it over."""
-    return Answer(provider="ofr", status=200, content=body)
+    return Reply(provider="ofr", status=200, content=body)
 
 
 @pytest_asyncio.fixture

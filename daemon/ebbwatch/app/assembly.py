@@ -84,8 +84,8 @@ def build(
 
     from ebbwatch.charts.png import PngCharts
     from ebbwatch.clocks import elapsed_s
-    from ebbwatch.core.edge import Present
-    from ebbwatch.core.judging import Judge
+    from ebbwatch.core.alerting.judging import Judge
+    from ebbwatch.core.facts.edge import Present
     from ebbwatch.locale import translator
     from ebbwatch.model.text import LANGUAGES
     from ebbwatch.runtime.clock_watch import ClockWatch
@@ -170,11 +170,11 @@ def new_owner() -> str:
 
 def watch_rules(built: Built, settings: Settings, rules: InForce) -> None:
     """Have the daemon adopt the rules of a directory when they change."""
-    from ebbwatch.core.judging import Judge
+    from ebbwatch.core.alerting.judging import Judge
     from ebbwatch.model.problem import Problem, Span
     from ebbwatch.ports import EbbwatchError
     from ebbwatch.ruleset.difference import difference
-    from ebbwatch.runtime.reload import Reload
+    from ebbwatch.runtime.reload import RulesWatch
 
     service = built.service
 
@@ -199,5 +199,5 @@ def watch_rules(built: Built, settings: Settings, rules: InForce) -> None:
         texts = {rule.text_source for rule in ruleset.rules if rule.text_source}
         service.polling.follow(followed(ruleset), texts, release=history.clock)
 
-    reload = Reload(rules.directory, clock=service.clock, held=rules.files, changed=changed)
+    reload = RulesWatch(rules.directory, clock=service.clock, held=rules.files, changed=changed)
     service.others.append(reload.run)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebbwatch.app.loading import NoSuchDirectory, builtin_files
-from ebbwatch.core.asof import Facts, History
-from ebbwatch.core.release_clock import ReleaseClock
-from ebbwatch.core.tables import TableFault, Tables
+from ebbwatch.core.facts.asof import Facts, History
+from ebbwatch.core.facts.figure_tables import TableFault, Tables
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.ruleset.load import load
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.spread import shares, spread

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from ebbwatch import app as root
-from ebbwatch.core.asof import NEW_YORK, History
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.tables import TableFault
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.facts.asof import NEW_YORK, History
+from ebbwatch.core.facts.figure_tables import TableFault
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.series import Series
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.load import Loaded
-from ebbwatch.ruleset.report import as_text
+from ebbwatch.ruleset.problem_report import as_text
 from ebbwatch.ruleset.rules import Rule, Ruleset
-from ebbwatch.ruleset.words import no_such
+from ebbwatch.ruleset.suggestions import no_such
 from ebbwatch.runtime.desk import Desk, NoSuchRule, kept_states, walked_states
 
 if TYPE_CHECKING:

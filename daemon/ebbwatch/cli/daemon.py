@@ -14,11 +14,11 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.cli.layout import fitted
+from ebbwatch.cli.printing import fitted
 
 if TYPE_CHECKING:
     from ebbwatch.app import Built, InForce
-    from ebbwatch.core.status import Standing
+    from ebbwatch.core.answering.status import Standing
     from ebbwatch.ports import Clock, Poll, Source, Wanted
     from ebbwatch.ruleset.rules import Ruleset
     from ebbwatch.settings import Settings
@@ -110,7 +110,7 @@ def status(
     format: common.FormatOption = "text",  # noqa: A002
 ) -> None:
     """Show how every rule stands, as the daemon last left it."""
-    from ebbwatch.core.rows import standing_row
+    from ebbwatch.core.answering.json_rows import standing_row
 
     common.known_format(format)
     with common.faults_end_it():

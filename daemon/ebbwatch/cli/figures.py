@@ -13,14 +13,14 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.cli.layout import clock, fitted, plural, wrapped
-from ebbwatch.core.asof import NEW_YORK
+from ebbwatch.cli.printing import clock, fitted, plural, wrapped
+from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.model.periods import instant
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.additions import note_added
 
 if TYPE_CHECKING:
-    from ebbwatch.core.answers import Answer
+    from ebbwatch.core.answering.answers import Answer
     from ebbwatch.model.chart import ChartSpec
     from ebbwatch.runtime.backfill import Brought
     from ebbwatch.store.sql import SqlStore
@@ -40,7 +40,7 @@ def value(
     format: common.FormatOption = "text",  # noqa: A002
 ) -> None:
     """Show what an expression comes to, and the figures it is made of."""
-    from ebbwatch.core.rows import answer_row
+    from ebbwatch.core.answering.json_rows import answer_row
 
     common.known_format(format)
     with common.faults_end_it():
@@ -54,8 +54,8 @@ def value(
 
 
 def _show_answer(found: Answer) -> None:
-    from ebbwatch.core.render.answers import answer_line, figures_table
-    from ebbwatch.core.render.readings import times_text
+    from ebbwatch.core.render.reading_words import times_text
+    from ebbwatch.core.render.value_answers import answer_line, figures_table
     from ebbwatch.locale import translator
 
     t = translator("en")
@@ -165,8 +165,8 @@ def series_list(
     store: common.StoreOption = None,
 ) -> None:
     """List the series: what is held of each, how fresh it is, and when the next is due."""
-    from ebbwatch.core.render.readings import times_text
-    from ebbwatch.core.render.series import series_table
+    from ebbwatch.core.render.reading_words import times_text
+    from ebbwatch.core.render.series_table import series_table
     from ebbwatch.locale import translator
 
     asked = common.moment(at)
@@ -237,7 +237,7 @@ def import_(
     rules: common.RulesOption = None,
 ) -> None:
     """Take the figures of a file into the store, in the unit of the catalogue."""
-    from ebbwatch.core.tables import Tables
+    from ebbwatch.core.facts.figure_tables import Tables
     from ebbwatch.runtime.backfill import observations_of
 
     with common.faults_end_it():

@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from ebbwatch.cli import common
-from ebbwatch.core.hindsight import final
+from ebbwatch.core.lookback.hindsight import final
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.runtime import replay as replaying
-from ebbwatch.runtime.transcript import write_jsonl
+from ebbwatch.runtime.lookback import replay as replaying
+from ebbwatch.runtime.lookback.transcript import write_jsonl
 
 From = Annotated[
     str | None,
@@ -106,7 +106,7 @@ def replay(
     fault = _misuse(format, as_of, out, language, messages=messages, readings=readings)
     if fault is not None:
         common.stop(fault, common.WRONG_USE)
-    span = replaying.Span(
+    span = replaying.WantedSpan(
         None if start is None else common.instant_of(start),
         None if end is None else _end_of(end),
         frozenset(rule or ()),

@@ -14,10 +14,10 @@ from pathlib import Path
 import structlog
 
 from ebbwatch.charts.svg import svg_chart
-from ebbwatch.cli import common, layout
-from ebbwatch.core.asof import History
-from ebbwatch.core.hindsight import Provenance, provenance
-from ebbwatch.core.judging import Judge
+from ebbwatch.cli import common, printing
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.lookback.hindsight import Provenance, provenance
 from ebbwatch.locale import translator
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Transition
@@ -25,21 +25,21 @@ from ebbwatch.model.message import OutboxRow
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.runtime import tape
-from ebbwatch.runtime.replay import Journal, Span
-from ebbwatch.runtime.report import report
-from ebbwatch.store.memory import MemoryStore
+from ebbwatch.runtime.lookback import replay_messages
+from ebbwatch.runtime.lookback.replay import Journal, WantedSpan
+from ebbwatch.runtime.lookback.replay_page import report
+from ebbwatch.store.in_memory import MemoryStore
 
 # ---- messages ---------------------------------------------------------------------------
 
 
 def judge_for_one_reader(ruleset: Ruleset, history: History, language: str) -> Judge:
     """Return what judges the rules, all of their receivers being one reader."""
-    return Judge(tape.to_one_reader(ruleset, language), history)
+    return Judge(replay_messages.to_one_reader(ruleset, language), history)
 
 
 def letters(
-    judge: Judge, journal: Journal, span: Span, language: str, texts: Sequence[TextItem] = ()
+    judge: Judge, journal: Journal, span: WantedSpan, language: str, texts: Sequence[TextItem] = ()
 ) -> tuple[Iterator[OutboxRow], Callable[[], list[Transition]]]:
     """Return the wanted messages as they come, and what returns every transition after them."""
     # What the ledger logs of a running daemon is what is printed here.
@@ -53,7 +53,7 @@ def letters(
 
     def of_rules() -> Iterator[OutboxRow]:
         words = {language: translator(language)}
-        for row in tape.messages(judge, journal, store, words, wanted, texts):
+        for row in replay_messages.messages(judge, journal, store, words, wanted, texts):
             if not span.rules or any(one["rule"] in span.rules for one in row.message.alerts):
                 yield row
 
@@ -67,8 +67,8 @@ def write_messages(rows: Iterable[OutboxRow], write: Callable[[str], object]) ->
     """
     for (at, text), same in groupby(rows, key=lambda row: (row.created_at, plain(row.message))):
         names = dict.fromkeys(row.target.receiver for row in same)
-        to = "" if list(names) == [tape.TERMINAL] else f"  to {', '.join(names)}"
-        write(f"{layout.clock(at)}{to}\n{text}\n\n")
+        to = "" if list(names) == [replay_messages.TERMINAL] else f"  to {', '.join(names)}"
+        write(f"{printing.clock(at)}{to}\n{text}\n\n")
 
 
 # ---- the page ---------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def write_messages(rows: Iterable[OutboxRow], write: Callable[[str], object]) ->
 def page(
     judge: Judge,
     journal: Journal,
-    span: Span,
+    span: WantedSpan,
     language: str,
     texts: Sequence[TextItem] = (),
     *,
@@ -111,7 +111,7 @@ def write_page(text: str, out: Path | None) -> None:
 # ---- where figures come from ---------------------------------------------------------------
 
 
-def say_origin(judge: Judge, journal: Journal, span: Span) -> None:
+def say_origin(judge: Judge, journal: Journal, span: WantedSpan) -> None:
     """Say on stderr, in one paragraph, what is known and what is assumed of each series."""
     names = {
         name
@@ -122,7 +122,7 @@ def say_origin(judge: Judge, journal: Journal, span: Span) -> None:
     found = provenance(judge.history, names)
     end = max((judged.evaluation.upto for judged in journal.judged), default=0)
     text = origin(found, names - {one.series for one in found}, instant(end))
-    print(layout.wrapped(text, hanging=""), file=sys.stderr)
+    print(printing.wrapped(text, hanging=""), file=sys.stderr)
 
 
 def origin(found: Iterable[Provenance], without: Iterable[str], end: datetime) -> str:
@@ -141,7 +141,7 @@ def origin(found: Iterable[Provenance], without: Iterable[str], end: datetime) -
             assumed.append(one.series)
         else:
             mixed.append(f"{one.series} ({one.assumed} of {one.known + one.assumed} assumed)")
-    parts = [f"Figures known to {layout.clock(end)}."]
+    parts = [f"Figures known to {printing.clock(end)}."]
     if known:
         parts.append(f"When they became known is recorded for {', '.join(known)}.")
     if mixed:

@@ -10,8 +10,8 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.cli.layout import aligned, plural, width
-from ebbwatch.cli.rules import schema_text, test_files
+from ebbwatch.cli.printing import aligned, plural, width
+from ebbwatch.cli.rule_commands import schema_text, test_files
 
 SCHEMA = "rules.schema.json"
 TESTS_SCHEMA = "tests.schema.json"

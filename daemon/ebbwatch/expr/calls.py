@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from ebbwatch.expr.definition import Function, Gives, LooksBack, Pointwise
+from ebbwatch.expr.definition import Function, LooksBack, Pointwise, ResultMeasure
 from ebbwatch.expr.graph import Graph, Node, Periods
 from ebbwatch.expr.parts import Operations, Part, Wrong
 from ebbwatch.model.durations import Duration
@@ -17,7 +17,7 @@ Bound = Mapping[str, Part | Duration | None]
 
 
 @dataclass(slots=True)
-class Given:
+class CallArguments:
     """The arguments of a call.
 
     Attributes:
@@ -53,7 +53,11 @@ class Calls:
     def windowed(self, function: Function, subject: Part, window: Duration | None) -> Part | Wrong:
         """Return what is computed of a value or condition from its own past."""
         node, of = subject.node, subject.node.dimension
-        if function.gives is Gives.PER_TIME and of and (of.per_time or of.kind is Kind.TIME):
+        if (
+            function.gives is ResultMeasure.PER_TIME
+            and of
+            and (of.per_time or of.kind is Kind.TIME)
+        ):
             return Wrong("units", f"a {function.name} of {subject.said} has no unit")
         made = self.graph.node(
             function.op, node, params=() if window is None else (window,),
@@ -84,14 +88,14 @@ class Calls:
         """Return what is computed from conditions, each at its own latest period."""
         nodes = [condition.node for condition in conditions]
         setters = frozenset[str]().union(*(node.setters for node in nodes))
-        dimension = None if function.gives is Gives.CONDITION else COUNT
+        dimension = None if function.gives is ResultMeasure.CONDITION else COUNT
         periods = Periods(momentary=True, setters=setters)
         return Part(self.graph.node(function.op, *nodes, dimension=dimension, periods=periods))
 
-    def measuring(self, part: Part, gives: Gives) -> Part:
+    def measuring(self, part: Part, gives: ResultMeasure) -> Part:
         """Return a ratio as a bare number where the function gives one."""
         node = part.node
-        if gives is not Gives.NUMBER or node.dimension == NUMBER:
+        if gives is not ResultMeasure.NUMBER or node.dimension == NUMBER:
             return part
         made = self.graph.node(
             node.op, *node.args, params=node.params, dimension=NUMBER, periods=node.periods
@@ -99,27 +103,27 @@ class Calls:
         return replace(part, node=made)
 
 
-def _like(part: Part, node: Node, gives: Gives) -> Part:
+def _like(part: Part, node: Node, gives: ResultMeasure) -> Part:
     """Return a result that is printed as a difference where what it is of is one."""
-    same = gives in (Gives.SAME, Gives.PER_TIME)
+    same = gives in (ResultMeasure.SAME, ResultMeasure.PER_TIME)
     return Part(node, difference=same and part.difference, digits=part.digits)
 
 
-def _dimension(gives: Gives, of: Dimension | None) -> Dimension | None:
+def _dimension(gives: ResultMeasure, of: Dimension | None) -> Dimension | None:
     """Return what a result measures, where its value or condition measures this."""
     match gives:
-        case Gives.SAME:
+        case ResultMeasure.SAME:
             return of
-        case Gives.PER_TIME:
+        case ResultMeasure.PER_TIME:
             assert of is not None
             return of.per()
-        case Gives.RATIO:
+        case ResultMeasure.RATIO:
             return RATIO
-        case Gives.NUMBER:
+        case ResultMeasure.NUMBER:
             return NUMBER
-        case Gives.COUNT:
+        case ResultMeasure.COUNT:
             return COUNT
-        case Gives.TIME:
+        case ResultMeasure.TIME:
             return TIME
-        case Gives.CONDITION:
+        case ResultMeasure.CONDITION:
             return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 
-from ebbwatch.expr.calls import Bound, Calls, Given
+from ebbwatch.expr.calls import Bound, CallArguments, Calls
 from ebbwatch.expr.definition import (
     AtOnce,
     Function,
@@ -15,7 +15,7 @@ from ebbwatch.expr.definition import (
     Pointwise,
     Takes,
     Windowed,
-    Written,
+    WrittenInLanguage,
 )
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.expr.graph import Expression, Node, Periods
@@ -26,6 +26,7 @@ from ebbwatch.expr.scope import RuleRef, Scope
 from ebbwatch.expr.tree import (
     Arithmetic,
     Call,
+    CharRange,
     Comparison,
     Fault,
     Faulty,
@@ -34,7 +35,6 @@ from ebbwatch.expr.tree import (
     Minus,
     Name,
     Not,
-    Place,
     Quoted,
     Tree,
 )
@@ -127,7 +127,7 @@ class _Checker:
     within: tuple[str, ...]
     depth: int
     bound: Bound = field(default_factory=dict)
-    at: Place | None = None
+    at: CharRange | None = None
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -140,12 +140,12 @@ class _Checker:
         """Return what functions make of parts."""
         return Calls(self.scope.graph)
 
-    def complain(self, place: Place, code: str, message: str, hint: str = "") -> None:
+    def complain(self, place: CharRange, code: str, message: str, hint: str = "") -> None:
         """Note a fault."""
         place = self.at or place
         self.faults.append(Fault(place.start, place.end, code, message, hint))
 
-    def _accepted(self, place: Place, made: Part | Wrong) -> Part | None:
+    def _accepted(self, place: CharRange, made: Part | Wrong) -> Part | None:
         """Return what was made, or None after complaining that it cannot be."""
         if isinstance(made, Wrong):
             self.complain(place, made.code, made.message, made.hint)
@@ -295,7 +295,7 @@ class _Checker:
             return None
         return self._compared(tree.place, tree.operator, left, right)
 
-    def _compared(self, place: Place, operator: str, left: Part, right: Part) -> Part | None:
+    def _compared(self, place: CharRange, operator: str, left: Part, right: Part) -> Part | None:
         same = self.make.unified(left, right, "compare")
         if isinstance(same, Wrong):
             self.complain(place, same.code, same.message, same.hint)
@@ -322,7 +322,7 @@ class _Checker:
         given = self._given(function, arguments)
         return None if given is None else self._made(tree.place, function, given)
 
-    def _right_number(self, place: Place, function: Function, given: int) -> bool:
+    def _right_number(self, place: CharRange, function: Function, given: int) -> bool:
         takes = function.takes
         least = sum(kind is not Takes.WINDOW_OR_ALL for kind in takes)
         most = None if Takes.CONDITIONS in takes else len(takes)
@@ -338,9 +338,9 @@ class _Checker:
         self.complain(place, "arguments", message, hint)
         return False
 
-    def _given(self, function: Function, arguments: Sequence[Tree]) -> Given | None:
+    def _given(self, function: Function, arguments: Sequence[Tree]) -> CallArguments | None:
         """Return the arguments, or None after complaining of each that is not what it should be."""
-        given, before = Given(), len(self.faults)
+        given, before = CallArguments(), len(self.faults)
         if Takes.WINDOW_OR_ALL in function.takes:
             given.bound["w"] = None
         for kind, argument in zip(function.takes, arguments, strict=False):
@@ -451,10 +451,10 @@ class _Checker:
 
     # ---- what a call computes --------------------------------------------------------
 
-    def _made(self, place: Place, function: Function, given: Given) -> Part | None:
+    def _made(self, place: CharRange, function: Function, given: CallArguments) -> Part | None:
         """Return what a function makes of its arguments."""
         match function.means:
-            case Written(text=text):
+            case WrittenInLanguage(text=text):
                 part = self._written(text, given, place)
                 return None if part is None else self.calls.measuring(part, function.gives)
             case AtOnce():
@@ -468,7 +468,7 @@ class _Checker:
                 made = self.calls.windowed(function, given.subject, given.window)
                 return self._accepted(place, made)
 
-    def _written(self, text: str, given: Given, place: Place) -> Part | None:
+    def _written(self, text: str, given: CallArguments, place: CharRange) -> Part | None:
         """Return a part that is written in the language, with letters for the arguments."""
         at = self.at or place
         inner = _Checker(self.scope, self.within, self.depth, given.bound, at, self.faults)

@@ -18,7 +18,7 @@ from ebbwatch.expr.windows import Window
 
 
 class Takes(StrEnum):
-    """What an argument of a call is; in `Written` and `Pointwise`, the letter stands for it."""
+    """What an argument of a call is; in `WrittenInLanguage` and `Pointwise`, the letter stands for it."""
 
     #: x: a number that changes, with its own periods.
     VALUE = "value"
@@ -39,7 +39,7 @@ class Takes(StrEnum):
     RUNG = "rung"
 
 
-class Gives(StrEnum):
+class ResultMeasure(StrEnum):
     """What the result of a call measures."""
 
     SAME = "same"
@@ -121,7 +121,7 @@ class AtOnce:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenInLanguage:
     """Written in the language itself, with x for the value and w for the window."""
 
     text: str
@@ -145,9 +145,9 @@ class Function:
 
     name: str
     takes: tuple[Takes, ...]
-    gives: Gives
+    gives: ResultMeasure
     looks_back: LooksBack
-    means: Windowed | Picked | Pointwise | AtOnce | Written
+    means: Windowed | Picked | Pointwise | AtOnce | WrittenInLanguage
     doc: str
     example: str
     aliases: tuple[str, ...] = ()

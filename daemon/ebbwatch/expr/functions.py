@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from ebbwatch.expr.definition import (
     AtOnce,
     Function,
-    Gives,
     LooksBack,
     Picked,
     Pointwise,
+    ResultMeasure,
     Takes,
     Windowed,
-    Written,
+    WrittenInLanguage,
 )
 from ebbwatch.expr.exact import ExactExtremes, ExactHalfLives, ExactSums, Flatness, root
 from ebbwatch.expr.logic import Verdicts
@@ -277,109 +277,109 @@ _VALUE_AND_WINDOW = (Takes.VALUE, Takes.WINDOW)
 
 _ROWS = (
     Function(
-        name="lag", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.WINDOW,
+        name="lag", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Picked(lambda w: w.last_before),
         doc="the value at the latest period at or before p - w; n releases: n periods before",
         example="lag(reserves, 4 w)",
         aliases=("shift", "prev", "previous", "offset", "delay", "ref", "ago"),
     ),
     Function(
-        name="change", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.WINDOW,
-        means=Written("x - lag(x, w)"),
+        name="change", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
+        means=WrittenInLanguage("x - lag(x, w)"),
         doc="x - lag(x, w)", example="change(reserves, 1 y) < -$500bn",
         aliases=("delta", "diff", "difference", "chg", "net_change", "increase", "momentum"),
     ),
     Function(
-        name="pct_change", takes=_VALUE_AND_WINDOW, gives=Gives.RATIO,
+        name="pct_change", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.RATIO,
         looks_back=LooksBack.WINDOW,
         # One division: x / lag - 1 would be rounded twice, and miss ties.
-        means=Written("(x - lag(x, w)) / lag(x, w)"),
+        means=WrittenInLanguage("(x - lag(x, w)) / lag(x, w)"),
         doc="x / lag(x, w) - 1", example="pct_change(gold, 1 y) > 50 %",
         aliases=("pct", "roc", "return", "returns", "ret", "percent_change", "pctchange", "pct_chg",
                  "growth", "growth_rate", "yoy", "rate_of_change"),
     ),
     Function(
-        name="avg", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.WINDOW,
+        name="avg", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(mean),
         doc="mean of the window", example="avg(sofr - effr, 13 w) > 5 bp",
         aliases=("sma", "mean", "average", "ma", "mov_avg", "movavg", "mavg", "smavg",
                  "moving_average", "rolling_mean", "avg_over_time"),
     ),
     Function(
-        name="ewma", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.HISTORY,
+        name="ewma", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.HISTORY,
         means=Windowed(half_life),
         doc="exponentially weighted mean with half-life w, over all history",
         example="ewma(sofr - iorb, 10 releases) > 0 bp",
         aliases=("ema", "ewm", "emavg", "rma", "exp_avg", "exponential_average"),
     ),
     Function(
-        name="min", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.WINDOW,
+        name="min", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(least),
         doc="least value of the window", example="min(reserves, 26 w) < $3tn",
         aliases=("lowest", "low", "minimum", "llv", "rolling_min", "min_over_time"),
     ),
     Function(
-        name="max", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.WINDOW,
+        name="max", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(greatest),
         doc="greatest value of the window", example="max(standing_repo, 5 releases) > $0.5bn",
         aliases=("highest", "high", "maximum", "hhv", "rolling_max", "max_over_time"),
     ),
     Function(
-        name="sum", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.WINDOW,
+        name="sum", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(total),
         doc="sum of the window", example="sum(deficit, 12 releases) > $2tn",
         aliases=("total", "rolling_sum", "sum_over_time"),
     ),
     Function(
-        name="median", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.WINDOW,
+        name="median", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(middle),
         doc="middle value of the window, or the mean of the two in the middle",
         example="median(sofr - iorb, 4 w) > 0 bp",
         aliases=("med", "middle", "rolling_median"),
     ),
     Function(
-        name="stdev", takes=_VALUE_AND_WINDOW, gives=Gives.SAME, looks_back=LooksBack.WINDOW,
+        name="stdev", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(deviation),
         doc="sample standard deviation of the window", example="stdev(sofr, 4 w) > 10 bp",
         aliases=("stddev", "std", "std_dev", "sd", "sigma", "vol", "volatility", "rolling_std",
                  "stddev_over_time"),
     ),
     Function(
-        name="zscore", takes=_VALUE_AND_WINDOW, gives=Gives.NUMBER, looks_back=LooksBack.WINDOW,
-        means=Written("(x - avg(x, w)) / stdev(x, w)"),
+        name="zscore", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.NUMBER, looks_back=LooksBack.WINDOW,
+        means=WrittenInLanguage("(x - avg(x, w)) / stdev(x, w)"),
         doc="(x - avg) / stdev", example="zscore(sofr - effr, 1 y) > 3",
         aliases=("z", "z_score", "standardize", "standardise"),
     ),
     Function(
-        name="percentile", takes=_VALUE_AND_WINDOW, gives=Gives.RATIO,
+        name="percentile", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.RATIO,
         looks_back=LooksBack.WINDOW, means=Windowed(rank),
         doc="share of the window's values at or below x",
         example="percentile(sofr - effr, 5 y) > 99 %",
         aliases=("percentrank", "percent_rank", "percentile_rank", "pct_rank", "pctile", "rank"),
     ),
     Function(
-        name="peak", takes=(Takes.VALUE, Takes.WINDOW_OR_ALL), gives=Gives.SAME,
+        name="peak", takes=(Takes.VALUE, Takes.WINDOW_OR_ALL), gives=ResultMeasure.SAME,
         looks_back=LooksBack.WINDOW_OR_ALL, means=Windowed(greatest),
         doc="greatest value of the window, or of all history",
         example="peak(bitcoin) > $100000/BTC",
         aliases=("ath", "all_time_high", "cummax", "running_max", "high_water_mark"),
     ),
     Function(
-        name="trough", takes=(Takes.VALUE, Takes.WINDOW_OR_ALL), gives=Gives.SAME,
+        name="trough", takes=(Takes.VALUE, Takes.WINDOW_OR_ALL), gives=ResultMeasure.SAME,
         looks_back=LooksBack.WINDOW_OR_ALL, means=Windowed(least),
         doc="least value of the window, or of all history",
         example="trough(reserves, 5 y) < $3tn",
         aliases=("atl", "all_time_low", "cummin", "running_min"),
     ),
     Function(
-        name="drawdown", takes=(Takes.VALUE, Takes.WINDOW_OR_ALL), gives=Gives.RATIO,
+        name="drawdown", takes=(Takes.VALUE, Takes.WINDOW_OR_ALL), gives=ResultMeasure.RATIO,
         looks_back=LooksBack.WINDOW_OR_ALL,
-        means=Written("(x - peak(x, w)) / peak(x, w)"),
+        means=WrittenInLanguage("(x - peak(x, w)) / peak(x, w)"),
         doc="x / peak - 1", example="drawdown(avg(reverse_repo, 4 w)) < -95 %",
         aliases=("dd", "draw_down", "max_drawdown", "maxdd", "from_peak"),
     ),
     Function(
-        name="slope", takes=_VALUE_AND_WINDOW, gives=Gives.PER_TIME, looks_back=LooksBack.WINDOW,
+        name="slope", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.PER_TIME, looks_back=LooksBack.WINDOW,
         means=Windowed(slope),
         doc="least-squares change per time over the window",
         example="slope(fed_assets, 13 w) * 30 d < -$25bn",
@@ -387,7 +387,7 @@ _ROWS = (
                  "gradient"),
     ),
     Function(
-        name="until_below", takes=(Takes.VALUE, Takes.LEVEL, Takes.WINDOW), gives=Gives.TIME,
+        name="until_below", takes=(Takes.VALUE, Takes.LEVEL, Takes.WINDOW), gives=ResultMeasure.TIME,
         looks_back=LooksBack.WINDOW,
         means=Pointwise(until_below, parts=("x", "slope(x, w)")),
         doc="time until x lies below the level at its slope over the window; 0 where it does, "
@@ -396,7 +396,7 @@ _ROWS = (
         aliases=("until", "time_until", "time_to", "days_until", "eta"),
     ),
     Function(
-        name="until_above", takes=(Takes.VALUE, Takes.LEVEL, Takes.WINDOW), gives=Gives.TIME,
+        name="until_above", takes=(Takes.VALUE, Takes.LEVEL, Takes.WINDOW), gives=ResultMeasure.TIME,
         looks_back=LooksBack.WINDOW,
         means=Pointwise(until_above, parts=("x", "slope(x, w)")),
         doc="time until x lies above the level at its slope over the window; 0 where it does, "
@@ -405,7 +405,7 @@ _ROWS = (
         aliases=("until", "time_until", "time_to", "days_until", "eta"),
     ),
     Function(
-        name="count", takes=(Takes.CONDITIONS,), gives=Gives.COUNT, looks_back=LooksBack.NONE,
+        name="count", takes=(Takes.CONDITIONS,), gives=ResultMeasure.COUNT, looks_back=LooksBack.NONE,
         means=AtOnce(counted),
         doc="how many conditions are true, each at its own latest period; a range where some "
         "are unknown",
@@ -413,7 +413,7 @@ _ROWS = (
         aliases=("number_of", "how_many", "n_of"),
     ),
     Function(
-        name="breaches", takes=(Takes.RULE, Takes.RUNG), gives=Gives.CONDITION,
+        name="breaches", takes=(Takes.RULE, Takes.RUNG), gives=ResultMeasure.CONDITION,
         looks_back=LooksBack.NONE, means=AtOnce(own_latest, op="latest"),
         doc="whether a rule's value lies past that level's threshold at its latest period, "
         "without for or clear",
@@ -421,27 +421,27 @@ _ROWS = (
         aliases=("breached", "firing", "fires", "is_firing", "alert"),
     ),
     Function(
-        name="abs", takes=(Takes.VALUE,), gives=Gives.SAME, looks_back=LooksBack.NONE,
+        name="abs", takes=(Takes.VALUE,), gives=ResultMeasure.SAME, looks_back=LooksBack.NONE,
         means=Pointwise(Numbers.absolute, of_ranges=Ranges.absolute),
         doc="the value without its sign", example="abs(sofr - iorb) > 10 bp",
         aliases=("absolute", "fabs", "magnitude"),
     ),
     Function(
-        name="streak", takes=(Takes.CONDITION,), gives=Gives.COUNT,
+        name="streak", takes=(Takes.CONDITION,), gives=ResultMeasure.COUNT,
         looks_back=LooksBack.HISTORY, means=Windowed(runs),
         doc="for how many periods running the condition is true",
         example="streak(sofr > effr) > 5",
         aliases=("run", "run_length", "consecutive", "in_a_row"),
     ),
     Function(
-        name="times", takes=(Takes.CONDITION, Takes.WINDOW), gives=Gives.COUNT,
+        name="times", takes=(Takes.CONDITION, Takes.WINDOW), gives=ResultMeasure.COUNT,
         looks_back=LooksBack.WINDOW, means=Windowed(total),
         doc="in how many of the window's periods the condition is true",
         example="times(sofr > iorb, 5 releases) >= 3",
         aliases=("count_if", "countif", "countifs", "sum_if", "sumif", "how_often", "frequency"),
     ),
     Function(
-        name="at", takes=(Takes.VALUE, Takes.PERIODS), gives=Gives.SAME,
+        name="at", takes=(Takes.VALUE, Takes.PERIODS), gives=ResultMeasure.SAME,
         looks_back=LooksBack.NONE,
         means=Pointwise(own_value, parts=("x", "y"), onto_last=True),
         doc="the first value at the periods of the second",

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ebbwatch.expr.misspelt import meant, phrase_fault
 from ebbwatch.expr.signs import foreign_signs
-from ebbwatch.expr.tree import Fault, Faulty, Literal, Place
+from ebbwatch.expr.tree import CharRange, Fault, Faulty, Literal
 from ebbwatch.model.durations import DAYS, Duration
 from ebbwatch.model.units import MONEY, RATE, RATIO, TIME, Dimension, Kind, Quantity
 
@@ -28,7 +28,7 @@ _MOST_CHARS = 100
 _UNITS = "units are %, bp, min, h, d, w, bd, mo, y, release, releases"
 
 
-def literal(text: str, place: Place) -> Literal:
+def literal(text: str, place: CharRange) -> Literal:
     """Return the quantity or duration that a token stands for.
 
     Raises:
@@ -66,7 +66,7 @@ def literal(text: str, place: Place) -> Literal:
             raise place.fault("unknown-unit", f"{unit} is no unit", hint)
 
 
-def _money(text: str, place: Place) -> Literal:
+def _money(text: str, place: CharRange) -> Literal:
     match = _MONEY.fullmatch(text)
     assert match is not None, text
     number, scale, thing = match[1], match[2], match[3]
@@ -88,12 +88,12 @@ def _money(text: str, place: Place) -> Literal:
     return Literal(place, Quantity(Fraction(number) * _SCALES[scale], dimension, unit), None)
 
 
-def _bound_digits(number: str, place: Place) -> None:
+def _bound_digits(number: str, place: CharRange) -> None:
     if len(number) > _MOST_DIGITS:
         raise place.fault("bad-quantity", f"a number has at most {_MOST_DIGITS} digits")
 
 
-def _duration(count: Fraction, unit: str, text: str, place: Place) -> Duration:
+def _duration(count: Fraction, unit: str, text: str, place: CharRange) -> Duration:
     duration = Duration(count, unit)
     if bounds := duration.beyond_bounds():
         raise place.fault("bad-duration", f"expected a duration of {bounds}, found {text}")
@@ -104,7 +104,7 @@ _QUANTITY = re.compile(r"\s*(-?)\s*(\$\S+|\d+(?:\.\d+)?\s*(?:%|[A-Za-z]*))\s*")
 
 
 def _one(text: str, expected: str) -> tuple[bool, Literal]:
-    place = Place(0, max(1, len(text)))
+    place = CharRange(0, max(1, len(text)))
     if len(text) > _MOST_CHARS:
         found = f"{text[:20].strip()}... ({len(text)} characters)"
         raise place.fault("bad-quantity", f"expected {expected}, found {found}")

@@ -15,6 +15,7 @@ from ebbwatch.expr.signs import foreign_signs
 from ebbwatch.expr.tree import (
     Arithmetic,
     Call,
+    CharRange,
     Comparison,
     Faulty,
     Literal,
@@ -22,7 +23,6 @@ from ebbwatch.expr.tree import (
     Minus,
     Name,
     Not,
-    Place,
     Quoted,
     Tree,
 )
@@ -48,21 +48,21 @@ class _Builder(Transformer[Token, Tree]):
         return _logic("and", items)
 
     def negation(self, items: list[Any]) -> Tree:
-        return Not(Place(items[0].start_pos, items[1].place.end), items[1])
+        return Not(CharRange(items[0].start_pos, items[1].place.end), items[1])
 
     def comparison(self, items: list[Any]) -> Tree:
         left, operator, right = items
-        return Comparison(Place(left.place.start, right.place.end), str(operator), left, right)
+        return Comparison(CharRange(left.place.start, right.place.end), str(operator), left, right)
 
     def sum(self, items: list[Any]) -> Tree:
         left, operator, right = items
-        return Arithmetic(Place(left.place.start, right.place.end), str(operator), left, right)
+        return Arithmetic(CharRange(left.place.start, right.place.end), str(operator), left, right)
 
     product = sum  # noqa: A003  the rule of the grammar above, not the builtin
 
     def minus(self, items: list[Any]) -> Tree:
         sign, operand = items
-        place = Place(sign.start_pos, operand.place.end)
+        place = CharRange(sign.start_pos, operand.place.end)
         if str(sign) == "+":
             raise place.fault("syntax", "a leading + says nothing", "leave it out")
         return Minus(place, operand)
@@ -72,8 +72,8 @@ class _Builder(Transformer[Token, Tree]):
         arguments = tuple(item for item in items[1:] if item is not None)
         end = arguments[-1].place.end if arguments else function.end_pos + 1
         return Call(
-            Place(function.start_pos, end + 1),
-            Name(Place(function.start_pos, function.end_pos), str(function)),
+            CharRange(function.start_pos, end + 1),
+            Name(CharRange(function.start_pos, function.end_pos), str(function)),
             arguments,
         )
 
@@ -87,16 +87,16 @@ class _Builder(Transformer[Token, Tree]):
         return literal(str(items[0]), _place(items[0]))
 
 
-def _place(token: Token) -> Place:
+def _place(token: Token) -> CharRange:
     start, end = token.start_pos, token.end_pos
     assert start is not None
     assert end is not None
-    return Place(start, end)
+    return CharRange(start, end)
 
 
 def _logic(operator: str, items: list[Any]) -> Tree:
     operands = tuple(item for item in items if not isinstance(item, Token))
-    return Logic(Place(operands[0].place.start, operands[-1].place.end), operator, operands)
+    return Logic(CharRange(operands[0].place.start, operands[-1].place.end), operator, operands)
 
 
 @cache
@@ -113,13 +113,15 @@ def parse(text: str) -> Tree:
             that should be another.
     """
     if len(text) > LIMIT_CHARS:
-        raise Place(0, len(text)).fault(
+        raise CharRange(0, len(text)).fault(
             "too-long",
             f"an expression has at most {LIMIT_CHARS} characters, this one {len(text)}",
             "put parts of it into define",
         )
     if not text.strip():
-        raise Place(0, max(1, len(text))).fault("syntax", "expected an expression, found nothing")
+        raise CharRange(0, max(1, len(text))).fault(
+            "syntax", "expected an expression, found nothing"
+        )
     _bound_depth(text)
     try:
         # The builder runs inside the parser: no tree of Lark's own is made.
@@ -141,6 +143,6 @@ def _bound_depth(text: str) -> None:
             depth -= 1
         chain = chain + 1 if char in "-+" else (chain if char.isspace() else 0)
         if depth > LIMIT_DEPTH or chain > LIMIT_DEPTH:
-            raise Place(at, at + 1).fault(
+            raise CharRange(at, at + 1).fault(
                 "too-deep", f"nested deeper than {LIMIT_DEPTH}", "put the inner part into define"
             )

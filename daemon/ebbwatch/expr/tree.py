@@ -37,7 +37,7 @@ class Faulty(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CharRange:
     """From where to where a piece of an expression stands, in characters."""
 
     start: int
@@ -58,7 +58,7 @@ class Literal:
         duration: None for what measures no time.
     """
 
-    place: Place
+    place: CharRange
     quantity: Quantity | None
     duration: Duration | None
 
@@ -67,7 +67,7 @@ class Literal:
 class Name:
     """A series, a define, or a word that a function takes."""
 
-    place: Place
+    place: CharRange
     name: str
 
 
@@ -75,7 +75,7 @@ class Name:
 class Quoted:
     """A quoted text: the name of a rule."""
 
-    place: Place
+    place: CharRange
     text: str
 
 
@@ -83,7 +83,7 @@ class Quoted:
 class Call:
     """A function and its arguments."""
 
-    place: Place
+    place: CharRange
     function: Name
     arguments: tuple[Tree, ...]
 
@@ -92,7 +92,7 @@ class Call:
 class Minus:
     """Unary minus."""
 
-    place: Place
+    place: CharRange
     operand: Tree
 
 
@@ -100,7 +100,7 @@ class Minus:
 class Arithmetic:
     """``+ - * /``."""
 
-    place: Place
+    place: CharRange
     operator: str
     left: Tree
     right: Tree
@@ -110,7 +110,7 @@ class Arithmetic:
 class Comparison:
     """``< <= > >= == !=``."""
 
-    place: Place
+    place: CharRange
     operator: str
     left: Tree
     right: Tree
@@ -120,7 +120,7 @@ class Comparison:
 class Logic:
     """``and`` or ``or`` over two or more conditions."""
 
-    place: Place
+    place: CharRange
     operator: str
     operands: tuple[Tree, ...]
 
@@ -129,7 +129,7 @@ class Logic:
 class Not:
     """``not``."""
 
-    place: Place
+    place: CharRange
     operand: Tree
 
 

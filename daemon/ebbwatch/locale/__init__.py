@@ -41,7 +41,7 @@ _EXTRA_DECIMALS = 6
 _MINUS = "−"
 
 
-def translator(language: str) -> Translator:
+def translator(language: str) -> BabelTranslator:
     """Return the translator of a language, its catalogues read and compiled.
 
     Raises:
@@ -51,7 +51,7 @@ def translator(language: str) -> Translator:
         message = f"expected one of the languages {', '.join(LANGUAGES)}, found {language!r}"
         raise ValueError(message)
     folder = files(__name__) / "catalogues" / language
-    return Translator(language, catalogue(folder, _LOCALES[language]))
+    return BabelTranslator(language, catalogue(folder, _LOCALES[language]))
 
 
 def catalogue(folder: Traversable, locale: str) -> gettext.NullTranslations:
@@ -75,7 +75,7 @@ def catalogue(folder: Traversable, locale: str) -> gettext.NullTranslations:
     return whole
 
 
-class Translator:
+class BabelTranslator:
     """Words, numbers and dates of one language."""
 
     def __init__(self, language: str, catalogue: gettext.NullTranslations) -> None:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ebbwatch.model.table import Column
+from ebbwatch.model.table import TableColumn
 from ebbwatch.model.text import is_wide, width_of
 
 #: Stands for what was cut.
@@ -55,7 +55,7 @@ def _pieces(text: str) -> list[str]:
     return pieces
 
 
-def table(columns: Sequence[Column], width: int | None = None) -> str:
+def table(columns: Sequence[TableColumn], width: int | None = None) -> str:
     """Return a table, two spaces between its columns, with no space at the end of a line.
 
     Where it is wider than allowed, long cells are cut in their middle as far as their column
@@ -99,7 +99,7 @@ def shortened(text: str, width: int) -> str:
     return f"{head}{_ELLIPSIS}{tail}"
 
 
-def _fitted(columns: Sequence[Column], width: int) -> list[Column]:
+def _fitted(columns: Sequence[TableColumn], width: int) -> list[TableColumn]:
     """Return the columns that fit, their cells cut where they must be."""
     left = list(columns)
     while True:
@@ -115,7 +115,7 @@ def _fitted(columns: Sequence[Column], width: int) -> list[Column]:
         left.remove(spare)
 
 
-def _cut(columns: Sequence[Column], over: int) -> tuple[list[Column], int]:
+def _cut(columns: Sequence[TableColumn], over: int) -> tuple[list[TableColumn], int]:
     """Return columns with long cells cut by what they take too much, and what is still too much."""
     found = list(columns)
     for place, column in enumerate(columns):
@@ -128,7 +128,7 @@ def _cut(columns: Sequence[Column], over: int) -> tuple[list[Column], int]:
     return found, over
 
 
-def _width(column: Column) -> int:
+def _width(column: TableColumn) -> int:
     return max(map(width_of, (column.head, *column.cells)))
 
 

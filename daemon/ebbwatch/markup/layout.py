@@ -23,7 +23,7 @@ _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 ELLIPSIS = "…"
 
 
-class Part(StrEnum):
+class LineRole(StrEnum):
     """What a line is for; each platform gives each part its own look."""
 
     HEADLINE = "headline"
@@ -44,7 +44,7 @@ class Line:
     """
 
     text: str
-    part: Part
+    part: LineRole
 
 
 def laid_out(message: Message, *, possible_repeat: bool = False) -> list[Line]:
@@ -54,15 +54,15 @@ def laid_out(message: Message, *, possible_repeat: bool = False) -> list[Line]:
         message: What to say.
         possible_repeat: Say right below the headline that an earlier copy may have arrived.
     """
-    lines = [Line(clean(message.headline), Part.HEADLINE)]
+    lines = [Line(clean(message.headline), LineRole.HEADLINE)]
     if possible_repeat:
         words = _POSSIBLE_REPEAT.get(message.language, _POSSIBLE_REPEAT["en"])
-        lines.append(Line(words, Part.REPEAT))
-    lines += [Line(text, Part.FACT) for fact in message.lines for text in _clean_lines(fact)]
-    lines += [Line(text, Part.NOTE) for text in _clean_lines(message.note)]
-    lines += [Line(text, Part.FOOTER) for part in message.footer for text in _clean_lines(part)]
+        lines.append(Line(words, LineRole.REPEAT))
+    lines += [Line(text, LineRole.FACT) for fact in message.lines for text in _clean_lines(fact)]
+    lines += [Line(text, LineRole.NOTE) for text in _clean_lines(message.note)]
+    lines += [Line(text, LineRole.FOOTER) for part in message.footer for text in _clean_lines(part)]
     if link := clean(message.link):
-        lines.append(Line(link, Part.LINK))
+        lines.append(Line(link, LineRole.LINK))
     return lines
 
 
@@ -140,8 +140,8 @@ def cut_lines(
             break
         kept.append(line)
         room -= needed
-    if any(line.part is Part.FACT for line in kept):
-        return [*kept, Line(ELLIPSIS, Part.FACT)]
+    if any(line.part is LineRole.FACT for line in kept):
+        return [*kept, Line(ELLIPSIS, LineRole.FACT)]
     # Room counts the ellipsis' own line, which is not needed here.
     shortened = lines[len(kept)]
     left = room + size(ELLIPSIS) + (0 if kept else 1)

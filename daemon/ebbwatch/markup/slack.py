@@ -12,7 +12,7 @@ from typing import Any
 
 from ebbwatch.markup.layout import (
     Line,
-    Part,
+    LineRole,
     cut_lines,
     cut_text,
     laid_out,
@@ -74,14 +74,14 @@ def _blocks(
         {"type": "header", "text": _plain(cut_text(head.text, HEADER_LIMIT, _size))}
     ]
     if _size(head.text) > HEADER_LIMIT:  # nothing of it is lost: the whole follows
-        rest.insert(0, Line(head.text, Part.FACT))
+        rest.insert(0, Line(head.text, LineRole.FACT))
     # Facts and the note stand as text, circumstances small and grey below them.
-    for part in (Part.FACT, Part.NOTE):
+    for part in (LineRole.FACT, LineRole.NOTE):
         texts = _packed(line.text for line in rest if line.part is part)
         built += [{"type": "section", "text": _plain(text)} for text in texts]
-    small = [_plain(text) for text in _packed(li.text for li in rest if li.part is Part.FOOTER)]
-    small += [_link(line) for line in rest if line.part is Part.LINK]
-    small += [_plain(line.text) for line in rest if line.part is Part.REPEAT]
+    small = [_plain(text) for text in _packed(li.text for li in rest if li.part is LineRole.FOOTER)]
+    small += [_link(line) for line in rest if line.part is LineRole.LINK]
+    small += [_plain(line.text) for line in rest if line.part is LineRole.REPEAT]
     if small:
         built.append({"type": "context", "elements": small})
     if sign is not None and (keys := [_key(button, sign) for button in buttons]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ebbwatch.markup.layout import Line, Part, cut_lines, laid_out, web_address
+from ebbwatch.markup.layout import Line, LineRole, cut_lines, laid_out, web_address
 from ebbwatch.model.message import Button, Message
 
 #: Longest text that sendMessage accepts, after entities are parsed. Whether Telegram counts
@@ -41,11 +41,11 @@ def html(message: Message, *, possible_repeat: bool = False) -> str:
 def _marked_up(line: Line) -> str:
     text = escape(line.text)
     match line.part:
-        case Part.HEADLINE:
+        case LineRole.HEADLINE:
             return f"<b>{text}</b>"
-        case Part.REPEAT:
+        case LineRole.REPEAT:
             return f"<i>{text}</i>"
-        case Part.LINK if address := web_address(line.text):
+        case LineRole.LINK if address := web_address(line.text):
             url, host = address
             return f'<a href="{escape(url)}">{escape(host)} ↗</a>'
         case _:

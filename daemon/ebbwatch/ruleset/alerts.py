@@ -20,7 +20,7 @@ from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import Fields
 from ebbwatch.ruleset.nodes import Node, Scalar
 from ebbwatch.ruleset.rules import Rule, TurnPolicy
-from ebbwatch.ruleset.words import did_you_mean, either
+from ebbwatch.ruleset.suggestions import did_you_mean, either
 
 #: The four forms of a rule, by the key that makes it one, with the keys each may have.
 _FORMS = {

@@ -29,7 +29,7 @@ from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import Fields
 from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, quoted, scalars
 from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
-from ebbwatch.ruleset.words import did_you_mean
+from ebbwatch.ruleset.suggestions import did_you_mean
 
 
 class Adapter(Protocol):

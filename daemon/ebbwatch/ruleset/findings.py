@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ebbwatch.model.problem import Problem
-from ebbwatch.ruleset.nodes import SHOWN_CHARS, Node, Place, Source
+from ebbwatch.ruleset.nodes import SHOWN_CHARS, FileRange, Node, Source
 from ebbwatch.ruleset.secrets import masked
 
 #: Code of a secret that is written out.
@@ -14,7 +14,7 @@ LITERAL_SECRET = "literal-secret"  # noqa: S105  no secret, but what is said of 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    place: Place
+    place: FileRange
     severity: str
     code: str
     message: str
@@ -32,18 +32,18 @@ class Findings:
     failed: bool = False
     _found: list[_Finding] = field(default_factory=list)
 
-    def error(self, at: Node | Place, code: str, message: str, hint: str = "") -> None:
+    def error(self, at: Node | FileRange, code: str, message: str, hint: str = "") -> None:
         """Add something that keeps the files from being used."""
         self.failed = True
         self._add(at, "error", code, message, hint)
 
-    def warn(self, at: Node | Place, code: str, message: str, hint: str = "") -> None:
+    def warn(self, at: Node | FileRange, code: str, message: str, hint: str = "") -> None:
         """Add something that works, but probably not as was meant."""
         self._add(at, "warning", code, message, hint)
 
-    def secret(self, at: Node | Place, message: str, hint: str) -> None:
+    def secret(self, at: Node | FileRange, message: str, hint: str) -> None:
         """Add a secret written out where only its name may stand; it is never shown."""
-        place = at if isinstance(at, Place) else Place(at.source, at.start, at.end)
+        place = at if isinstance(at, FileRange) else FileRange(at.source, at.start, at.end)
         known = place.source.secrets
         told = any(start < place.end and place.start < end for start, end in known)
         known.append((place.start, place.end))
@@ -51,8 +51,8 @@ class Findings:
         if not told:
             self.error(place, LITERAL_SECRET, message, hint)
 
-    def _add(self, at: Node | Place, severity: str, code: str, message: str, hint: str) -> None:
-        place = at if isinstance(at, Place) else at.place
+    def _add(self, at: Node | FileRange, severity: str, code: str, message: str, hint: str) -> None:
+        place = at if isinstance(at, FileRange) else at.place
         self._found.append(_Finding(place, severity, code, message, hint))
 
     def problems(self) -> tuple[Problem, ...]:
@@ -71,7 +71,7 @@ class Findings:
         return tuple(sorted(distinct, key=lambda p: (p.span, p.code, p.message)))
 
 
-def _line(source: Source, place: Place) -> str:
+def _line(source: Source, place: FileRange) -> str:
     """Return the line to show; of long ones the beginning, if the culprit lies in it."""
     if not source.text:
         return ""

@@ -10,7 +10,7 @@ from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import INVALID
 from ebbwatch.ruleset.nodes import VARIABLE, Mapping, Scalar, scalars
 from ebbwatch.ruleset.shape import FOREACH
-from ebbwatch.ruleset.words import did_you_mean
+from ebbwatch.ruleset.suggestions import did_you_mean
 
 #: How many alerts one rule may stand for.
 ALERTS_LIMIT = 10_000

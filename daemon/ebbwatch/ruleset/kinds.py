@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ebbwatch.ruleset.findings import LITERAL_SECRET, Findings
 from ebbwatch.ruleset.nodes import Mapping, Node, Scalar, Sequence, described, quoted
-from ebbwatch.ruleset.words import LISTED, closest, listed
+from ebbwatch.ruleset.suggestions import LISTED, closest, listed
 
 Schema = dict[str, Any]
 
@@ -41,7 +41,7 @@ class Invalid:
 INVALID: Final = Invalid()
 
 
-class Kind(ABC):
+class ValueKind(ABC):
     """What may stand in a place."""
 
     what: str
@@ -66,13 +66,13 @@ class Kind(ABC):
         """Return what to do where something else was found."""
         return ""
 
-    def below(self) -> Iterator[Kind]:
+    def below(self) -> Iterator[ValueKind]:
         """Yield the kinds that it is made of."""
         return iter(())
 
 
 @dataclass(frozen=True, slots=True)
-class Word(Kind):
+class ScalarKind(ValueKind):
     """One piece of text with a meaning.
 
     Attributes:
@@ -105,7 +105,7 @@ class Word(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole(Kind):
+class Whole(ValueKind):
     """A piece of text kept with its place, because its meaning is found out later.
 
     Attributes:
@@ -128,10 +128,10 @@ class Whole(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class ListOf(Kind):
+class ListOf(ValueKind):
     """A list of one kind of thing; its value is a list of (node, value)."""
 
-    item: Kind
+    item: ValueKind
     what: str
     least: int = 0
 
@@ -151,7 +151,7 @@ class ListOf(Kind):
             return f"write [{node.text}]"
         return "begin each item with '- '" if isinstance(node, Mapping) else ""
 
-    def below(self) -> Iterator[Kind]:
+    def below(self) -> Iterator[ValueKind]:
         """Yield the kind of its items."""
         yield self.item
 
@@ -161,7 +161,7 @@ class ListOf(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class MapOf(Kind):
+class MapOf(ValueKind):
     """A map whose keys are free; its value is a list of (key, value node, value).
 
     Attributes:
@@ -174,12 +174,12 @@ class MapOf(Kind):
         single: How a single value is made such a map, in a hint, with ``{}`` for it.
     """
 
-    key: Word
-    value: Kind
+    key: ScalarKind
+    value: ValueKind
     what: str
     least: int = 0
     pattern: str = ""
-    by_key: dict[str, Kind] = field(default_factory=dict)
+    by_key: dict[str, ValueKind] = field(default_factory=dict)
     single: str = ""
 
     def read(self, node: Node, findings: Findings) -> Any:
@@ -203,7 +203,7 @@ class MapOf(Kind):
             return self.single.replace("{}", node.text)
         return ""
 
-    def below(self) -> Iterator[Kind]:
+    def below(self) -> Iterator[ValueKind]:
         """Yield the kinds of its values."""
         yield self.value
         yield from self.by_key.values()
@@ -220,17 +220,17 @@ class MapOf(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class ByForm(Kind):
+class ByForm(ValueKind):
     """One of several kinds, told apart by form: text, map or list."""
 
     what: str
-    scalar: Kind | None = None
-    mapping: Kind | None = None
-    sequence: Kind | None = None
+    scalar: ValueKind | None = None
+    mapping: ValueKind | None = None
+    sequence: ValueKind | None = None
 
     def read(self, node: Node, findings: Findings) -> Any:
         """Return the value by the kind for the node's form."""
-        kind: Kind | None
+        kind: ValueKind | None
         match node:
             case Scalar():
                 kind = None if node.nothing else self.scalar
@@ -242,7 +242,7 @@ class ByForm(Kind):
             return self.mismatch(node, findings)
         return kind.read(node, findings)
 
-    def below(self) -> Iterator[Kind]:
+    def below(self) -> Iterator[ValueKind]:
         """Yield the kinds there are."""
         return (kind for kind in (self.scalar, self.mapping, self.sequence) if kind)
 
@@ -252,7 +252,7 @@ class ByForm(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Plain(Kind):
+class Plain(ValueKind):
     """Anything: text, maps and lists, as they are; for arguments that others check."""
 
     what: str = "a text, a map or a list"
@@ -278,7 +278,7 @@ def plain(node: Node) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Later(Kind):
+class DeferredMap(ValueKind):
     """A map that is read by its shape later, when variables are filled in."""
 
     shape: Shape
@@ -292,7 +292,7 @@ class Later(Kind):
         """Return the map itself."""
         return node if isinstance(node, Mapping) else self.mismatch(node, findings)
 
-    def below(self) -> Iterator[Kind]:
+    def below(self) -> Iterator[ValueKind]:
         """Yield the shape."""
         yield self.shape
 
@@ -315,7 +315,7 @@ class Key:
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     doc: str
     example: str
     required: bool = False
@@ -350,7 +350,7 @@ class Fields:
 
 
 @dataclass(frozen=True)
-class Shape(Kind):
+class Shape(ValueKind):
     """A map with fixed keys.
 
     Attributes:
@@ -409,7 +409,7 @@ class Shape(Kind):
         findings.error(name, "unknown-key", message, hint)
         return meant or ""
 
-    def below(self) -> Iterator[Kind]:
+    def below(self) -> Iterator[ValueKind]:
         """Yield the kinds of its keys."""
         return (key.kind for key in self.keys)
 

@@ -34,12 +34,9 @@ from ebbwatch.ruleset.compiling import compiler
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.foreach import expanded
 from ebbwatch.ruleset.kinds import INVALID, Fields
+from ebbwatch.ruleset.nodes import FileRange, Node, Scalar
 from ebbwatch.ruleset.nodes import Mapping as Map
-from ebbwatch.ruleset.nodes import Node, Place, Scalar
-from ebbwatch.ruleset.rules import Route, Ruleset
-from ebbwatch.ruleset.secrets import USE_SECRET, tokens_in
-from ebbwatch.ruleset.shape import FILE, RULE
-from ebbwatch.ruleset.telling import (
+from ebbwatch.ruleset.routes import (
     Labels,
     digest_of,
     inhibition_of,
@@ -47,6 +44,9 @@ from ebbwatch.ruleset.telling import (
     targets_of,
     warn_of_unreached,
 )
+from ebbwatch.ruleset.rules import Route, Ruleset
+from ebbwatch.ruleset.secrets import USE_SECRET, tokens_in
+from ebbwatch.ruleset.shape import FILE, RULE
 from ebbwatch.ruleset.yaml import read_yaml
 
 #: Words of the expression language that no series or define may be called.
@@ -139,7 +139,7 @@ class _Loader:
             return
         for start, end, kind in tokens_in(root.source.text):
             self.findings.secret(
-                Place(root.source, start, end), f"{kind} is written out", USE_SECRET
+                FileRange(root.source, start, end), f"{kind} is written out", USE_SECRET
             )
         if isinstance(root, Map):
             # A section whose entries are all commented out says nothing, and means it.

@@ -70,7 +70,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FileRange:
     """A range of a file's text, end excluded."""
 
     source: Source
@@ -106,23 +106,23 @@ class Scalar:
     fills: tuple[tuple[int, int, int, int], ...] = ()
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FileRange:
         """Return the whole of it."""
-        return Place(self.source, self.start, self.end)
+        return FileRange(self.source, self.start, self.end)
 
     @property
     def nothing(self) -> bool:
         """Return whether it says that there is no value."""
         return not self.style and self.text in _NOTHING
 
-    def part(self, start: int, end: int) -> Place:
+    def part(self, start: int, end: int) -> FileRange:
         """Return where a range of its text stands in the file."""
         written = self.text if self.template is None else self.template
         offsets = offsets_of(self.source.text[self.start : self.end], written, self.style)
         first = offsets[min(self._unfilled(start, last=False), len(written))]
         stop = self._unfilled(end, last=True)
         after = offsets[min(stop, len(written)) - 1] + 1 if stop > 0 else first + 1
-        return Place(self.source, self.start + first, self.start + max(after, first + 1))
+        return FileRange(self.source, self.start + first, self.start + max(after, first + 1))
 
     def _unfilled(self, offset: int, *, last: bool) -> int:
         """Return the offset in the template that an offset in the text came from."""
@@ -173,10 +173,10 @@ class Mapping:
     entries: list[tuple[Scalar, Node]]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FileRange:
         """Return its beginning, up to the end of its first key."""
         end = self.entries[0][0].end if self.entries else self.end
-        return Place(self.source, self.start, end)
+        return FileRange(self.source, self.start, end)
 
     def get(self, key: str) -> Node | None:
         """Return the value of a key, or None."""
@@ -198,9 +198,9 @@ class Sequence:
     items: list[Node]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FileRange:
         """Return its beginning."""
-        return Place(self.source, self.start, min(self.end, self.start + 1))
+        return FileRange(self.source, self.start, min(self.end, self.start + 1))
 
     def filled(self, values: MappingType[str, str]) -> Sequence:
         """Return it with the values of variables filled into all items."""

@@ -18,17 +18,17 @@ from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import (
     INVALID,
     ByForm,
+    DeferredMap,
     Key,
-    Kind,
-    Later,
     ListOf,
     MapOf,
     Misread,
     Plain,
+    ScalarKind,
     Schema,
     Shape,
+    ValueKind,
     Whole,
-    Word,
 )
 from ebbwatch.ruleset.nodes import Mapping, Node, Scalar, quoted
 from ebbwatch.ruleset.rules import TurnPolicy
@@ -48,10 +48,10 @@ def _language(text: str) -> str | Misread:
     return Misread(f"there is no language {quoted(text)}", hint, "unknown-language")
 
 
-LANGUAGE = Word("a language: en or zh-Hant", _language, {"enum": list(LANGUAGES)})
+LANGUAGE = ScalarKind("a language: en or zh-Hant", _language, {"enum": list(LANGUAGES)})
 
 
-class Told(ByForm):
+class TextByLanguage(ByForm):
     """A text for people, or a map of it by language; its value is a `Text`."""
 
     def __init__(self) -> None:
@@ -78,16 +78,16 @@ class Told(ByForm):
         return {"anyOf": [{"type": "string"}, mapping]}
 
 
-TOLD = Told()
+TOLD = TextByLanguage()
 LEVEL = v.choice("a level: watch, warning or critical", LEVELS)
 EXPRESSION = Whole("an expression", {"type": ["string", "number"]})
 DURATION = v.duration
 LABELS = MapOf(v.label_name, v.some_text, "a map of labels", least=1, pattern=v.LABEL_NAME)
 
 
-def by_level(kind: Word, what: str) -> MapOf:
+def by_level(kind: ScalarKind, what: str) -> MapOf:
     """Return a map of one kind by level."""
-    by_key: dict[str, Kind] = dict.fromkeys(LEVELS, kind)
+    by_key: dict[str, ValueKind] = dict.fromkeys(LEVELS, kind)
     return MapOf(LEVEL, kind, what, least=1, by_key=by_key, single="write {warning: {}}")
 
 
@@ -450,7 +450,9 @@ TARGETS = {
         (
             Key(
                 "chat",
-                Word("the number of a chat, or @name", _chat, {"type": ["integer", "string"]}),
+                ScalarKind(
+                    "the number of a chat, or @name", _chat, {"type": ["integer", "string"]}
+                ),
                 "Number of the chat, or @name of a public one.",
                 "-1001234567890",
                 required=True,
@@ -479,7 +481,7 @@ TARGETS = {
         (
             Key(
                 "channel",
-                Word("the id of a channel such as C0123456789", _channel),
+                ScalarKind("the id of a channel such as C0123456789", _channel),
                 "Id of the channel.",
                 "C0123456789",
                 required=True,
@@ -634,7 +636,7 @@ FILE = Shape(
         ),
         Key(
             "rules",
-            ListOf(Later(RULE), "a list of rules"),
+            ListOf(DeferredMap(RULE), "a list of rules"),
             "What is told.",
             "[]",
             also=("rule", "alerts", "groups"),

@@ -21,7 +21,7 @@ from ebbwatch.ruleset.nodes import Mapping as Map
 from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, described
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.ruleset.shape import LEVEL
-from ebbwatch.ruleset.words import did_you_mean
+from ebbwatch.ruleset.suggestions import did_you_mean
 from ebbwatch.ruleset.yaml import read_yaml
 
 
@@ -58,7 +58,7 @@ class TapeText:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedTransition:
     """One transition that must follow.
 
     Attributes:
@@ -93,7 +93,7 @@ class RuleTest:
     rules: tuple[str, ...]
     figures: tuple[TapeFigure, ...]
     texts: tuple[TapeText, ...]
-    expect: tuple[Expected, ...]
+    expect: tuple[ExpectedTransition, ...]
     span: Span
 
 
@@ -151,7 +151,7 @@ def load_tests(
     findings = Findings()
     names = frozenset(rule.name for rule in ruleset.rules)
     texts = frozenset(rule.text_source for rule in ruleset.rules if rule.text_source)
-    reader = _Reader(ruleset, names, texts, findings)
+    reader = _TapeReader(ruleset, names, texts, findings)
     tests: list[RuleTest] = []
     for name in sorted(files):
         root = read_yaml(name, files[name], findings)
@@ -163,7 +163,7 @@ def load_tests(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Reader:
+class _TapeReader:
     ruleset: Ruleset
     names: Collection[str]
     text_sources: Collection[str]
@@ -202,7 +202,7 @@ class _Reader:
             hint = did_you_mean(name, self.names)
             self.findings.error(node, "unknown-rule", f"there is no rule {name}", hint)
 
-    def _expected(self, fields: Fields, rules: Collection[str]) -> Iterator[Expected]:
+    def _expected(self, fields: Fields, rules: Collection[str]) -> Iterator[ExpectedTransition]:
         for _, one in fields.get("expect", ()):
             if len(one.values) < len(_EXPECTED.keys):
                 self.findings.failed = True
@@ -213,7 +213,7 @@ class _Reader:
                     one.nodes["rule"], "unknown-rule", f"the test does not name the rule {rule}",
                     "add it to rules, or take it out here",
                 )  # fmt: skip
-            yield Expected(
+            yield ExpectedTransition(
                 one.values["at"].astimezone(UTC),
                 rule,
                 Change(one.values["change"]),

@@ -14,10 +14,10 @@ from ebbwatch.expr import Fault, parse_duration, parse_quantity
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.units import Quantity
 from ebbwatch.ruleset.findings import LITERAL_SECRET
-from ebbwatch.ruleset.kinds import Misread, Word
+from ebbwatch.ruleset.kinds import Misread, ScalarKind
 from ebbwatch.ruleset.nodes import quoted
 from ebbwatch.ruleset.secrets import USE_SECRET, masked, secret_in_address
-from ebbwatch.ruleset.words import did_you_mean, listed
+from ebbwatch.ruleset.suggestions import did_you_mean, listed
 
 RULE_NAME = r"^[a-z0-9-]+$"
 SERIES_NAME = r"^[a-z_][a-z0-9_]*$"
@@ -31,7 +31,7 @@ PATTERN_LIMIT_CHARS = 500
 TEXT_LIMIT_CHARS = 2_000
 
 
-def choice(what: str, options: Iterable[str], *, list_them: bool = True) -> Word:
+def choice(what: str, options: Iterable[str], *, list_them: bool = True) -> ScalarKind:
     """Return a word that must be one of some options; its value is the option."""
     names = tuple(options)
 
@@ -40,7 +40,7 @@ def choice(what: str, options: Iterable[str], *, list_them: bool = True) -> Word
             return text
         return Misread(f"expected {what}, found {quoted(text)}", did_you_mean(text, names))
 
-    return Word(what, parse, {"enum": list(names)} if list_them else {"type": "string"})
+    return ScalarKind(what, parse, {"enum": list(names)} if list_them else {"type": "string"})
 
 
 def _name(text: str, pattern: str, what: str, allowed: str) -> str | Misread:
@@ -55,8 +55,8 @@ def _name(text: str, pattern: str, what: str, allowed: str) -> str | Misread:
     return Misread(message, f"write {fixed}" if fixed else "", "bad-name")
 
 
-def _named(pattern: str, what: str, allowed: str) -> Word:
-    return Word(
+def _named(pattern: str, what: str, allowed: str) -> ScalarKind:
+    return ScalarKind(
         what,
         lambda text: _name(text, pattern, what, allowed),
         {"type": "string", "pattern": pattern},
@@ -79,7 +79,7 @@ def _some(text: str) -> str | Misread:
     return text if text.strip() else Misread("expected a text, found an empty one")
 
 
-some_text = Word("a text", _some, {"type": ["string", "number", "boolean"]})
+some_text = ScalarKind("a text", _some, {"type": ["string", "number", "boolean"]})
 
 
 def _truth(text: str) -> bool | Misread:
@@ -92,14 +92,14 @@ def _truth(text: str) -> bool | Misread:
     return Misread(hint=f"write {said}" if said else "")
 
 
-truth = Word("true or false", _truth, {"type": "boolean"})
+truth = ScalarKind("true or false", _truth, {"type": "boolean"})
 
 
 def _whole(text: str) -> int | Misread:
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else Misread()
 
 
-whole_number = Word("a whole number", _whole, {"type": "integer"})
+whole_number = ScalarKind("a whole number", _whole, {"type": "integer"})
 
 
 def _time(text: str) -> time | Misread:
@@ -108,7 +108,9 @@ def _time(text: str) -> time | Misread:
     return Misread(hint="hours have two digits, 00 to 23: 08:00, 16:30")
 
 
-time_of_day = Word("a time of day such as 08:30", _time, {"type": "string", "pattern": TIME_OF_DAY})
+time_of_day = ScalarKind(
+    "a time of day such as 08:30", _time, {"type": "string", "pattern": TIME_OF_DAY}
+)
 
 
 def _day(text: str) -> date | Misread:
@@ -120,7 +122,7 @@ def _day(text: str) -> date | Misread:
         return Misread(f"there is no day {text}")
 
 
-day = Word("a date such as 2025-10-31", _day, {"type": "string", "pattern": DAY})
+day = ScalarKind("a date such as 2025-10-31", _day, {"type": "string", "pattern": DAY})
 
 
 def _zone(text: str) -> str | Misread:
@@ -136,7 +138,7 @@ def _zone(text: str) -> str | Misread:
     return text
 
 
-zone = Word("a time zone such as America/New_York", _zone)
+zone = ScalarKind("a time zone such as America/New_York", _zone)
 
 
 def _instant(text: str) -> datetime | Misread:
@@ -149,7 +151,7 @@ def _instant(text: str) -> datetime | Misread:
     return moment
 
 
-instant = Word("an instant such as 2019-09-18T08:00-04:00", _instant)
+instant = ScalarKind("an instant such as 2019-09-18T08:00-04:00", _instant)
 
 
 def _of_fault(parsed: Any) -> Any:
@@ -170,10 +172,10 @@ def _duration(text: str) -> Duration | Misread:
     return read
 
 
-quantity = Word(
+quantity = ScalarKind(
     "a quantity such as 20 bp, 10 % or $2.8tn", _quantity, {"type": ["string", "number"]}
 )
-duration = Word("a duration such as 6 h, 10 d or 2 releases", _duration)
+duration = ScalarKind("a duration such as 6 h, 10 d or 2 releases", _duration)
 
 
 def _span_of_time(text: str) -> Duration | Misread:
@@ -185,7 +187,7 @@ def _span_of_time(text: str) -> Duration | Misread:
     return read
 
 
-time_span = Word("a time such as 30 s, 6 h or 10 d", _span_of_time)
+time_span = ScalarKind("a time such as 30 s, 6 h or 10 d", _span_of_time)
 
 
 def _seconds(text: str) -> int | Misread:
@@ -198,7 +200,7 @@ def _seconds(text: str) -> int | Misread:
     return int(read.days * 86_400)
 
 
-seconds = Word("a time such as 30 s or 5 min", _seconds)
+seconds = ScalarKind("a time such as 30 s or 5 min", _seconds)
 
 
 def _business_days(text: str) -> int | Misread:
@@ -208,7 +210,7 @@ def _business_days(text: str) -> int | Misread:
     return int(found[1])
 
 
-business_days = Word("business days such as 2 bd", _business_days)
+business_days = ScalarKind("business days such as 2 bd", _business_days)
 
 
 def _delay(text: str) -> tuple[int, bool] | Misread:
@@ -218,7 +220,7 @@ def _delay(text: str) -> tuple[int, bool] | Misread:
     return int(found[1]), found[2] is not None
 
 
-delay = Word("a delay such as 1 business day", _delay)
+delay = ScalarKind("a delay such as 1 business day", _delay)
 
 #: A repeat of a repeat, ``(a+)+``: such patterns can take time without end.
 _NESTED_REPEAT = re.compile(r"\([^()]*[+*}][^()]*\)(?:[+*]|\{\d+,)")
@@ -245,7 +247,7 @@ def _pattern(text: str) -> str | Misread:
     return text
 
 
-pattern = Word("a regular expression", _pattern)
+pattern = ScalarKind("a regular expression", _pattern)
 
 
 def _address(text: str) -> str | Misread:
@@ -262,7 +264,7 @@ def _address(text: str) -> str | Misread:
 
 
 _ADDRESS = "an address that begins with https:// or http://"
-address = Word(_ADDRESS, _address)
+address = ScalarKind(_ADDRESS, _address)
 
 
 def _link(text: str) -> str | Misread:
@@ -272,7 +274,7 @@ def _link(text: str) -> str | Misread:
     return read
 
 
-link = Word(_ADDRESS, _link)
+link = ScalarKind(_ADDRESS, _link)
 
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -292,12 +294,14 @@ def _all_months(text: str) -> str | Misread:
     return Misread(hint=f"write [{short}]" if short in MONTHS else "")
 
 
-all_months = Word("all, or a list of months", _all_months, {"const": "all"})
-month = Word("a month such as Mar", _month, {"enum": list(MONTHS)})
+all_months = ScalarKind("all, or a list of months", _all_months, {"const": "all"})
+month = ScalarKind("a month such as Mar", _month, {"enum": list(MONTHS)})
 
 
 def _variable_value(text: str) -> str | Misread:
     return text if re.fullmatch(r"[^{}\n]{1,100}", text) else Misread()
 
 
-variable_value = Word("a value without braces", _variable_value, {"type": ["string", "number"]})
+variable_value = ScalarKind(
+    "a value without braces", _variable_value, {"type": ["string", "number"]}
+)

@@ -15,7 +15,7 @@ import yaml
 from yaml import events
 
 from ebbwatch.ruleset.findings import Findings
-from ebbwatch.ruleset.nodes import Mapping, Node, Place, Scalar, Sequence, Source, quoted
+from ebbwatch.ruleset.nodes import FileRange, Mapping, Node, Scalar, Sequence, Source, quoted
 
 #: Bounds on one file. 10,000 rules take 1.7 MB and 300,000 pieces.
 SIZE_LIMIT_BYTES = 8_000_000
@@ -100,7 +100,7 @@ def read_yaml(file: str, text: str | bytes, findings: Findings) -> Node | None:
     if source is None:
         return None
     try:
-        return _Reader(source, findings).read()
+        return _TreeBuilder(source, findings).read()
     except yaml.MarkedYAMLError as err:
         _syntax_problem(source, err, findings)
     return None
@@ -111,7 +111,7 @@ def _decoded(file: str, text: str | bytes, findings: Findings) -> Source | None:
     empty = Source(file, "")
     if len(text) > SIZE_LIMIT_BYTES:
         findings.error(
-            Place(empty, 0, 1),
+            FileRange(empty, 0, 1),
             "too-large",
             f"the file has {len(text):,} bytes; at most {SIZE_LIMIT_BYTES:,} are read",
             "split it into several files",
@@ -122,7 +122,7 @@ def _decoded(file: str, text: str | bytes, findings: Findings) -> Source | None:
     except UnicodeDecodeError as err:
         line = err.object[: err.start].count(b"\n") + 1
         findings.error(
-            Place(empty, 0, 1),
+            FileRange(empty, 0, 1),
             "encoding",
             f"the file is not UTF-8: byte 0x{err.object[err.start]:02x} on line {line}",
             "save it as UTF-8",
@@ -131,7 +131,7 @@ def _decoded(file: str, text: str | bytes, findings: Findings) -> Source | None:
     source = Source(file, decoded.removeprefix("\ufeff"))
     if (found := _FORBIDDEN.search(source.text)) is not None:
         findings.error(
-            Place(source, found.start(), found.end()),
+            FileRange(source, found.start(), found.end()),
             "control-character",
             f"found the control character U+{ord(found[0]):04X}",
             "remove it, or write it as an escape in double quotes",
@@ -146,7 +146,7 @@ def _syntax_problem(source: Source, err: yaml.MarkedYAMLError, findings: Finding
     at = min(mark.index, len(source.text)) if mark is not None else 0
     said = f"{err.context or ''} {err.problem or ''}"
     if "nesting" in said:  # the scanner has a limit of its own, which it may reach first
-        findings.error(Place(source, at, at + 1), "yaml-bounds", _TOO_DEEP)
+        findings.error(FileRange(source, at, at + 1), "yaml-bounds", _TOO_DEEP)
         return
     found = source.text[at : at + 1]
     if found == "\t":
@@ -162,7 +162,7 @@ def _syntax_problem(source: Source, err: yaml.MarkedYAMLError, findings: Finding
         at = opened  # the end of the file says less than what was never closed
     elif opened < at and " in a " in message:
         message += f" that begins on line {source.line_of(opened)}"
-    findings.error(Place(source, at, at + 1), "yaml-syntax", message, hint)
+    findings.error(FileRange(source, at, at + 1), "yaml-syntax", message, hint)
 
 
 def _start(event: Any) -> int:
@@ -177,7 +177,7 @@ def _end(event: Any) -> int:
     return end
 
 
-class _Reader:
+class _TreeBuilder:
     """Builds the tree from the parser's events, without recursion."""
 
     def __init__(self, source: Source, findings: Findings) -> None:
@@ -241,7 +241,7 @@ class _Reader:
             self._error(event, "tag", "tags are not read", "remove the tag")
 
     def _error(self, event: Any, code: str, message: str, hint: str) -> None:
-        place = Place(self._source, _start(event), _end(event))
+        place = FileRange(self._source, _start(event), _end(event))
         self._findings.error(place, code, message, hint)
 
     def _close(self, end: int) -> None:

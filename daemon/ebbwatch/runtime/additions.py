@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from ebbwatch.core.asof import History
+from ebbwatch.core.facts.asof import History
 from ebbwatch.ports import Store
 
 _KEY = "added"

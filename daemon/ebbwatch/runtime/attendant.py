@@ -12,7 +12,7 @@ from datetime import datetime
 
 import structlog
 
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.message import OutboxRow, RowState
 from ebbwatch.ports import Clock, Store
 from ebbwatch.runtime.selfwatch import SelfWatch

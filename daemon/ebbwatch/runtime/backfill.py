@@ -10,9 +10,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from ebbwatch.core.asof import Facts, History
-from ebbwatch.core.edge import Notice, Present, admit
-from ebbwatch.core.release_clock import NEVER
+from ebbwatch.core.facts.asof import Facts, History
+from ebbwatch.core.facts.edge import Notice, Present, admit
+from ebbwatch.core.facts.release_clock import NEVER
 from ebbwatch.model.observation import Observation, Published
 from ebbwatch.model.periods import day_of, instant
 from ebbwatch.model.series import Series

@@ -35,7 +35,7 @@ from ebbwatch.ports import (
 )
 from ebbwatch.runtime.deadline import in_time
 from ebbwatch.runtime.drawing import Drawings
-from ebbwatch.runtime.resting import Resting
+from ebbwatch.runtime.place_failures import Resting
 from ebbwatch.runtime.whereabouts import Whereabouts
 
 #: Longest time for one send, all its follow-ups included.

@@ -1,7 +1,7 @@
 """The desk: whom to ask how rules stand, why, what an expression comes to, and what is told.
 
 Every command asks here, and so do chats and the page: each question has one answer, a value,
-which `core.rows` makes JSON of and `core.render` words. Nothing is changed here, and no clock
+which `core.answering.json_rows` makes JSON of and `core.render` words. Nothing is changed here, and no clock
 is read: the instant is part of the question.
 """
 
@@ -11,15 +11,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from ebbwatch.core.answers import Answer, answer, chart_of, compiled
-from ebbwatch.core.context import Context
-from ebbwatch.core.expected import Expected, SeriesStanding
-from ebbwatch.core.explaining import Explanation, explain
-from ebbwatch.core.grouping import Group
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.answering.answers import Answer, answer, chart_of, compiled
+from ebbwatch.core.answering.expected import Expected, SeriesStanding
+from ebbwatch.core.answering.explaining import Explanation, explain
+from ebbwatch.core.answering.status import Standing, standings
 from ebbwatch.core.render import Translator
-from ebbwatch.core.status import Standing, standings
+from ebbwatch.core.telling.context import Context
+from ebbwatch.core.telling.grouping import Group
 from ebbwatch.expr import Expression
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.chart import ChartSpec
@@ -27,10 +27,10 @@ from ebbwatch.model.message import OutboxRow
 from ebbwatch.model.periods import micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import Ack, Held, Silence, Store
-from ebbwatch.ruleset.words import no_such
+from ebbwatch.ruleset.suggestions import no_such
 from ebbwatch.runtime import silences
+from ebbwatch.runtime.lookback.replay import WantedSpan, replay, transitions
 from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline
-from ebbwatch.runtime.replay import Span, replay, transitions
 from ebbwatch.runtime.telling.memory import Memory, Owed
 
 #: Messages that wait which are listed; where there are more, the newest.
@@ -138,7 +138,7 @@ class Desk:
         if self.store is not None and name in self.store.alerts():
             return [move for move in self.store.transitions(rule=name) if move.at <= at]
         alone = judge.only((name,))
-        return list(transitions(alone, replay(alone, micros(at)), Span()))
+        return list(transitions(alone, replay(alone, micros(at)), WantedSpan()))
 
     # ---- figures ---------------------------------------------------------------------
 

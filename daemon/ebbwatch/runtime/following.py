@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ebbwatch.core.edge import History
-from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.facts.edge import HeldFigures
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.periods import micros
 from ebbwatch.model.series import Series, SourceRef
 from ebbwatch.ports import FigureSource, Source, TextSource, Wanted
-from ebbwatch.runtime.failures import Failures, HostFailure
+from ebbwatch.runtime.source_failures import Failures, HostFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Following:
         self,
         sources: Mapping[str, Source],
         failures: Failures,
-        history: History,
+        history: HeldFigures,
         release: ReleaseClock,
     ) -> None:
         """Take who can be asked; `take` says what is watched."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.expected import Expected, SeriesStanding
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.release_clock import NEVER
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.answering.expected import Expected, SeriesStanding
+from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.release_clock import NEVER
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.series import Series
 from ebbwatch.runtime.selfwatch import SelfWatch
 
 
-class Freshness:
+class FreshnessWatch:
     """Reports how fresh the figures of each source are that can be heard."""
 
     def __init__(self, watch: SelfWatch, hears: Callable[[Series], bool]) -> None:

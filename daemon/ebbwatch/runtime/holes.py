@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from ebbwatch.core.edge import History
-from ebbwatch.core.poll_plan import catch_up_from
+from ebbwatch.core.facts.edge import HeldFigures
+from ebbwatch.core.facts.poll_plan import catch_up_from
 from ebbwatch.model.periods import micros
 from ebbwatch.model.series import Series
 from ebbwatch.runtime.following import Following
@@ -20,7 +20,7 @@ from ebbwatch.runtime.following import Following
 class Holes:
     """Knows from which period each series of a source has a hole."""
 
-    def __init__(self, following: Following, history: History) -> None:
+    def __init__(self, following: Following, history: HeldFigures) -> None:
         """Take what is watched, and what is held."""
         self._following = following
         self._history = history

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import structlog
 
-from ebbwatch.core.judging import Judge, episode_of
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import Judge, episode_of
+from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
 from ebbwatch.model.alert import Cause, Change, Level, Transition

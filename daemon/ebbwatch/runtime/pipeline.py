@@ -15,11 +15,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ebbwatch.core.asof import History
-from ebbwatch.core.judging import Judge, Judged, Watched, episode_of
-from ebbwatch.core.ladder import AlertState
-from ebbwatch.core.lifecycle import Move
-from ebbwatch.core.sieve import States
+from ebbwatch.core.alerting.judging import Judge, Judged, Watched, episode_of
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.alerting.lifecycle import Move
+from ebbwatch.core.alerting.sieve import States
+from ebbwatch.core.facts.asof import History
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Level, Transition

@@ -1,7 +1,7 @@
 """Polling: the schedule by which sources are visited, dense when they publish.
 
 One job per source, run by APScheduler through a trigger of ours that asks the plan
-(`core.poll_plan`) for each thing the source is asked for. Who is asked for what is said by
+(`core.facts.poll_plan`) for each thing the source is asked for. Who is asked for what is said by
 `following`, what a visit does by `visits`, who is left alone for a while by `failures`.
 """
 
@@ -23,15 +23,15 @@ from apscheduler.events import (
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from ebbwatch.core.edge import History
-from ebbwatch.core.poll_plan import next_poll, next_texts, planned_visit
-from ebbwatch.core.release_clock import ReleaseClock
+from ebbwatch.core.facts.edge import HeldFigures
+from ebbwatch.core.facts.poll_plan import next_poll, next_texts, planned_visit
+from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.series import Series
 from ebbwatch.ports import Clock, Source
-from ebbwatch.runtime.failures import Failures
 from ebbwatch.runtime.feeds import Arrived
 from ebbwatch.runtime.following import Following, Question
+from ebbwatch.runtime.source_failures import Failures
 from ebbwatch.runtime.trigger import ReleaseTrigger
 from ebbwatch.runtime.visits import Kept, Visit, Visits, Watch
 
@@ -60,7 +60,7 @@ class Polling:
         clock: Clock,
         sources: Mapping[str, Source],
         release: ReleaseClock,
-        history: History,
+        history: HeldFigures,
         kept: Kept,
         inbox: asyncio.Queue[Arrived],
         watch: Watch,

@@ -29,7 +29,7 @@ LOOK_EVERY = timedelta(seconds=30)
 log = structlog.get_logger()
 
 
-class Reload:
+class RulesWatch:
     """Watches a directory of rules."""
 
     def __init__(

@@ -18,9 +18,9 @@ from typing import Protocol
 
 import structlog
 
-from ebbwatch.core.edge import STOPPING, Notice, NoticeKind
-from ebbwatch.core.expected import SeriesStanding
-from ebbwatch.core.release_clock import NEVER, State
+from ebbwatch.core.answering.expected import SeriesStanding
+from ebbwatch.core.facts.edge import STOPPING, Notice, NoticeKind
+from ebbwatch.core.facts.release_clock import NEVER, FreshnessState
 from ebbwatch.core.render import Health, Trouble
 from ebbwatch.model.periods import instant
 from ebbwatch.model.problem import Problem
@@ -41,7 +41,7 @@ Tell = Callable[[Health, str], None]
 log = structlog.get_logger()
 
 
-class Memory(Protocol):
+class SelfWatchStore(Protocol):
     """What the self-watch needs of a store."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -58,13 +58,13 @@ class Memory(Protocol):
 
 
 #: What is told of a series' figures, as it stands in keys.
-_WORSE = {State.LATE: "late", State.STALE: "stale"}
+_WORSE = {FreshnessState.LATE: "late", FreshnessState.STALE: "stale"}
 
 
 class SelfWatch:
     """Collects reports and tells the news in them."""
 
-    def __init__(self, store: Memory, tell: Tell) -> None:
+    def __init__(self, store: SelfWatchStore, tell: Tell) -> None:
         """Remember what an earlier run told."""
         self._store = store
         self._tell = tell
@@ -172,7 +172,7 @@ class SelfWatch:
         for one in overdue:
             name, key = one.series.name, f"{_WORSE[one.state]}/{source}/{one.series.name}"
             before = told.get(name)
-            if before is None or (before != key and one.state is State.STALE):
+            if before is None or (before != key and one.state is FreshnessState.STALE):
                 news = True
                 left[name] = key
             else:
@@ -196,7 +196,7 @@ class SelfWatch:
         """Return the notice of late figures, in detail for the one that was due first."""
         first, every = overdue[0], overdue[0].series.every
         due = first.found
-        stale = any(one.state is State.STALE for one in overdue)
+        stale = any(one.state is FreshnessState.STALE for one in overdue)
         names = tuple(one.series.name for one in overdue)
         return Health(
             kind=Trouble.SERIES_STALE if stale else Trouble.SERIES_LATE,

@@ -21,8 +21,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ebbwatch.core.judging import Judge, waits_for
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import Judge, waits_for
+from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.render import Health
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import instant, micros
@@ -35,7 +35,7 @@ from ebbwatch.runtime.deadline import in_time
 from ebbwatch.runtime.delivery import Delivery, Ending, Settled
 from ebbwatch.runtime.desk import Desk
 from ebbwatch.runtime.feeds import LiveFeed
-from ebbwatch.runtime.freshness import Freshness
+from ebbwatch.runtime.freshness import FreshnessWatch
 from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
 from ebbwatch.runtime.polling import Polling
@@ -92,7 +92,7 @@ class Service:
     database: DatabaseWatch = field(init=False)
     recording: Recording = field(init=False)
     attendant: Attendant = field(init=False)
-    _freshness: Freshness = field(init=False)
+    _freshness: FreshnessWatch = field(init=False)
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _running_since: datetime = field(init=False)
 
@@ -106,7 +106,7 @@ class Service:
         self.attendant = Attendant(
             self.store, self.telling, self.watch, self.clock, lambda: pipeline.states
         )
-        self._freshness = Freshness(self.watch, self.polling.hears)
+        self._freshness = FreshnessWatch(self.watch, self.polling.hears)
         self._running_since = self.clock.now()
 
     # ---- start -----------------------------------------------------------------------

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ebbwatch.core.judging import episode_of
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import episode_of
+from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.alert import Level
 from ebbwatch.ports import Ack, AlertRecord, Silence, Store
 

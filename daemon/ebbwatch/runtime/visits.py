@@ -23,7 +23,7 @@ from typing import Protocol
 
 import structlog
 
-from ebbwatch.core.edge import Admitted, History, Notice, admit
+from ebbwatch.core.facts.edge import Admitted, HeldFigures, Notice, admit
 from ebbwatch.core.render import Trouble
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
@@ -40,11 +40,11 @@ from ebbwatch.ports import (
     TextSource,
     Wanted,
 )
-from ebbwatch.runtime.failures import Failures, HostFailure
 from ebbwatch.runtime.feeds import Arrived
 from ebbwatch.runtime.following import Following, Question
 from ebbwatch.runtime.holes import Holes
 from ebbwatch.runtime.pipeline import Event
+from ebbwatch.runtime.source_failures import Failures, HostFailure
 
 #: A visit that takes longer has hung.
 LONGEST_S = 600.0
@@ -137,7 +137,7 @@ class Visits:
         clock: Clock,
         following: Following,
         failures: Failures,
-        history: History,
+        history: HeldFigures,
         kept: Kept,
         inbox: asyncio.Queue[Arrived],
         watch: Watch,

@@ -301,13 +301,13 @@ def load(keyed: Collection[str] = ()) -> Settings:
     Raises:
         SettingsInvalid: If a name is unknown, or a value is not what its name expects.
     """
-    from ebbwatch.settings.reading import read  # noqa: PLC0415  it knows these names
+    from ebbwatch.settings.environment import read  # noqa: PLC0415  it knows these names
 
     return read(keyed)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One setting, for people.
 
     Attributes:
@@ -321,7 +321,7 @@ class Row:
     origin: str
 
 
-def describe(settings: Settings, keyed: Collection[str] = ()) -> list[Row]:
+def describe(settings: Settings, keyed: Collection[str] = ()) -> list[SettingRow]:
     """Return every setting with its value, secrets masked, and where it came from.
 
     Args:
@@ -342,7 +342,7 @@ def describe(settings: Settings, keyed: Collection[str] = ()) -> list[Row]:
                 text = masked(value)
             case _:
                 text = str(value)
-        rows.append(Row(name, text, settings.origins.get(name, "default")))
+        rows.append(SettingRow(name, text, settings.origins.get(name, "default")))
     return rows
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ebbwatch.ports import SourceSetup
-from ebbwatch.sources.answers import Answer, Validators
+from ebbwatch.sources.replies import Reply, Validators
 
 if TYPE_CHECKING:
     from ebbwatch.sources.http import ProviderClient
@@ -37,7 +37,7 @@ class Addresses:
         validators: Validators,
         limit_bytes: int,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> Reply:
         """Ask an address for a series; takes and raises what `ProviderClient.get` does."""
         parts = urlsplit(address)
         origin = f"{parts.scheme}://{parts.netloc}"

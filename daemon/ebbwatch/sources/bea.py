@@ -29,10 +29,10 @@ from ebbwatch.model.source import KeyPolicy, Planned, SourceFacts
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import Poll, SourceChanged, SourceRefused, SourceSetup, Wanted
 from ebbwatch.sources import cursors
-from ebbwatch.sources.answers import Answer, Validators
 from ebbwatch.sources.arguments import fault_of_choice
-from ebbwatch.sources.numbers import check_day, number
 from ebbwatch.sources.provider import Provider
+from ebbwatch.sources.replies import Reply, Validators
+from ebbwatch.sources.strict_numbers import check_day, number
 
 FLAT_FILE = "/national/Release/TXT/NipaDataQ.txt"
 
@@ -188,7 +188,7 @@ def read_flat_file(file: IO[bytes], today: date) -> dict[date, tuple[Decimal | N
     )
 
 
-def read_api(answer: Answer, today: date) -> dict[date, tuple[Decimal | None, str]]:
+def read_api(answer: Reply, today: date) -> dict[date, tuple[Decimal | None, str]]:
     """Return A191RC by quarter (its first day) with the unit, from the keyed API.
 
     Its errors come with HTTP 200. Its answers repeat the key, so that nothing of them but the

@@ -23,8 +23,8 @@ from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros
 from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources import cursors
-from ebbwatch.sources.numbers import number
 from ebbwatch.sources.provider import Provider
+from ebbwatch.sources.strict_numbers import number
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import Rank, micros
 from ebbwatch.model.series import Series
 from ebbwatch.ports import SourceChanged, Wanted
-from ebbwatch.sources.numbers import number, shown
+from ebbwatch.sources.strict_numbers import number, shown
 
 _QUARTER = re.compile(r"(\d{4})-?[Qq]([1-4])")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")

@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
 from ebbwatch.ports import SourceChanged
-from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.candles import Candle, Exchange, candle
+from ebbwatch.sources.replies import Reply
 
 #: Most candles in one answer.
 #: Source: Exchange API documentation of candles, as recorded 2026-11-22.
@@ -68,7 +68,7 @@ class Coinbase(Exchange):
         return found
 
 
-def parse(answer: Answer, pair: str, minutes: int) -> list[Candle]:
+def parse(answer: Reply, pair: str, minutes: int) -> list[Candle]:
     """Return the candles of one answer, in its order.
 
     Raises:

@@ -19,10 +19,10 @@ from ebbwatch.model.series import Series
 from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
-from ebbwatch.sources.answers import Answer, Validators
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
 from ebbwatch.sources.cells import Cell, in_order, published
 from ebbwatch.sources.pointed import PointedSource, host_of
+from ebbwatch.sources.replies import Reply, Validators
 
 #: Most bytes of a table; thirty years of a value each minute take more than that, once.
 LIMIT_BYTES = 64_000_000
@@ -93,16 +93,16 @@ class Csv(PointedSource):
         layout = Layout.of(argument)
         return host_of(layout.place) if layout.remote else layout.place
 
-    async def _ask(self, item: Wanted, validators: Validators) -> Answer:
+    async def _ask(self, item: Wanted, validators: Validators) -> Reply:
         name, layout = item.series.name, Layout.of(item.argument)
         if layout.remote:
             return await self._addresses.get(
                 name, layout.place, validators=validators, limit_bytes=LIMIT_BYTES
             )
         content = await asyncio.to_thread(_content, Path(layout.place), name)
-        return Answer(provider=f"{self.name} {name}", status=200, content=content)
+        return Reply(provider=f"{self.name} {name}", status=200, content=content)
 
-    def _read(self, answer: Answer, item: Wanted) -> tuple[Published, ...]:
+    def _read(self, answer: Reply, item: Wanted) -> tuple[Published, ...]:
         return parse(answer.content, item.series, Layout.of(item.argument))
 
 

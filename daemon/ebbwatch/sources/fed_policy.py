@@ -27,12 +27,12 @@ from ebbwatch.model.periods import period_of
 from ebbwatch.model.source import Planned, SourceFacts
 from ebbwatch.ports import Poll, SourceChanged, SourceError, Wanted
 from ebbwatch.sources import cursors
-from ebbwatch.sources.answers import Answer, Validators
 from ebbwatch.sources.arguments import fault_of_choice
-from ebbwatch.sources.numbers import number
 from ebbwatch.sources.pages import plain_text
 from ebbwatch.sources.provider import Provider
+from ebbwatch.sources.replies import Reply, Validators
 from ebbwatch.sources.sdmx import SdmxSeries, read_zip
+from ebbwatch.sources.strict_numbers import number
 
 _NEW_YORK = ZoneInfo("America/New_York")
 _DAY = timedelta(days=1)
@@ -74,7 +74,7 @@ _NOTE_RATE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
+class _PolicyCursor:
     """What a poll hands to the next one.
 
     Attributes:
@@ -88,7 +88,7 @@ class _Cursor:
     decisions: tuple[date, ...] = ()
 
     @classmethod
-    def load(cls, text: str | None) -> _Cursor:
+    def load(cls, text: str | None) -> _PolicyCursor:
         saved = cursors.load(text)
         return cls(
             Validators.load(saved.get("rates")),
@@ -137,7 +137,7 @@ class FedPolicy(Provider):
            later must say the same as the file.
         """
         today = self._clock.now().astimezone(_NEW_YORK).date()
-        before = _Cursor.load(cursor)
+        before = _PolicyCursor.load(cursor)
         always = since is not None or before.deciding(today) is not None
         answer = await self._rates(None if always else before.rates)
         if answer.not_modified:
@@ -145,7 +145,7 @@ class FedPolicy(Provider):
         first = today - _RECENT if since is None else since.astimezone(_NEW_YORK).date() - _MARGIN
         rates = await asyncio.to_thread(_read, answer, first, today)
         calendar, decisions, note = await self._calendar(before, today)
-        after = _Cursor(answer.validators, calendar, decisions)
+        after = _PolicyCursor(answer.validators, calendar, decisions)
         announced = None
         if (decision := after.deciding(today)) is not None:
             announced = await self._announced(decision)
@@ -162,7 +162,7 @@ class FedPolicy(Provider):
             note=note if published else "no rows",
         )
 
-    async def _rates(self, validators: Validators | None) -> Answer:
+    async def _rates(self, validators: Validators | None) -> Reply:
         """Return the rates file, from wherever it is still to be had."""
         answer = await self._client.get(_PATHS[0][0], validators=validators, expected={_NOT_FOUND})
         if answer.status != _NOT_FOUND:
@@ -171,7 +171,7 @@ class FedPolicy(Provider):
         return await self._client.get(path, params=params, validators=validators)
 
     async def _calendar(
-        self, before: _Cursor, today: date
+        self, before: _PolicyCursor, today: date
     ) -> tuple[Validators, tuple[date, ...], str]:
         """Return the scheduled decisions, oldest first, and a note where they are not known."""
         try:
@@ -205,7 +205,7 @@ class FedPolicy(Provider):
         return None if rate is None else (effective, rate)
 
 
-def _read(answer: Answer, first: date, today: date) -> dict[date, Decimal | None]:
+def _read(answer: Reply, first: date, today: date) -> dict[date, Decimal | None]:
     """Return the rate by day: IORB, and IOER before there was one."""
     picked, _ = read_zip(
         io.BytesIO(answer.content),

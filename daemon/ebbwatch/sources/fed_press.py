@@ -23,9 +23,9 @@ from ebbwatch.model.observation import TextItem
 from ebbwatch.model.source import Gives, Planned, SourceFacts
 from ebbwatch.ports import Poll, SourceChanged
 from ebbwatch.sources import cursors
-from ebbwatch.sources.answers import Validators
 from ebbwatch.sources.pages import Article, article
 from ebbwatch.sources.provider import Provider
+from ebbwatch.sources.replies import Validators
 
 _HOST = "www.federalreserve.gov"
 _BASE = f"https://{_HOST}"
@@ -74,7 +74,7 @@ class _Item:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
+class _PressCursor:
     """What a poll hands to the next one.
 
     Attributes:
@@ -88,7 +88,7 @@ class _Cursor:
     open: bool
 
     @classmethod
-    def load(cls, text: str | None) -> _Cursor:
+    def load(cls, text: str | None) -> _PressCursor:
         saved = cursors.load(text)
         return cls(
             Validators.load(saved.get("feed")), saved.get("read", {}), bool(saved.get("open", True))
@@ -124,7 +124,7 @@ class FedPress(Provider):
         that are not up yet, or have no article yet, come with an empty body and are looked
         at again.
         """
-        before = _Cursor.load(cursor if since is None else None)
+        before = _PressCursor.load(cursor if since is None else None)
         conditional = None if before.open else before.feed
         answer = await self._client.get(_FEED, validators=conditional)
         if answer.not_modified:
@@ -143,7 +143,7 @@ class FedPress(Provider):
                 if item.published_at < young:
                     read[item.address] = item.mark
         known_at = self._clock.now()
-        after = _Cursor(answer.validators, read, open=len(read) < len(items))
+        after = _PressCursor(answer.validators, read, open=len(read) < len(items))
         return Poll(
             texts=tuple(
                 TextItem(

@@ -19,10 +19,10 @@ from typing import Any, ClassVar
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import SourceChanged, Wanted
-from ebbwatch.sources import numbers
-from ebbwatch.sources.answers import Answer
+from ebbwatch.sources import strict_numbers
 from ebbwatch.sources.arguments import fault_of_choice
 from ebbwatch.sources.provider import DatedProvider
+from ebbwatch.sources.replies import Reply
 
 #: Most rows of one page; more is refused with 400.
 PAGE_ROWS = 10_000
@@ -61,13 +61,15 @@ def treasury_account_close(rows: Sequence[Row], today: date) -> dict[date, Decim
     labels: dict[date, list[str]] = {}
     closing: dict[date, Decimal] = {}
     for row in rows:
-        day = numbers.day(_text(row, "record_date"), of="fiscaldata record_date", today=today)
+        day = strict_numbers.day(
+            _text(row, "record_date"), of="fiscaldata record_date", today=today
+        )
         label = _text(row, "account_type")
         labels.setdefault(day, []).append(label)
         if (column := CLOSING_COLUMN.get(label)) is None:
             continue
         of = f"fiscaldata closing balance of {day}"
-        value = numbers.number(_text(row, column), of=of)
+        value = strict_numbers.number(_text(row, column), of=of)
         if value is None:
             raise SourceChanged(f"{of}: expected a figure in {column}, found none")
         if day in closing:
@@ -86,9 +88,11 @@ def debt(rows: Sequence[Row], today: date) -> dict[date, Decimal]:
     """Return the total public debt outstanding by day, in dollars and cents."""
     outstanding: dict[date, Decimal] = {}
     for row in rows:
-        day = numbers.day(_text(row, "record_date"), of="fiscaldata record_date", today=today)
+        day = strict_numbers.day(
+            _text(row, "record_date"), of="fiscaldata record_date", today=today
+        )
         of = f"fiscaldata debt of {day}"
-        value = numbers.number(_text(row, "tot_pub_debt_out_amt"), of=of)
+        value = strict_numbers.number(_text(row, "tot_pub_debt_out_amt"), of=of)
         if value is None or day in outstanding:
             raise SourceChanged(f"{of}: expected one figure, found none or two")
         outstanding[day] = value
@@ -114,14 +118,14 @@ def deficit(rows: Sequence[Row], today: date) -> dict[date, Decimal]:
         if _text(row, "record_type_cd") != "MTH":
             continue
         report = _text(row, "record_date")
-        reported = numbers.day(report, of="fiscaldata record_date", today=today)
+        reported = strict_numbers.day(report, of="fiscaldata record_date", today=today)
         name, parent = _text(row, "classification_desc"), _text(row, "parent_id")
         of = f"fiscaldata deficit of {name}, report of {reported}"
         if name not in MONTHS or (year := years.get((report, parent))) is None:
             raise SourceChanged(f"{of}: expected a month below a row like FY 2026, found none")
         number = MONTHS.index(name) + 1
         month = date(year - (number >= _FIRST_MONTH_OF_FISCAL_YEAR), number, 1)
-        value = numbers.number(_text(row, "current_month_dfct_sur_amt"), of=of)
+        value = strict_numbers.number(_text(row, "current_month_dfct_sur_amt"), of=of)
         if month > reported:
             continue  # the rest of the fiscal year, for which there is no figure yet
         if value is None:
@@ -221,7 +225,7 @@ class FiscalData(DatedProvider):
         raise SourceChanged(f"fiscaldata: expected at most {MOST_PAGES} pages, found more")
 
 
-def envelope(answer: Answer, table: Table) -> tuple[list[Row], int]:
+def envelope(answer: Reply, table: Table) -> tuple[list[Row], int]:
     """Return one page's rows and how many pages there are.
 
     Raises:

@@ -33,10 +33,10 @@ from ebbwatch.ports import (
     Wanted,
 )
 from ebbwatch.sources import cursors
-from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
-from ebbwatch.sources.numbers import day, number
 from ebbwatch.sources.provider import Provider
+from ebbwatch.sources.replies import Reply
+from ebbwatch.sources.strict_numbers import day, number
 
 #: Most observations of one answer.
 PAGE_ROWS = 100_000
@@ -206,10 +206,12 @@ class Fred(Provider):
             seen = yesterday if whole else end
         return published, seen, whole
 
-    async def _rows(self, series_id: str, params: Mapping[str, str], *, whole: bool) -> list[Row]:
+    async def _rows(
+        self, series_id: str, params: Mapping[str, str], *, whole: bool
+    ) -> list[FredRow]:
         """Return observations in FRED's order; with `whole`, of as many pages as there are."""
         today = self._clock.now().date()
-        rows: list[Row] = []
+        rows: list[FredRow] = []
         while True:
             asked = {"series_id": series_id, **params}
             if whole:
@@ -259,7 +261,7 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FredRow:
     """One observation as FRED has it.
 
     Attributes:
@@ -333,7 +335,7 @@ def read_declared(body: Any, series: Series, series_id: str) -> Declared:
     return Declared(tuple((start, unit) for start, unit, _ in found), found[-1][2])
 
 
-def read_rows(body: Any, series_id: str, today: date) -> tuple[list[Row], int]:
+def read_rows(body: Any, series_id: str, today: date) -> tuple[list[FredRow], int]:
     """Return one page of observations, and how many there are on all pages.
 
     Raises:
@@ -353,7 +355,7 @@ def read_rows(body: Any, series_id: str, today: date) -> tuple[list[Row], int]:
         except ValueError:
             raise SourceChanged(f"{of}: expected realtime_start to be a date, found none") from None
         dated = day(row["date"], of=of, today=today, ahead=_AHEAD)
-        found.append(Row(dated, number(row["value"], of=f"{of} {dated}"), vintage))
+        found.append(FredRow(dated, number(row["value"], of=f"{of} {dated}"), vintage))
     return found, count
 
 
@@ -371,7 +373,7 @@ def _window_end(seen: date, yesterday: date) -> date:
     return _OPEN_END if end >= yesterday else end
 
 
-def _raise(answer: Answer, series_id: str) -> None:
+def _raise(answer: Reply, series_id: str) -> None:
     """Raise what an error means; its text is not passed on, lest it repeat the request."""
     said = answer.content.decode("utf-8", errors="replace").lower()
     if "api_key" in said:

@@ -21,10 +21,10 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import cursors
-from ebbwatch.sources.answers import Validators
-from ebbwatch.sources.numbers import number
 from ebbwatch.sources.provider import Provider
+from ebbwatch.sources.replies import Validators
 from ebbwatch.sources.sdmx import SdmxSeries, read_zip
+from ebbwatch.sources.strict_numbers import number
 
 _NEW_YORK = ZoneInfo("America/New_York")
 _PATH = "/releases/h41/data/FRB_h41_xml.zip"

@@ -21,7 +21,7 @@ import httpx
 from ebbwatch.net.client import client
 from ebbwatch.net.delays import http_date, retry_after
 from ebbwatch.ports import Clock, SourceChanged, SourceRefused, SourceSetup, SourceUnavailable
-from ebbwatch.sources.answers import LIMIT_BYTES, Answer, Validators
+from ebbwatch.sources.replies import LIMIT_BYTES, Reply, Validators
 
 #: Time a whole request may take, whatever trickles in.
 TOTAL_S = 25.0
@@ -87,7 +87,7 @@ class ProviderClient:
         validators: Validators | None = None,
         limit_bytes: int = LIMIT_BYTES,
         expected: Collection[int] = (),
-    ) -> Answer:
+    ) -> Reply:
         """Ask for something and return the whole answer.
 
         Args:
@@ -108,7 +108,7 @@ class ProviderClient:
         answer = await self._ask(
             path, params, headers, validators, limit_bytes, expected, sink, self._total_s
         )
-        return Answer(
+        return Reply(
             provider=self.name,
             status=answer.status_code,
             content=sink.getvalue(),
@@ -118,7 +118,7 @@ class ProviderClient:
 
     async def download(
         self, path: str, *, validators: Validators | None = None, limit_bytes: int
-    ) -> Answer:
+    ) -> Reply:
         """Ask for a big file; the answer holds it as a temporary file without a name.
 
         Takes and raises what `get` does. The file vanishes when it is closed, or with us.
@@ -133,7 +133,7 @@ class ProviderClient:
             sink.close()
             raise
         sink.seek(0)
-        return Answer(
+        return Reply(
             provider=self.name,
             status=answer.status_code,
             file=sink,

@@ -25,10 +25,10 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
-from ebbwatch.sources.answers import LIMIT_BYTES, Answer, Validators
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
 from ebbwatch.sources.cells import Cell, in_order, published
 from ebbwatch.sources.pointed import PointedSource, host_of
+from ebbwatch.sources.replies import LIMIT_BYTES, Reply, Validators
 
 _REQUIRED = ("url", "rows", "period", "value")
 _OPTIONAL = ("known_at", "headers")
@@ -61,7 +61,7 @@ class HttpJson(PointedSource):
         """Return the host of the address."""
         return host_of(argument["url"]) if isinstance(argument, Mapping) else ""
 
-    async def _ask(self, item: Wanted, validators: Validators) -> Answer:
+    async def _ask(self, item: Wanted, validators: Validators) -> Reply:
         assert isinstance(item.argument, Mapping)
         return await self._addresses.get(
             item.series.name,
@@ -71,12 +71,12 @@ class HttpJson(PointedSource):
             limit_bytes=LIMIT_BYTES,
         )
 
-    def _read(self, answer: Answer, item: Wanted) -> tuple[Published, ...]:
+    def _read(self, answer: Reply, item: Wanted) -> tuple[Published, ...]:
         assert isinstance(item.argument, Mapping)
         return parse(answer, item.series, item.argument)
 
 
-def parse(answer: Answer, series: Series, argument: Mapping[str, Any]) -> tuple[Published, ...]:
+def parse(answer: Reply, series: Series, argument: Mapping[str, Any]) -> tuple[Published, ...]:
     """Return an answer's figures, oldest first.
 
     Raises:

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from ebbwatch.net.delays import seconds
 from ebbwatch.ports import SourceChanged, SourceRefused, SourceUnavailable
-from ebbwatch.sources.answers import Answer
 from ebbwatch.sources.candles import Candle, Exchange, candle
+from ebbwatch.sources.replies import Reply
 
 #: Most candles in one answer.
 #: Source: REST API documentation of OHLC, as recorded 2026-11-22.
@@ -55,7 +55,7 @@ class Kraken(Exchange):
         return [each for each in found if first <= each.start * 60 < beyond]
 
 
-def parse(answer: Answer, pair: str, minutes: int, *, now: datetime) -> list[Candle]:
+def parse(answer: Reply, pair: str, minutes: int, *, now: datetime) -> list[Candle]:
     """Return the finished candles of one answer, in its order.
 
     Raises:

@@ -21,8 +21,8 @@ from ebbwatch.model.periods import period_of
 from ebbwatch.model.source import Planned, SourceFacts
 from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources.arguments import fault_of_choice
-from ebbwatch.sources.numbers import day, number
 from ebbwatch.sources.provider import Provider
+from ebbwatch.sources.strict_numbers import day, number
 
 _NEW_YORK = ZoneInfo("America/New_York")
 

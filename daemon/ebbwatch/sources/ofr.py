@@ -16,9 +16,9 @@ from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import Rank, period_of
 from ebbwatch.model.series import Series
 from ebbwatch.ports import SourceChanged, Wanted
-from ebbwatch.sources import numbers
-from ebbwatch.sources.answers import Answer
+from ebbwatch.sources import strict_numbers
 from ebbwatch.sources.provider import DatedProvider
+from ebbwatch.sources.replies import Reply
 
 #: How far back an ordinary visit reads: past the revisions of daily series.
 LATEST = timedelta(days=30)
@@ -56,7 +56,7 @@ class Ofr(DatedProvider):
         return parse(answer, item.series, mnemonic, today=today)
 
 
-def parse(answer: Answer, series: Series, mnemonic: str, *, today: date) -> list[Published]:
+def parse(answer: Reply, series: Series, mnemonic: str, *, today: date) -> list[Published]:
     """Return one answer's values, oldest first.
 
     Raises:
@@ -70,12 +70,12 @@ def parse(answer: Answer, series: Series, mnemonic: str, *, today: date) -> list
     for row in rows:
         if not isinstance(row, list) or len(row) != 2:
             raise SourceChanged(f"{of}: expected a pair of date and value, found another shape")
-        day = numbers.day(row[0], of=of, today=today)
+        day = strict_numbers.day(row[0], of=of, today=today)
         published.append(
             Published(
                 series=series.name,
                 period=period_of(day),
-                value=numbers.number(row[1], of=f"{of} {day}"),
+                value=strict_numbers.number(row[1], of=f"{of} {day}"),
             )
         )
     return sorted(published, key=lambda value: value.period)

@@ -65,7 +65,7 @@ def normalised(text: str) -> str:
 
 def plain_text(page: str) -> str:
     """Return all text of a page, normalised."""
-    reader = _Reader(everything=True)
+    reader = _PageReader(everything=True)
     reader.feed(page)
     reader.close()
     return normalised("".join(reader.body))
@@ -77,7 +77,7 @@ def article(page: str) -> Article:
     Both have a ``div.heading`` with the title, and the text in the first
     ``div.col-xs-12.col-sm-8`` after it. Paragraphs are not always closed; divisions are.
     """
-    reader = _Reader(everything=False)
+    reader = _PageReader(everything=False)
     reader.feed(page)
     reader.close()
     links = tuple(Link(href, normalised("".join(words))) for href, words in reader.links)
@@ -93,7 +93,7 @@ class _Place:
     seen: bool = False
 
 
-class _Reader(HTMLParser):
+class _PageReader(HTMLParser):
     """Collects heading, body and links."""
 
     def __init__(self, *, everything: bool) -> None:

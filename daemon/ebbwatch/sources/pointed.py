@@ -14,8 +14,8 @@ from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Poll, SourceSetup, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.addresses import Addresses
-from ebbwatch.sources.answers import Answer, Validators
 from ebbwatch.sources.cells import digest, reaching
+from ebbwatch.sources.replies import Reply, Validators
 
 
 class PointedSource(ABC):
@@ -67,11 +67,11 @@ class PointedSource(ABC):
         return Poll(published=tuple(published), cursor=cursors.dump(entries), note=note)
 
     @abstractmethod
-    async def _ask(self, item: Wanted, validators: Validators) -> Answer:
+    async def _ask(self, item: Wanted, validators: Validators) -> Reply:
         """Return what stands at the place a series is pointed at; may be ``not modified``."""
 
     @abstractmethod
-    def _read(self, answer: Answer, item: Wanted) -> tuple[Published, ...]:
+    def _read(self, answer: Reply, item: Wanted) -> tuple[Published, ...]:
         """Return an answer's figures, oldest first; called on a thread."""
 
     async def aclose(self) -> None:

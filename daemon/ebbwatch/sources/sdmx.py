@@ -20,7 +20,7 @@ from typing import IO
 from xml.parsers import expat
 
 from ebbwatch.ports import SourceChanged
-from ebbwatch.sources.numbers import day, number
+from ebbwatch.sources.strict_numbers import day, number
 
 #: Most bytes read of the file inside the zip. Source: 126 MB in 2026-09, read 2026-11-22.
 XML_LIMIT_BYTES = 600_000_000
@@ -107,12 +107,12 @@ def read_zip(
             if members[0].file_size > XML_LIMIT_BYTES:
                 raise SourceChanged(f"{provider}: the data file exceeds {XML_LIMIT_BYTES} bytes")
             with archive.open(members[0]) as xml:
-                return _Reader(provider, first, pick).read(xml)
+                return _ReleaseReader(provider, first, pick).read(xml)
     except (zipfile.BadZipFile, EOFError, RuntimeError, zlib.error) as error:
         raise SourceChanged(f"{provider}: expected a zip file, found none that opens") from error
 
 
-class _Reader:
+class _ReleaseReader:
     """Goes through one file."""
 
     def __init__(self, provider: str, first: date, pick: Callable[[SdmxSeries], bool]) -> None:

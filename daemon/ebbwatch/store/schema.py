@@ -70,7 +70,7 @@ class Exact(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
-class Word(TypeDecorator[StrEnum]):
+class EnumType(TypeDecorator[StrEnum]):
     """A member of an enumeration, by its value."""
 
     impl = Text
@@ -90,7 +90,7 @@ class Word(TypeDecorator[StrEnum]):
         return None if value is None else self.kind(value)
 
 
-class Rank(TypeDecorator[Level]):
+class LevelType(TypeDecorator[Level]):
     """A level, in the order of severity."""
 
     impl = Integer
@@ -236,13 +236,13 @@ outbox = Table(
     Column("message", Coded(Message), nullable=False),
     Column("episode", Name, nullable=False),
     Column("lines", Coded(tuple[str, ...]), nullable=False),
-    Column("level", Rank, nullable=False),
+    Column("level", LevelType, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("not_before", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("foldable", Boolean, nullable=False),
     Column("quiet", Boolean, nullable=False),
-    Column("state", Word(RowState), nullable=False),
+    Column("state", EnumType(RowState), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("begun", Boolean, nullable=False),
     Column("uncertain", Boolean, nullable=False),

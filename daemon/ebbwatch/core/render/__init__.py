@@ -7,20 +7,20 @@ Everything that is said is in the context handed over: nothing is looked up here
 
 from __future__ import annotations
 
-from ebbwatch.core.expected import Late
-from ebbwatch.core.render.alerts import alert_message, bare_message
-from ebbwatch.core.render.context import (
-    Digest,
+from ebbwatch.core.answering.expected import Late
+from ebbwatch.core.render.alert_messages import alert_message, bare_message
+from ebbwatch.core.render.lists import digest_message, summary_message
+from ebbwatch.core.render.message_contexts import (
+    DigestContext,
     Firing,
     Health,
     Quote,
-    Reload,
+    ReloadContext,
     Revised,
-    Told,
+    ToldChange,
     Trouble,
     Working,
 )
-from ebbwatch.core.render.lists import digest_message, summary_message
 from ebbwatch.core.render.notices import health_message, reload_message, test_message
 from ebbwatch.core.render.words import (
     Translator,
@@ -31,7 +31,7 @@ from ebbwatch.core.render.words import (
 )
 
 __all__ = [
-    "Digest", "Firing", "Health", "Late", "Quote", "Reload", "Revised", "Told", "Translator",
+    "DigestContext", "Firing", "Health", "Late", "Quote", "ReloadContext", "Revised", "ToldChange", "Translator",
     "Trouble", "Working", "alert_message", "bare_message", "digest_message", "fingerprint", "health_message",
     "level_word", "measure_text", "reload_message", "series_label", "summary_message",
     "test_message",

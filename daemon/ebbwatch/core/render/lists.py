@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from ebbwatch.core.render.alerts import move_line
-from ebbwatch.core.render.context import NEW_YORK, Digest, Firing
-from ebbwatch.core.render.readings import found_text, reading_text
+from ebbwatch.core.render.alert_messages import move_line
+from ebbwatch.core.render.message_contexts import NEW_YORK, DigestContext, Firing
+from ebbwatch.core.render.reading_words import found_text, reading_text
 from ebbwatch.core.render.words import (
     ICONS,
     LIST_LIMIT,
@@ -95,7 +95,7 @@ def _firing_of(t: Translator, firing: int, rules: int) -> str:
     )
 
 
-def digest_message(digest: Digest, *, t: Translator) -> Message:
+def digest_message(digest: DigestContext, *, t: Translator) -> Message:
     """Return how things stand: what fires, what changed since the last digest, what is late."""
     clock = t.clock(digest.at, digest.zone)
     lines = [_firing_of(t, len(digest.firing), digest.rules)]

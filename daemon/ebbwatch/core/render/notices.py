@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ebbwatch.core.render.alerts import move_line, payload
-from ebbwatch.core.render.context import Health, Reload, Told, Trouble
+from ebbwatch.core.render.alert_messages import move_line, payload
 from ebbwatch.core.render.lists import firing_lines
+from ebbwatch.core.render.message_contexts import Health, ReloadContext, ToldChange, Trouble
 from ebbwatch.core.render.words import (
     LIST_LIMIT,
     RESOLVED,
@@ -20,7 +20,7 @@ from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Reason
 
 
-def reload_message(reload: Reload, *, t: Translator) -> Message:
+def reload_message(reload: ReloadContext, *, t: Translator) -> Message:
     """Return what a change of the rule files changed."""
     lines = []
     for words, names in (
@@ -47,7 +47,7 @@ def reload_message(reload: Reload, *, t: Translator) -> Message:
     )
 
 
-def _over_lines(t: Translator, over: Sequence[Told]) -> list[str]:
+def _over_lines(t: Translator, over: Sequence[ToldChange]) -> list[str]:
     lines = [move_line(t, one, titled=True) for one in over[:LIST_LIMIT]]
     return [*lines, and_more(t, len(over) - LIST_LIMIT)] if len(over) > LIST_LIMIT else lines
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from ebbwatch.core.render.context import NEW_YORK
-from ebbwatch.core.render.readings import (
+from ebbwatch.core.answering.status import Standing
+from ebbwatch.core.render.message_contexts import NEW_YORK
+from ebbwatch.core.render.reading_words import (
     age_text,
     day_text,
     found_text,
@@ -14,9 +15,8 @@ from ebbwatch.core.render.readings import (
     times_text,
 )
 from ebbwatch.core.render.words import Translator, level_word, marked
-from ebbwatch.core.status import Standing
 from ebbwatch.model.alert import Level
-from ebbwatch.model.table import Column
+from ebbwatch.model.table import TableColumn
 
 #: Columns of a terminal that the name of a rule keeps as long as others can be left out.
 _NAME = 18
@@ -27,7 +27,7 @@ MARKS = {"firing": "●", "pending": "◐", "inactive": "·", "broken": "✗"}
 _STATES = {"pending": marked("pending"), "broken": marked("broken")}
 
 
-def standings_table(t: Translator, rows: Sequence[Standing]) -> tuple[Column, ...]:
+def standings_table(t: Translator, rows: Sequence[Standing]) -> tuple[TableColumn, ...]:
     """Return how rules stand, in columns.
 
     What is unknown says so, with what was known last in a column of its own; a rule whose
@@ -35,14 +35,14 @@ def standings_table(t: Translator, rows: Sequence[Standing]) -> tuple[Column, ..
     """
     last = [_last(t, row) for row in rows]
     columns = [
-        Column("", [MARKS[row.state] for row in rows]),
-        Column(t.gettext("RULE"), [row.rule.name for row in rows], least=_NAME),
-        Column(t.gettext("LEVEL"), [_level(t, row) for row in rows]),
-        Column(t.gettext("VALUE"), [_value(t, row) for row in rows], right=True),
-        Column(t.gettext("LAST"), last, right=True, spare=1),
-        Column(t.gettext("PERIOD"), [_period(row) for row in rows], spare=2),
-        Column(t.gettext("AGE"), [age_text(t, row.age) for row in rows], right=True),
-        Column(t.gettext("NEXT FIGURE"), [due_text(t, row) for row in rows]),
+        TableColumn("", [MARKS[row.state] for row in rows]),
+        TableColumn(t.gettext("RULE"), [row.rule.name for row in rows], least=_NAME),
+        TableColumn(t.gettext("LEVEL"), [_level(t, row) for row in rows]),
+        TableColumn(t.gettext("VALUE"), [_value(t, row) for row in rows], right=True),
+        TableColumn(t.gettext("LAST"), last, right=True, spare=1),
+        TableColumn(t.gettext("PERIOD"), [_period(row) for row in rows], spare=2),
+        TableColumn(t.gettext("AGE"), [age_text(t, row.age) for row in rows], right=True),
+        TableColumn(t.gettext("NEXT FIGURE"), [due_text(t, row) for row in rows]),
     ]
     return tuple(column for column in columns if column.cells is not last or any(last))
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 
-from ebbwatch.core.answers import Given
-from ebbwatch.core.explaining import Explanation, Lamp, Rung
-from ebbwatch.core.reading import Reading
-from ebbwatch.core.render.context import NEW_YORK
-from ebbwatch.core.render.readings import found_text, reading_text, reason_text, truth_text
+from ebbwatch.core.answering.answers import InputFigure
+from ebbwatch.core.answering.explaining import Explanation, Lamp, LevelDistance
+from ebbwatch.core.answering.reading import Reading
+from ebbwatch.core.answering.status import Standing
+from ebbwatch.core.render.message_contexts import NEW_YORK
+from ebbwatch.core.render.reading_words import found_text, reading_text, reason_text, truth_text
 from ebbwatch.core.render.words import Translator, level_word, listed, series_label, title_of
-from ebbwatch.core.status import Standing
 from ebbwatch.model.alert import Level
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class WhySection:
     """A part of an explanation.
 
     Attributes:
@@ -30,19 +30,19 @@ class Section:
     lines: tuple[str, ...]
 
 
-def why_sections(t: Translator, told: Explanation) -> tuple[Section, ...]:
+def why_sections(t: Translator, told: Explanation) -> tuple[WhySection, ...]:
     """Return an explanation in words, part by part; parts with nothing to say are left out.
 
     The first part's title is the rule's, and its lines say how it stands.
     """
     rule = told.standing.rule
     parts = [
-        Section(title_of(t, rule, rule.name), tuple(_now(t, told))),
-        Section(t.gettext("Made of"), tuple(_given(t, row) for row in told.given)),
-        Section(t.gettext("Conditions"), tuple(_conditions(t, told))),
-        Section(t.gettext("Levels"), tuple(_levels(t, told))),
-        Section(t.gettext("What would change it"), tuple(_changes(t, told))),
-        Section(t.gettext("Calendar"), tuple(_calendar(t, told))),
+        WhySection(title_of(t, rule, rule.name), tuple(_now(t, told))),
+        WhySection(t.gettext("Made of"), tuple(_given(t, row) for row in told.given)),
+        WhySection(t.gettext("Conditions"), tuple(_conditions(t, told))),
+        WhySection(t.gettext("Levels"), tuple(_levels(t, told))),
+        WhySection(t.gettext("What would change it"), tuple(_changes(t, told))),
+        WhySection(t.gettext("Calendar"), tuple(_calendar(t, told))),
     ]
     return tuple(part for part in parts if part.lines)
 
@@ -119,7 +119,7 @@ def _standing(t: Translator, stands: Standing) -> str:
     return t.gettext("It is quiet.")
 
 
-def _given(t: Translator, row: Given) -> str:
+def _given(t: Translator, row: InputFigure) -> str:
     figure, series = row.input, row.series
     line = t.gettext("{series} {value}, {period}; {source}, known {known_at}").format(
         series=series_label(t, series.name, {series.name: series.title}),
@@ -194,7 +194,7 @@ def _levels(t: Translator, told: Explanation) -> Iterator[str]:
         yield line
 
 
-def _level(t: Translator, stands: Standing, rung: Rung) -> str:
+def _level(t: Translator, stands: Standing, rung: LevelDistance) -> str:
     level = level_word(t, rung.level)
     unit = None if stands.reading is None else stands.reading.unit
     if rung.threshold is None or unit is None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from ebbwatch.core.expected import Late
-from ebbwatch.core.render.context import Told
+from ebbwatch.core.answering.expected import Late
+from ebbwatch.core.render.message_contexts import ToldChange
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.periods import Every
 from ebbwatch.model.text import Text
@@ -154,7 +154,7 @@ def fingerprint(alert: str) -> str:
     return hashlib.sha256(alert.encode()).hexdigest()[:16]
 
 
-def title_of(t: Translator, told: Told | Rule, name: str) -> str:
+def title_of(t: Translator, told: ToldChange | Rule, name: str) -> str:
     """Return a rule's title in the reader's language, or its name."""
     return told.title.in_language(t.language) or name
 

@@ -8,7 +8,7 @@
 
 Each alert's moves are routed to receivers and wait in groups; a new reading, the end of a
 silence or a place that works again may be news without a move; an edit of the rules is told in
-one message. All of them ask one function what a place hears of an alert now (`core.hearing`),
+one message. All of them ask one function what a place hears of an alert now (`core.telling.hearing`),
 against what the place was told before, and write one row for each target. What is not told has
 a named reason. Nothing is remembered outside the store (`memory`).
 """
@@ -19,21 +19,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ebbwatch.core.context import Context
-from ebbwatch.core.hearing import Why
-from ebbwatch.core.judging import Judge
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.render import Firing, Translator
+from ebbwatch.core.telling.context import Context
+from ebbwatch.core.telling.hearing import Why
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.message import OutboxRow, Target
 from ebbwatch.model.text import Text
 from ebbwatch.ports import Store
 from ebbwatch.runtime.telling.announcements import Announcements
 from ebbwatch.runtime.telling.audience import Audience
+from ebbwatch.runtime.telling.base import Floor
 from ebbwatch.runtime.telling.edits import Edit, meet, tell_edit
-from ebbwatch.runtime.telling.floor import Floor
 from ebbwatch.runtime.telling.groups import Fates, due_at, flush, join
-from ebbwatch.runtime.telling.looking import look
+from ebbwatch.runtime.telling.looking_again import look
 from ebbwatch.runtime.telling.memory import Memory, Owed, move_id
 from ebbwatch.runtime.telling.news import QUIETLY
 from ebbwatch.runtime.telling.writing import Languages, Outlet, Writer

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from ebbwatch.core.dedup import remembered
-from ebbwatch.core.digest_clock import due_digest, next_digest
-from ebbwatch.core.hearing import Why
-from ebbwatch.core.ladder import AlertState
+from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.render import (
-    Digest,
+    DigestContext,
     Firing,
     Health,
     Trouble,
@@ -23,14 +20,17 @@ from ebbwatch.core.render import (
     summary_message,
     test_message,
 )
+from ebbwatch.core.telling.dedup import remembered
+from ebbwatch.core.telling.digest_clock import due_digest, next_digest
+from ebbwatch.core.telling.hearing import Why
 from ebbwatch.model.alert import Level
 from ebbwatch.model.calendars import SIFMA
 from ebbwatch.model.message import Message, Target
 from ebbwatch.model.periods import micros
-from ebbwatch.ruleset.rules import Digest as DigestRule
+from ebbwatch.ruleset.rules import Digest
 from ebbwatch.runtime.telling.audience import places_of
-from ebbwatch.runtime.telling.floor import Floor
-from ebbwatch.runtime.telling.looking import situation_of
+from ebbwatch.runtime.telling.base import Floor
+from ebbwatch.runtime.telling.looking_again import situation_of
 from ebbwatch.runtime.telling.news import QUIETLY, stamp
 
 #: The first summary waits until the receiver has been set up.
@@ -161,12 +161,12 @@ class Announcements:
 
     def _digest(
         self,
-        digest: DigestRule,
+        digest: Digest,
         last: datetime,
         due: datetime,
         at: datetime,
         states: Mapping[str, AlertState],
-    ) -> Digest:
+    ) -> DigestContext:
         floor = self._floor
         moves = [
             floor.context.short(move)
@@ -176,7 +176,7 @@ class Announcements:
         series = dict.fromkeys(
             name for rule in floor.judge.watched.values() for name in rule.node.series
         )
-        return Digest(
+        return DigestContext(
             at=due,
             rules=len(floor.ruleset.rules),
             zone=digest.zone,
@@ -186,5 +186,5 @@ class Announcements:
         )
 
 
-def _name_of(digest: DigestRule) -> str:
+def _name_of(digest: Digest) -> str:
     return f"{digest.at} {digest.zone} {digest.on} {','.join(digest.to)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from ebbwatch.core.routing import Destination, labels_of, receivers_for
+from ebbwatch.core.telling.routing import Destination, labels_of, receivers_for
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Target
 from ebbwatch.ruleset.rules import Route, Ruleset

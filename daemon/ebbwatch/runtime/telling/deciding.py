@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ebbwatch.core.dedup import Situation, remembered, situation_after
-from ebbwatch.core.hearing import Case, Later, Told, Untold, Why, what_is_heard
+from ebbwatch.core.telling.dedup import Situation, remembered, situation_after
+from ebbwatch.core.telling.hearing import Case, Later, Told, Untold, Why, what_is_heard
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.ruleset.rules import Route
 from ebbwatch.runtime.telling.audience import Place
-from ebbwatch.runtime.telling.floor import Floor, Now
+from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.memory import Owed
 from ebbwatch.runtime.telling.news import News, base_of, stamp
 

@@ -11,17 +11,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ebbwatch.core.hearing import Told, Why
-from ebbwatch.core.render import Reload, reload_message, summary_message
+from ebbwatch.core.render import ReloadContext, reload_message, summary_message
+from ebbwatch.core.telling.hearing import Told, Why
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.message import Reason
 from ebbwatch.model.periods import micros
 from ebbwatch.runtime.telling.announcements import LASTS_OF_SUMMARY
 from ebbwatch.runtime.telling.audience import Place, places_of
+from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, ask, remember, tell_places
-from ebbwatch.runtime.telling.floor import Floor, Now
 from ebbwatch.runtime.telling.groups import by_alert, episodes_waiting, receivers_told
-from ebbwatch.runtime.telling.looking import hears, stands
+from ebbwatch.runtime.telling.looking_again import hears, stands
 from ebbwatch.runtime.telling.memory import MoveId, move_id
 from ebbwatch.runtime.telling.news import stamp, worth_of
 
@@ -206,7 +206,7 @@ def _tell(
     spoken = [one for one in told if one.name not in quietly]
     firing = {one.name for one in spoken if one.situation.level is not Level.NONE}
     lines = floor.context.firing(now.states, micros(now.at))
-    reload = Reload(
+    reload = ReloadContext(
         at=now.at,
         added=edit.added if shown else (),
         changed=edit.changed if shown else (),

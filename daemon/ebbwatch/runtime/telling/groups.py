@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from ebbwatch.core.grouping import Group, group_key, joined, next_due
-from ebbwatch.core.hearing import Later, Told, Why
-from ebbwatch.core.routing import Destination
+from ebbwatch.core.telling.grouping import Group, group_key, joined, next_due
+from ebbwatch.core.telling.hearing import Later, Told, Why
+from ebbwatch.core.telling.routing import Destination
 from ebbwatch.model.alert import Transition
 from ebbwatch.ruleset.rules import Route
+from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, ask, tell_places
-from ebbwatch.runtime.telling.floor import Floor, Now
 from ebbwatch.runtime.telling.memory import MoveId, move_id
 from ebbwatch.runtime.telling.news import QUIETLY
 

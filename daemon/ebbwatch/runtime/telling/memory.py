@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ebbwatch.core.dedup import Entry
-from ebbwatch.core.grouping import Group, from_json, to_json
+from ebbwatch.core.telling.dedup import Entry
+from ebbwatch.core.telling.grouping import Group, from_json, to_json
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.runtime.telling.news import stamp
 

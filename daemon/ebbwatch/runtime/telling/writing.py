@@ -14,15 +14,15 @@ from typing import Protocol
 
 import structlog
 
-from ebbwatch.core.context import Context
-from ebbwatch.core.render import Quote, Told, Translator, alert_message, bare_message
-from ebbwatch.core.render.context import NEW_YORK
+from ebbwatch.core.render import Quote, ToldChange, Translator, alert_message, bare_message
+from ebbwatch.core.render.message_contexts import NEW_YORK
+from ebbwatch.core.telling.context import Context
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.message import Message, OutboxRow, Reason, Target
 from ebbwatch.model.observation import TextItem
 from ebbwatch.runtime.telling.audience import Place
-from ebbwatch.runtime.telling.looking_back import LOOK_BACK, LookBack
 from ebbwatch.runtime.telling.news import News, weightiest, worth_of
+from ebbwatch.runtime.telling.recent_moves import LOOK_BACK, LookBack
 
 _UP = (Reason.FIRST, Reason.ESCALATED)
 #: Reasons for which a message only says how an episode went on: a newer one says it all.
@@ -218,7 +218,7 @@ class Writer:
 
         return message
 
-    def _said(self, news: News, context: Context, back: LookBack, at: datetime) -> list[Told]:
+    def _said(self, news: News, context: Context, back: LookBack, at: datetime) -> list[ToldChange]:
         """Return the moves of one alert, the newest with all that is said of it."""
         last = news.last
         entry_period = back.entry_period(last.rule, news.moves)

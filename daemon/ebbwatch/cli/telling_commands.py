@@ -1,0 +1,209 @@
+"""Commands about telling people: silence, ack, notify test."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ebbwatch import app as root
+from ebbwatch.cli import common
+from ebbwatch.cli.printing import aligned, clock, fitted
+
+if TYPE_CHECKING:
+    from ebbwatch.model.message import Target
+    from ebbwatch.ports import Ack, Clock, Notifier, Silence
+    from ebbwatch.settings import Settings
+
+#: How long a test message may take, in seconds.
+_PATIENCE_S = 30
+
+
+def silence(
+    match: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MATCH]...", help="A rule's name, or label=value (level=watch); "
+                       "several must all fit. None lists the silences in force."),
+    ] = None,
+    length: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="30 min, 6 h, 2 d, 1 w.")
+    ] = None,
+    comment: Annotated[str, typer.Option("--comment", help="Why.")] = "",
+    end: Annotated[
+        str | None, typer.Option("--end", metavar="ID", help="End this silence now.")
+    ] = None,
+    rules: common.RulesOption = None,
+) -> None:  # fmt: skip
+    """Keep alerts quiet for a while, or list what is kept quiet."""
+    from ebbwatch.core.render.silence_tables import matcher_text
+    from ebbwatch.runtime import silences
+
+    now = common.now()
+    if end is not None:
+        with common.faults_end_it():
+            ended = silences.end_silence(common.opened_store(), end, at=now)
+        if ended is None:
+            common.stop(f"there is no silence {end} in force")
+        print(f"{ended.id} ended: {matcher_text(ended.matcher)}")
+        return
+    if not match:
+        if length is not None:
+            common.stop("say what to silence: a rule's name, or label=value", common.WRONG_USE)
+        with common.faults_end_it():
+            print(_silences(common.desk(rules).silences(now)))
+        return
+    if length is None:
+        common.stop("say for how long: --for 2d", common.WRONG_USE)
+    until = now + _length(length)
+    matcher = silences.matcher_of(match)
+    with common.faults_end_it():
+        _check_matcher(matcher, common.rules_directory(rules))
+        made = silences.silence(
+            common.opened_store(), matcher, at=now, until=until, by=_user(), comment=comment
+        )
+    print(f"{made.id}: {matcher_text(matcher)} is quiet until {clock(until)}")
+
+
+def _check_matcher(matcher: tuple[tuple[str, str], ...], directory: Path) -> None:
+    """End where a silence names a rule that there is not, or says nothing."""
+    for label, value in matcher:
+        if not label or not value:
+            common.stop(f"expected label=value, found {label}={value}", common.WRONG_USE)
+        if label == "name":
+            common.known_rule(common.valid(directory, data_only=True), value)
+
+
+def _length(text: str) -> timedelta:
+    from ebbwatch.expr import Fault, parse_duration
+
+    found = parse_duration(text)
+    if isinstance(found, Fault):
+        common.stop(f"--for: {found.message}", common.WRONG_USE)
+    if found.days is None or found.days <= 0:
+        common.stop(f"--for: expected a time such as 30 min, 6 h, 2 d or 1 w, found {text}",
+                    common.WRONG_USE)  # fmt: skip
+    return timedelta(days=float(found.days))
+
+
+def _silences(rows: Sequence[Silence]) -> str:
+    from ebbwatch.core.render.silence_tables import silences_table
+    from ebbwatch.locale import translator
+
+    return fitted(silences_table(translator("en"), rows)) if rows else "nothing is silenced"
+
+
+def ack(
+    rule: Annotated[
+        str | None, typer.Argument(metavar="[RULE]", help="None lists what was acknowledged.")
+    ] = None,
+) -> None:
+    """Note that an alert was seen: no reminder comes until it is over."""
+    from ebbwatch.runtime import silences
+
+    with common.faults_end_it():
+        if rule is None:
+            print(_acks(common.desk(None).acks()))
+            return
+        store = common.existing_store()
+        if store is None:
+            common.stop(f"{rule} does not fire: there is no database yet")
+        try:
+            made = silences.acknowledge(store, rule, at=common.now(), by=_user())
+        except silences.NothingToAck as error:
+            common.stop(str(error))
+    print(f"{made.rule} is acknowledged until it is over")
+
+
+def _acks(rows: Sequence[Ack]) -> str:
+    from ebbwatch.core.render.silence_tables import acks_table
+    from ebbwatch.locale import translator
+
+    if not rows:
+        return "nothing that fires was acknowledged"
+    return fitted(acks_table(translator("en"), rows))
+
+
+def _user() -> str:
+    """Return who typed, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
+
+
+# ---- notify test -------------------------------------------------------------------------
+
+
+def notify_test(
+    receiver: Annotated[
+        str | None, typer.Argument(metavar="[RECEIVER]", help="By default, every one.")
+    ] = None,
+    rules: common.RulesOption = None,
+) -> None:
+    """Send a test message, and say what became of it at each place."""
+    from ebbwatch.clocks import SystemClock
+
+    with common.faults_end_it():
+        settings = common.settings()
+        ruleset = common.valid(common.rules_directory(rules))
+        ruleset = root.with_default_receivers(ruleset, settings, settings.language)
+        if receiver is not None and receiver not in ruleset.receivers:
+            there = ", ".join(sorted(ruleset.receivers))
+            common.stop(f"there is no receiver {receiver}; there is {there}", common.WRONG_USE)
+        for missing in root.missing_secrets(ruleset, settings):
+            print(
+                f"ebbwatch: receiver {missing.receiver} names the secret {missing.name}, which "
+                f"is not set: set EBBWATCH_SECRET__{missing.name.upper()}",
+                file=sys.stderr,
+            )
+        targets = [
+            target
+            for name, of_receiver in ruleset.receivers.items()
+            if receiver in (None, name)
+            for target in of_receiver
+        ]
+        outcomes = asyncio.run(_tried(targets, settings, SystemClock()))
+    rows = [(target.key, target.kind, said or "delivered") for target, said in outcomes]
+    print(aligned(rows))
+    if any(said for _, said in outcomes):
+        raise typer.Exit(common.PROBLEMS)
+
+
+async def _tried(
+    targets: list[Target], settings: Settings, clock_: Clock
+) -> list[tuple[Target, str]]:
+    """Send a test message to every target; return what went wrong at each, or nothing."""
+    notifiers = root.notifiers(settings, clock_, {target.kind for target in targets})
+    try:
+        return [
+            (target, await _sent(notifiers.get(target.kind), target, clock_)) for target in targets
+        ]
+    finally:
+        for notifier in notifiers.values():
+            await notifier.aclose()
+
+
+async def _sent(notifier: Notifier | None, target: Target, clock_: Clock) -> str:
+    from ebbwatch.core.render import test_message
+    from ebbwatch.locale import translator
+    from ebbwatch.ports import DeliveryError
+
+    if notifier is None:
+        return f"nothing here can tell a {target.kind}"
+    message = test_message(target.receiver, t=translator(target.language))
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await notifier.send(
+                message, target, key=f"test/{target.key}/{clock_.now().isoformat()}"
+            )
+    except DeliveryError as error:
+        return f"not delivered: {error}"
+    except TimeoutError:
+        return f"not delivered: no answer within {_PATIENCE_S} s"
+    return ""

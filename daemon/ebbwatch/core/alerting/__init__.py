@@ -1,0 +1,1 @@
+"""From readings to alerts: ladders, waits, levels and transitions."""

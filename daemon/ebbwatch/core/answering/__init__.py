@@ -1,0 +1,1 @@
+"""What the desk answers: how rules stand, why, and what expressions come to."""

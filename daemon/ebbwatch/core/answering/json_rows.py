@@ -1,0 +1,77 @@
+"""Answers as JSON rows: the keys that programs read, once for each kind of answer.
+
+The formats are fixed: docs/commands.md lists them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ebbwatch.core.answering.answers import Answer
+from ebbwatch.core.answering.reading import Reading
+from ebbwatch.core.answering.status import Standing
+from ebbwatch.core.facts.asof import NEW_YORK
+from ebbwatch.model.alert import Input
+
+
+def standing_row(standing: Standing) -> dict[str, Any]:
+    """Return how a rule stands; `value` is null of a condition, and where it is unknown."""
+    reading = standing.reading
+    return {
+        "rule": standing.rule.name,
+        "state": standing.state,
+        "level": standing.level.word if standing.level else None,
+        "value": None if reading is None else _number(reading),
+        "unit": None if reading is None else reading.unit,
+        "period": (reading.period or None) if reading is not None else None,
+        "since": None if standing.since is None else standing.since.isoformat(),
+        "frozen": standing.frozen,
+        "next_due": None if standing.next_due is None else standing.next_due.isoformat(),
+        **({} if reading is None else _marks(reading)),
+    }
+
+
+def answer_row(answer: Answer) -> dict[str, Any]:
+    """Return what an expression comes to; `value` is the verdict of a condition."""
+    reading = answer.reading
+    row: dict[str, Any] = {
+        "value": reading.truth if reading.unit is None else _number(reading),
+        "unit": reading.unit or "",
+        "period": reading.period or None,
+        "as_of": answer.at.astimezone(NEW_YORK).isoformat(timespec="seconds"),
+        "inputs": [input_row(given.input) for given in answer.given],
+        **_marks(reading),
+    }
+    if reading.reason:
+        row["reason"] = reading.reason
+    return row
+
+
+def input_row(given: Input) -> dict[str, Any]:
+    """Return a figure that a reading was made of."""
+    return {
+        "series": given.series,
+        "period": given.period,
+        "value": given.value,
+        "unit": given.unit,
+        "known_at": _local(given.known_at),
+        "assumed": given.assumed,
+        "source": given.source,
+    }
+
+
+def _number(reading: Reading) -> float | None:
+    """Return a known number; never is null, and marked."""
+    found = reading.found
+    return None if found is None or found.never else found.value
+
+
+def _marks(reading: Reading) -> dict[str, bool]:
+    found = reading.found
+    never = found is not None and found.never
+    return ({"never": True} if never else {}) | ({"at_least": True} if reading.at_least else {})
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone(NEW_YORK).isoformat()

@@ -1,0 +1,1 @@
+"""Figures as they became known: admitted, dated, kept by series, and expected next."""

@@ -1,0 +1,370 @@
+"""Context: everything that a message says of a change, gathered from what was known then."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebbwatch.core.alerting.judging import Judge, Watched
+from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.answering.conditions import working_of
+from ebbwatch.core.answering.defines import filled_in
+from ebbwatch.core.answering.expected import Expected, Late
+from ebbwatch.core.answering.status import standings
+from ebbwatch.core.render import Firing, Revised, ToldChange, Translator, level_word, measure_text
+from ebbwatch.core.telling.history_rank import Unusual, unusual
+from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.numbers import Longs, distinct
+from ebbwatch.expr.view import BEGINNING
+from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
+from ebbwatch.model.chart import ChartSpec
+from ebbwatch.model.periods import (
+    FREQUENCIES,
+    Every,
+    Rank,
+    add_months,
+    day_of,
+    micros,
+    period_of,
+)
+from ebbwatch.model.text import Text
+from ebbwatch.model.units import printed, printed_unit
+from ebbwatch.ruleset.rules import Rule
+
+_OVER = (Change.RESOLVED, Change.WITHDRAWN)
+_BUSINESS_DAY: Final = FREQUENCIES["business day"]
+
+#: Months of readings that a chart shows.
+CHART_MONTHS = 24
+#: Points of a chart; where there are more, each stretch is shown by its furthest reading.
+CHART_POINTS = 800
+#: Turns that a chart shades: others come so often that nothing else would be seen.
+SHADED = ("year-end", "quarter-end")
+
+
+class Context:
+    """Gathers contexts for the alerts of one judge; reads nothing but its history."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        translators: Sequence[Translator],
+        former: Mapping[str, Text] | None = None,
+    ) -> None:
+        """Take whose alerts, the languages of texts, and titles of rules that are gone."""
+        self._judge = judge
+        self._former = former or {}
+        self._translators = translators
+        self._rules = {rule.name: rule for rule in judge.ruleset.rules}
+        self._measures: dict[str, Text] = {}
+        self._known: Evaluation | None = None
+
+    # ---- a change --------------------------------------------------------------------
+
+    def short(self, move: Transition) -> ToldChange:
+        """Return a change with what one line about it needs."""
+        rule, watched = self._rules.get(move.rule), self._judge.watched.get(move.rule)
+        if rule is None:
+            return ToldChange(transition=move, title=self._former.get(move.rule, Text()))
+        told = ToldChange(
+            transition=move, title=rule.title, note=rule.note, link=rule.link, labels=rule.labels
+        )
+        if watched is None:
+            return told
+        return replace(
+            told, measure=self.measure(watched), rising=watched.ladder.rising, every=watched.every
+        )
+
+    def whole(
+        self, move: Transition, *, at: datetime, entry_period: str | None = None
+    ) -> ToldChange:
+        """Return a change with everything that a message of its own says.
+
+        What is said of the past is said as of the change's instant.
+
+        Args:
+            move: The change.
+            at: Instant at which it is told, from which the next figure is looked for.
+            entry_period: Period of the reading at which the episode entered its first level.
+        """
+        told = self.short(move)
+        watched = self._judge.watched.get(move.rule)
+        if watched is None or not move.period:
+            return told
+        then, period = micros(move.at), watched.every.parse(move.period)
+        names = dict.fromkeys(row.series for row in move.inputs)
+        carried = self._late_carried(watched, then)
+        catalogue = self._judge.history.catalogue
+        known = [catalogue[name] for name in (*names, *(late.series for late in carried))]
+        evaluation = self.as_known(then)
+        periods, values = self._judge.past(watched, then, evaluation)
+        return replace(
+            told,
+            titles={series.name: series.title for series in known},
+            everies={series.name: series.every for series in known},
+            unusual=self._unusual(watched, move, period, periods, values),
+            next_due=self.next_due(watched, micros(at)),
+            turn_days=self._turn_days(watched, move.turns, period),
+            fallbacks=self._fallbacks(move.inputs),
+            late=carried,
+            revised=self._revised(move),
+            working=working_of(
+                watched, evaluation, period, defines=self._judge.ruleset.defines,
+                titles=self._titles(), translators=self._translators,
+            ),
+            at_least=_at_least(watched, evaluation),
+            entry_period=entry_period,
+            extreme_period=_extreme_period(watched, move, entry_period, period, periods, values),
+        )  # fmt: skip
+
+    def as_known(self, at: int) -> Evaluation:
+        """Return what reads expressions as they were known at an instant (µs).
+
+        It is kept until another instant is asked about, or it is to be forgotten.
+        """
+        if self._known is None or self._known.upto != at:
+            self._known = Evaluation(self._judge.history, BEGINNING, at)
+        return self._known
+
+    def forget(self) -> None:
+        """Forget what was read: figures may be added to the past from here on."""
+        self._known = None
+
+    def measure(self, rule: Watched) -> Text:
+        """Return what a rule's number is, in words; empty for a condition."""
+        if rule.rule.value is None:
+            return Text()
+        found = self._measures.get(rule.name)
+        if found is None:
+            text = filled_in(rule.rule.value.text, self._judge.ruleset.defines)
+            found = measure_text(text, self._titles(), self._translators)
+            self._measures[rule.name] = found
+        return found
+
+    def _titles(self) -> Mapping[str, Text]:
+        return {name: series.title for name, series in self._judge.history.catalogue.items()}
+
+    def _unusual(
+        self, rule: Watched, move: Transition, period: int, periods: Longs,
+        values: NDArray[np.float64],
+    ) -> Unusual | None:  # fmt: skip
+        if move.change in _OVER or move.value is None:
+            return None
+        return unusual(periods, values, period=period, value=move.value, rising=rule.ladder.rising)
+
+    def next_due(self, rule: Watched, at: int) -> datetime | None:
+        """Return when the rule's next figure comes out, or None where nobody knows."""
+        return Expected(self._judge.history, at).due(rule.node).ahead
+
+    def _turn_days(self, rule: Watched, names: Sequence[str], period: int) -> Mapping[str, date]:
+        found = {}
+        for name in names:
+            for first, last, anchor in self._windows(name, rule.every, day_of(period).year):
+                if first <= day_of(period) <= last:
+                    found[name] = anchor
+        return found
+
+    def _windows(self, name: str, every: Every, year: int) -> list[tuple[date, date, date]]:
+        """Return a calendar's windows around a year: first day, last day, anchor."""
+        calendar = self._judge.ruleset.calendars[name]
+        business = self._judge.ruleset.business["sifma"]
+        found = []
+        for near in (year - 1, year, year + 1):
+            for anchor in calendar.anchor_days(business, near):
+                if every.rank is Rank.WEEK:
+                    ends = anchor + timedelta(days=(every.weekday - anchor.weekday()) % 7)
+                    found.append((ends, ends, anchor))
+                    continue
+                first = business.add(anchor, -calendar.before) if calendar.before else anchor
+                last = business.add(anchor, calendar.after) if calendar.after else anchor
+                found.append((first, last, anchor))
+        return sorted(found)
+
+    def _fallbacks(self, inputs: Sequence[Input]) -> Mapping[str, str]:
+        """Return the first choice of each series whose figure its fallback gave."""
+        found = {}
+        for row in inputs:
+            series = self._judge.history.catalogue[row.series]
+            second = series.fallback.name if series.fallback is not None else series.source.name
+            if row.source == second != series.source.name:
+                found[row.series] = series.source.name
+        return found
+
+    def _late_carried(self, rule: Watched, at: int) -> tuple[Late, ...]:
+        names = dict.fromkeys(n for n in rule.node.series if n not in rule.node.setters)
+        return self.late(names, at)
+
+    def late(self, names: Iterable[str], at: int) -> tuple[Late, ...]:
+        """Return those of some series whose next figure is late at an instant (µs)."""
+        return Expected(self._judge.history, at).all_late(names)
+
+    def _revised(self, move: Transition) -> tuple[Revised, ...]:
+        """Return the inputs that changed at the move's instant, with what they were before."""
+        if move.cause is not Cause.REVISION or not move.inputs:
+            return ()
+        newest = max(row.known_at for row in move.inputs)
+        found = []
+        for row in move.inputs:
+            if row.known_at != newest:
+                continue
+            series = self._judge.history.catalogue[row.series]
+            before = self._judge.history.figure_for(
+                row.series, series.every.parse(row.period), as_of=micros(row.known_at) - 1
+            )
+            if before is None:
+                continue
+            unit = printed_unit(series.unit.dimension)
+            old = None if before.value is None else printed(before.value, unit)
+            found.append(
+                Revised(
+                    series=row.series, period=row.period, every=series.every, old=old,
+                    new=row.value, unit=unit,
+                )
+            )  # fmt: skip
+        return tuple(found)
+
+    # ---- how things stand ------------------------------------------------------------
+
+    def firing(self, states: Mapping[str, AlertState], at: int) -> tuple[Firing, ...]:
+        """Return the alerts that fire at an instant (µs), in the order of the rules."""
+        watched = self._judge.watched
+        firing = {
+            n for n, state in states.items() if n in watched and state.level is not Level.NONE
+        }
+        return tuple(
+            Firing(standing=one, measure=self.measure(watched[one.rule.name]))
+            for one in standings(self._judge, states, at, firing)
+        )
+
+    # ---- charts ----------------------------------------------------------------------
+
+    def chart(
+        self, name: str, at: datetime, t: Translator, moves: Sequence[Transition] = ()
+    ) -> ChartSpec | None:
+        """Return the picture of a rule's last two years, or None for what has no number.
+
+        Args:
+            name: Of the alert.
+            at: Nothing known later is drawn.
+            t: The reader's language.
+            moves: Of the alert; those within the picture that went up are marked.
+        """
+        return self.chart_since(None, name, at, t, moves)
+
+    def chart_since(
+        self, first: date | None, name: str, at: datetime, t: Translator,
+        moves: Sequence[Transition] = (),
+    ) -> ChartSpec | None:  # fmt: skip
+        """Return the picture of a rule from a day on; from two years back where that is None."""
+        rule = self._judge.watched.get(name)
+        if rule is None or rule.unit is None:
+            return None
+        periods, values = self._judge.past(rule, micros(at))
+        if len(periods) == 0:
+            return None
+        if first is None:
+            first = add_months(day_of(int(periods[-1])), -CHART_MONTHS)
+        inside = periods >= period_of(first)
+        periods, values = periods[inside], values[inside]
+        if len(periods) == 0:
+            return None
+        shown = _thinned(values, rising=rule.ladder.rising)
+        every = rule.every
+        return ChartSpec(
+            title=rule.rule.title.in_language(t.language) or name,
+            unit=rule.unit,
+            points=tuple(
+                (
+                    every.text(int(periods[i])),
+                    float(values[i]) if math.isfinite(values[i]) else None,
+                )
+                for i in shown
+            ),
+            thresholds=tuple(
+                (level_word(t, rung.level), value)
+                for rung in rule.ladder.rungs
+                if (value := rule.in_unit(rung.threshold)) is not None
+            ),
+            marks=tuple(
+                (move.period, level_word(t, move.level))
+                for move in moves
+                if move.change in (Change.FIRED, Change.ESCALATED)
+                and int(periods[0]) <= every.parse(move.period) <= int(periods[-1])
+            ),
+            shaded=self._shaded(rule, int(periods[0]), int(periods[-1]), t),
+        )
+
+    def _shaded(
+        self, rule: Watched, first: int, last: int, t: Translator
+    ) -> tuple[tuple[str, str, str], ...]:
+        if rule.every.rank not in (Rank.DAILY, Rank.WEEK):
+            return ()
+        begin, end = day_of(first), day_of(last)
+        found = set()
+        for name in SHADED:
+            if name not in rule.rule.turns:
+                continue
+            label = t.gettext(name.replace("-", " ").capitalize())
+            for year in range(begin.year, end.year + 1):
+                for start, stop, _ in self._windows(name, _BUSINESS_DAY, year):
+                    if stop >= begin and start <= end:
+                        found.add((max(start, begin), min(stop, end), label))
+        return tuple(
+            (start.isoformat(), stop.isoformat(), label) for start, stop, label in sorted(found)
+        )
+
+    # ---- counting --------------------------------------------------------------------
+
+    def periods(self, name: str, at: int) -> Longs:
+        """Return the periods of a rule's readings as known at an instant (µs), oldest first."""
+        rule = self._judge.watched.get(name)
+        if rule is None:
+            return np.empty(0, np.int64)
+        evaluation = self.as_known(at)
+        if rule.node.momentary:
+            return distinct(evaluation.readings(rule.node).periods)
+        return evaluation.elements(rule.node)[0]
+
+    def rule(self, name: str) -> Rule | None:
+        """Return a rule by the name of its alert; None where it is gone."""
+        return self._rules.get(name)
+
+
+def _at_least(rule: Watched, evaluation: Evaluation) -> bool:
+    """Return whether the reading is a count of which some conditions are unknown."""
+    if not rule.node.momentary:
+        return False
+    return bool(evaluation.current(rule.node).at_least[-1:].any())
+
+
+def _extreme_period(
+    rule: Watched, move: Transition, entry_period: str | None, period: int, periods: Longs,
+    values: NDArray[np.float64],
+) -> str | None:  # fmt: skip
+    """Return the period of an episode's furthest reading, or None where it was revised away."""
+    if move.extreme is None or entry_period is None or move.change is Change.FIRED:
+        return None
+    begun = rule.every.parse(entry_period)
+    inside = np.flatnonzero((periods >= begun) & (periods <= period))
+    near = inside[np.isclose(values[inside], move.extreme, rtol=1e-9, atol=0)]
+    return rule.every.text(int(periods[near[0]])) if len(near) else None
+
+
+def _thinned(values: NDArray[np.float64], *, rising: bool) -> list[int]:
+    """Return which readings are drawn: all, or the furthest of each stretch, and the last."""
+    size = len(values)
+    if size <= CHART_POINTS:
+        return list(range(size))
+    worst = np.where(np.isnan(values), -np.inf, values if rising else -values)
+    edges = np.linspace(0, size, CHART_POINTS, dtype=np.int64)
+    chosen = [
+        int(start + np.argmax(worst[start:stop]))
+        for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    ]
+    return chosen if chosen[-1] == size - 1 else [*chosen, size - 1]
