@@ -266,6 +266,12 @@ def _released(one: Any) -> str:
     rule = one.released
     if rule is None:
         return "when it is seen"
+    if rule.on is not None:
+        return (
+            f"the {rule.on} after, {rule.at:%H:%M}"
+            if rule.on.nth
+            else f"the next {rule.on}, {rule.at:%H:%M}"
+        )
     noun = ("business day" if rule.business else "day") + "s" * (rule.count != 1)
     after = f"{rule.count} {noun} after" if rule.count else "the same day"
     return f"{after}, {rule.at:%H:%M}"

@@ -19,7 +19,7 @@ from ebbwatch.core.facts.release_clock import (
 )
 from ebbwatch.model.calendars import business_calendar
 from ebbwatch.model.periods import DAY_MINUTES, FREQUENCIES, instant, micros, period_of
-from ebbwatch.model.series import Released, Series, SourceRef
+from ebbwatch.model.series import Released, Series, SourceRef, Weekly
 from ebbwatch.model.units import UNITS
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -56,8 +56,9 @@ def rule(
     *,
     business: bool = True,
     zone: str = "America/New_York",
+    on: Weekly | None = None,
 ) -> Released:
-    return Released(count, business, time.fromisoformat(at), zone, calendar)
+    return Released(count, business, time.fromisoformat(at), zone, calendar, on)
 
 
 SOFR = series("business day", rule(1, "08:00", "sifma"))
@@ -66,6 +67,12 @@ REVERSE_REPO = series("business day", rule(0, "13:15", "sifma"))
 H41 = series("week ending Wednesday", rule(1, "16:30", business=False))
 DEFICIT = series("month", rule(8, "14:00"))
 GDP = series("quarter", rule(30, "08:30", business=False), stale_after=timedelta(days=240))
+THIRD_THURSDAY = rule(0, "10:00", business=False, on=Weekly(3, 3))
+ELASTICITY = series("month", THIRD_THURSDAY)
+ELASTICITY_DAILY = series("business day", THIRD_THURSDAY)
+FRIDAYS = series("week ending Wednesday", rule(0, "16:15", business=False, on=Weekly(4)))
+LAST_MONDAY = series("month", rule(0, "09:00", business=False, on=Weekly(0, -1)))
+FOURTH_THURSDAY = series("month", rule(0, "09:00", business=False, on=Weekly(3, 4)))
 ANNUAL = series("year", rule(60, "08:30", business=False))
 EVERY_DAY = series("day", rule(0, "08:00", business=False))
 PRICE = series("15 min", None, stale_after=timedelta(hours=26))
@@ -122,6 +129,15 @@ def period(day: str) -> int:
         (GDP, "2025-04-01", "2025-07-30 08:30"),
         (GDP, "2022-01-01", "2022-05-02 08:30"),
         (ANNUAL, "2023-01-01", "2024-02-29 08:30"),
+        # A weekday of the month: the first one after the period's end.
+        (ELASTICITY, "2026-10-01", "2026-11-19 10:00"),
+        (ELASTICITY, "2025-12-01", "2026-01-15 10:00"),
+        (ELASTICITY_DAILY, "2026-11-18", "2026-11-19 10:00"),
+        (ELASTICITY_DAILY, "2026-11-19", "2026-12-17 10:00"),
+        (FRIDAYS, "2026-11-18", "2026-11-20 16:15"),
+        (LAST_MONDAY, "2026-04-01", "2026-05-26 09:00"),  # Memorial Day
+        (LAST_MONDAY, "2026-07-01", "2026-08-31 09:00"),
+        (FOURTH_THURSDAY, "2026-10-01", "2026-11-27 09:00"),  # Thanksgiving
     ],
 )
 def test_a_figure_comes_out_when_its_rule_says(which: Series, day: str, released: str) -> None:
@@ -410,7 +426,20 @@ def test_a_rate_that_is_dated_into_the_future_is_fresh() -> None:
 
 
 @given(
-    which=st.sampled_from([SOFR, EFFR, REVERSE_REPO, H41, DEFICIT, GDP, ANNUAL]),
+    which=st.sampled_from(
+        [
+            SOFR,
+            EFFR,
+            REVERSE_REPO,
+            H41,
+            DEFICIT,
+            GDP,
+            ANNUAL,
+            ELASTICITY,
+            ELASTICITY_DAILY,
+            LAST_MONDAY,
+        ]
+    ),
     minutes=st.integers(period("2001-01-01"), period("2029-12-31")),
 )
 def test_the_due_period_is_out_and_the_next_one_is_not(which: Series, minutes: int) -> None:

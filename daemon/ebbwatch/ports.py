@@ -165,7 +165,10 @@ class FigureSource(Protocol):
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
-        """Return why an argument of the catalogue cannot be asked of this source, or None."""
+        """Return why an argument of the catalogue cannot be asked of this source, or None.
+
+        A `Fault` is shown at the key that it is about, another text at the whole argument.
+        """
         ...
 
     @classmethod

@@ -53,6 +53,9 @@ RULE_HOLES = {
 
 #: Keys whose examples need another example beside them.
 SPECIAL = {
+    ("release rule", "on"): (
+        HOLES[s.RELEASED.name].format(""),
+        HOLES[s.RELEASED.name].format("").replace("after: 3 days", "on: third Thursday")),
     ("rule", "text"): ("rules:\n  - {name: x, text: fed_press, matches: other}\n",
                        "rules:\n  - {name: x, text: other_press, matches: other}\n"),
     ("rule", "for"): (LADDER.format("").replace("warning", "watch"),

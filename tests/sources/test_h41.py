@@ -293,14 +293,61 @@ async def test_a_download_that_breaks_off_is_unavailable(provider: StandIn, sour
         ("RESH4R_XAW_N.WW", None),
         ({"description": PRIMARY}, None),
         ("WRESBAL", "WRESBAL is no SERIES_NAME of the H.4.1; expected one like RESH4R_XAW_N.WW"),
-        ({"description": " "}, "expected a SERIES_NAME or"),
-        ({"name": "x"}, "expected a SERIES_NAME or"),
+        ({"release": "h8", "name": "B1151NCBA"}, None),
+        ({"release": "g19", "description": "Revolving"}, None),
+        ({"description": " "}, "expected a text for description, found blanks"),
+        ({"name": "x"}, "expected a SERIES_NAME like B1151NCBA, found 'x'"),
+        (
+            {"release": "h8"},
+            "expected either a name (its SERIES_NAME) or a description, found both",
+        ),
+        ({"name": "A", "description": "b"}, "expected either a name (its SERIES_NAME) or a desc"),
+        ({"release": "H.8", "name": "A"}, "expected a release as its address has it, like h8"),
+        ({"releas": "h8"}, "unknown key releas: expected release, name, description; did you mean"),
     ],
 )
 def test_arguments_are_checked_at_load(argument: Any, fault: str | None) -> None:
     """A FRED name is not the Board's."""
     said = H41.fault(argument)
     assert said is None if fault is None else (said or "").startswith(fault)
+
+
+async def test_each_release_is_a_file_of_its_own(provider: StandIn, source: H41) -> None:
+    """Asked for, remembered and refused by itself; the H.4.1 keeps the cursor it had."""
+    h8 = {"release": "h8", "name": "B1151NCBA"}
+    assert (H41.host("RESH4R_N.WW"), H41.host(h8)) == ("", "h8")
+    provider.serve(PATH, packed(line("RESH4R_N.WW", WEEKS)), etag=True)
+    other = packed(line("B1151NCBA", WEEKS, "Total assets"), member="H8_data.xml")
+    provider.serve("/releases/h8/data/FRB_h8_xml.zip", other, etag=True)
+    items = [*asking("RESH4R_N.WW"), *asking(h8)]
+    first = await source.poll(items, cursor=None)
+    assert len(first.published) == 6
+    assert set(json.loads(first.cursor or "")) == {"name=RESH4R_N.WW", "h8/name=B1151NCBA"}
+    assert (await source.poll(items, cursor=first.cursor)).note == "not modified"
+    provider.serve("/releases/h8/data/FRB_h8_xml.zip", packed(member="H8_data.xml"), etag=True)
+    with pytest.raises(SourceChanged, match="h8: expected a series B1151NCBA, found none"):
+        await source.poll(asking(h8), cursor=first.cursor)
+    assert (await source.poll(asking("RESH4R_N.WW"), cursor=first.cursor)).note == "not modified"
+
+
+@pytest.mark.parametrize(
+    ("every", "unit", "attributes", "message"),
+    [
+        ("month", "USD millions", {"UNIT": "Percent", "UNIT_MULT": "1"}, "UNIT Currency in USD"),
+        ("month", "percent", {"UNIT": "Percent", "UNIT_MULT": "100"}, "expected a scale of 1"),
+        ("week ending Friday", "USD millions", {}, "h8 X: expected Fridays, found 2026-09-09"),
+    ],
+)
+async def test_what_a_series_declares_must_fit(
+    provider: StandIn, source: H41, every: str, unit: str, attributes: dict[str, str], message: str
+) -> None:
+    """Money is no rate, and a Wednesday no Friday."""
+    body = packed(line("X", WEEKS, **attributes), member="H8_data.xml")
+    provider.serve("/releases/h8/data/FRB_h8_xml.zip", body)
+    with pytest.raises(SourceChanged, match=message):
+        await source.poll(
+            wanting("h41", {"release": "h8", "name": "X"}, every=every, unit=unit), cursor=None
+        )
 
 
 async def test_the_assembled_sample_is_read(provider: StandIn, source: H41) -> None:

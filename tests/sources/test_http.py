@@ -325,9 +325,9 @@ def test_anything_else_is_a_changed_source_that_names_the_field(written: object)
 
 def test_thousands_are_read_only_where_the_provider_writes_them() -> None:
     """A comma is a decimal mark to half the world."""
-    assert number("32,486,066", of="x", thousands=True) == Decimal(32486066)
+    assert number("32,486,066", of="x", thousands=",") == Decimal(32486066)
     with pytest.raises(SourceChanged):
-        number("32,48", of="x", thousands=True)
+        number("32,48", of="x", thousands=",")
 
 
 def test_dates_must_exist_and_have_come() -> None:

@@ -130,9 +130,6 @@ def test_numbers_keep_their_digits() -> None:
     [
         ("day", "2026-11-23", "2026-11-23"),
         ("day", "2026-11-23T23:59:59-05:00", "2026-11-23"),
-        ("day", 1795392000, "2026-11-23"),
-        ("day", 1795392000000, "2026-11-23"),
-        ("day", "1795392000", "2026-11-23"),
         ("month", "2026-11", "2026-11-01"),
         ("quarter", "2026Q3", "2026-07-01"),
         ("quarter", "2026-Q3", "2026-07-01"),
@@ -140,12 +137,11 @@ def test_numbers_keep_their_digits() -> None:
         ("year", "2026", "2026-01-01"),
         ("week ending Wednesday", "2026-11-18", "2026-11-18"),
         ("15 min", "2026-11-23T14:15:00+02:00", "2026-11-23T12:15:00Z"),
-        ("15 min", 1795436100, "2026-11-23T12:15:00Z"),
         ("hour", "2026-11-23T12:00", "2026-11-23T12:00:00Z"),
     ],
 )
 def test_periods_are_read_in_each_common_way(every: str, text: object, expected: str) -> None:
-    """Dates, instants, months, quarters, years and epoch numbers."""
+    """Dates, instants, months, quarters and years."""
     item = wanted(every, rows="@", period="p", value="v")
     (found,) = read(item, [{"p": text, "v": 1}])
     assert item.series.every.text(found.period) == expected
@@ -156,7 +152,6 @@ def test_periods_are_read_in_each_common_way(every: str, text: object, expected:
     [
         ("2026-11-23T16:30:00-05:00", datetime(2026, 11, 23, 21, 30, tzinfo=UTC)),
         ("2026-11-23T21:30:00Z", datetime(2026, 11, 23, 21, 30, tzinfo=UTC)),
-        (1795469400, datetime(2026, 11, 23, 21, 30, tzinfo=UTC)),
         (None, None),
         ("", None),
     ],

@@ -8,7 +8,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ebbwatch.model.periods import Every
+from ebbwatch.model.periods import WEEKDAYS, Every
 from ebbwatch.model.text import Text
 from ebbwatch.model.units import Unit
 
@@ -31,6 +31,28 @@ class SourceRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Weekly:
+    """A weekday of each week, or one of each month: third Thursday.
+
+    Attributes:
+        weekday: Monday is 0.
+        nth: Which one of the month, from 1; -1 for the last, 0 for each of them.
+    """
+
+    weekday: int
+    nth: int = 0
+
+    def __str__(self) -> str:
+        """Return it as the catalogue writes it."""
+        names = {count: name for name, count in ORDINALS.items()}
+        return " ".join((*([names[self.nth]] if self.nth else []), WEEKDAYS[self.weekday]))
+
+
+#: Which weekday of a month.
+ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """When a period's figure comes out.
 
@@ -40,6 +62,7 @@ class Released:
         at: Time of day in `zone`.
         zone: IANA name.
         calendar: Name of a business calendar: ``federal-reserve`` or ``sifma``.
+        on: The first such day after the period's end, instead of a count of days.
     """
 
     count: int
@@ -47,6 +70,7 @@ class Released:
     at: time
     zone: str
     calendar: str
+    on: Weekly | None = None
 
 
 @dataclass(frozen=True, slots=True)

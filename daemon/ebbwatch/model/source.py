@@ -6,7 +6,28 @@ import re
 from dataclasses import dataclass
 from datetime import time, timedelta
 from enum import StrEnum
+from typing import Self
 from zoneinfo import ZoneInfo
+
+
+class Fault(str):
+    """Why an argument of the catalogue cannot be asked, with the key that it is about.
+
+    Attributes:
+        keys: Where in the argument, outermost first: ``("rows", "at")``; empty for all of it.
+        name: Whether the key itself is wrong, and not what it holds.
+    """
+
+    __slots__ = ("keys", "name")
+
+    keys: tuple[str, ...]
+    name: bool
+
+    def __new__(cls, text: str, *keys: str, name: bool = False) -> Self:
+        """Take what is said, and where it belongs."""
+        fault = super().__new__(cls, text)
+        fault.keys, fault.name = keys, name
+        return fault
 
 
 class Gives(StrEnum):

@@ -22,7 +22,7 @@ from ebbwatch.model.calendars import (
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import FREQUENCIES
 from ebbwatch.model.series import Released, Series, SourceRef
-from ebbwatch.model.source import Gives, SourceFacts
+from ebbwatch.model.source import Fault, Gives, SourceFacts
 from ebbwatch.model.text import Text
 from ebbwatch.model.units import UNITS, Quantity, Unit
 from ebbwatch.ruleset.findings import Findings
@@ -73,7 +73,7 @@ def series_of(
         unit=unit,
         every=FREQUENCIES[fields.values["every"]],
         fallback=fallback,
-        released=_released(fields.get("released")),
+        released=_released(fields.get("released"), findings),
         plausible=_plausible(fields, unit, findings),
         scale_check=fields.get("scale_check") == "level",
         stale_after=_timedelta(stale_after) if stale_after is not None else None,
@@ -88,13 +88,21 @@ def _timedelta(duration: Duration) -> timedelta:
     return timedelta(seconds=float(duration.days * 86_400))
 
 
-def _released(fields: Fields | None) -> Released | None:
-    if fields is None or len(fields.values) < len(("after", "at", "zone", "calendar")):
+def _released(fields: Fields | None, findings: Findings) -> Released | None:
+    if fields is None:
         return None
-    count, business = fields.values["after"]
-    return Released(
-        count, business, fields.values["at"], fields.values["zone"], fields.values["calendar"]
-    )
+    if ("after" in fields) == ("on" in fields) and "after" not in fields.meant:
+        findings.error(
+            fields.node, "missing-key",
+            f"expected either after or on in a release rule, found {'both' if 'on' in fields else 'none'}",
+            "keep one" if "on" in fields else "add after: 1 business day",
+        )  # fmt: skip
+        return None
+    if any(key not in fields.values for key in ("at", "zone", "calendar")):
+        return None
+    count, business = fields.get("after", (0, False))
+    at, zone, calendar = (fields.values[key] for key in ("at", "zone", "calendar"))
+    return Released(count, business, at, zone, calendar, fields.get("on"))
 
 
 def _source(
@@ -125,9 +133,20 @@ def _source(
     if (fault := adapter.fault(argument)) is not None:
         message, _, hint = fault.partition("; did you mean ")
         hint = f"did you mean {hint}" if hint else ""
-        findings.error(node, "source-argument", f"{name.text}: {message}", hint)
+        place = _place(node, fault) if isinstance(fault, Fault) else node
+        findings.error(place, "source-argument", f"{name.text}: {message}", hint)
         return None
     return SourceRef(name.text, _placed(argument, adapter.facts.paths, node))
+
+
+def _place(node: Node, fault: Fault) -> Node:
+    """Return the part of an argument that a fault is about, as far as it is there."""
+    for depth, wanted in enumerate(fault.keys, 1):
+        found = next((e for e in getattr(node, "entries", ()) if e[0].text == wanted), None)
+        if found is None:
+            break
+        node = found[0] if fault.name and depth == len(fault.keys) else found[1]
+    return node
 
 
 def _adapter(name: Scalar, sources: Sources, findings: Findings) -> Adapter | None:

@@ -14,6 +14,7 @@ from ebbwatch.model.periods import FREQUENCIES, WEEKDAYS
 from ebbwatch.model.text import LANGUAGES, Text
 from ebbwatch.model.units import UNITS
 from ebbwatch.ruleset import values as v
+from ebbwatch.ruleset.arguments import ARGUMENTS
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import (
     INVALID,
@@ -93,7 +94,13 @@ def by_level(kind: ScalarKind, what: str) -> MapOf:
 
 LADDER = by_level(v.quantity, "thresholds by level, such as {warning: 20 bp}")
 
-SOURCE = MapOf(v.some_text, Plain(), "a source with its argument, such as {nyfed: sofr}", least=1)
+SOURCE = MapOf(
+    v.some_text,
+    Plain(),
+    "a source with its argument, such as {nyfed: sofr}",
+    least=1,
+    by_key=dict(ARGUMENTS),
+)
 
 
 def _zone(text: str, example: str) -> Key:
@@ -104,7 +111,13 @@ RELEASED = Shape(
     "release rule",
     "When a period's figure comes out.",
     (
-        Key("after", v.delay, "Days after the period's end.", "1 business day", required=True),
+        Key("after", v.delay, "Days after the period's end.", "1 business day"),
+        Key(
+            "on",
+            v.weekly,
+            "Instead of after: the first such weekday after the period's end.",
+            "third Thursday",
+        ),
         Key("at", v.time_of_day, "Time of day of the release.", '"08:00"', required=True),
         _zone("Time zone of that time.", "America/New_York"),
         Key(

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from ebbwatch.expr import Fault, parse_duration, parse_quantity
 from ebbwatch.model.durations import Duration
+from ebbwatch.model.periods import WEEKDAYS
+from ebbwatch.model.series import ORDINALS, Weekly
 from ebbwatch.model.units import Quantity
 from ebbwatch.ruleset.findings import LITERAL_SECRET
 from ebbwatch.ruleset.kinds import Misread, ScalarKind
@@ -221,6 +223,20 @@ def _delay(text: str) -> tuple[int, bool] | Misread:
 
 
 delay = ScalarKind("a delay such as 1 business day", _delay)
+
+
+def _weekly(text: str) -> Weekly | Misread:
+    *nth, weekday = text.split() or [""]
+    if weekday not in WEEKDAYS or len(nth) > 1 or not {*nth} <= ORDINALS.keys():
+        return Misread(hint=f"write a weekday, or {', '.join(ORDINALS)} before it")
+    return Weekly(WEEKDAYS.index(weekday), ORDINALS[nth[0]] if nth else 0)
+
+
+weekly = ScalarKind(
+    "a weekday such as third Thursday",
+    _weekly,
+    {"type": "string", "pattern": rf"^(({'|'.join(ORDINALS)}) )?({'|'.join(WEEKDAYS)})$"},
+)
 
 #: A repeat of a repeat, ``(a+)+``: such patterns can take time without end.
 _NESTED_REPEAT = re.compile(r"\([^()]*[+*}][^()]*\)(?:[+*]|\{\d+,)")

@@ -240,7 +240,7 @@ def _quarters(
         if quarter in quarters:
             raise SourceChanged(f"bea: expected one figure for {text}, found two")
         marked = isinstance(figure, str) and figure.strip() in _MARKS
-        value = None if marked else number(figure, of=f"bea gdp {text}", thousands=True)
+        value = None if marked else number(figure, of=f"bea gdp {text}", thousands=",")
         quarters[quarter] = (value, unit)
     if not quarters:
         raise SourceChanged(f"bea: expected the series {CODES['gdp']}, found no row of it")

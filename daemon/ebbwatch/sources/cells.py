@@ -6,23 +6,31 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import pairwise
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import Rank, micros
 from ebbwatch.model.series import Series
 from ebbwatch.ports import SourceChanged, Wanted
+from ebbwatch.sources.formats import EPOCH, EPOCH_MS, Formats, reduced
 from ebbwatch.sources.strict_numbers import number, shown
 
 _QUARTER = re.compile(r"(\d{4})-?[Qq]([1-4])")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _YEAR = re.compile(r"\d{4}")
-_EPOCH = re.compile(r"\d{9,13}")
+_WITH_COMMAS = re.compile(r"[+-]?\d[\d.]*(,\d+)+(\.\d*)?", re.ASCII)
 
-#: Epoch numbers from here on are milliseconds; as seconds they would lie past the year 5000.
-_MILLISECONDS_FROM = 10**11
+#: What stands where a date should, and how it is said that dates are written so.
+_HINTS = (
+    (re.compile(r"\d{9,10}"), "; if it counts seconds since 1970, say date: epoch"),
+    (re.compile(r"\d{12,13}"), "; if it counts milliseconds since 1970, say date: epoch-ms"),
+    (re.compile(r"[01]\d{2}[-/.]?\d{2}[-/.]?\d{2}"), "; if it is a year of 民國, say date: roc"),
+    (re.compile(r"\d{1,2}[-/. ].*|.*/.*"), '; say how dates are written, as in date: "%d/%m/%Y"'),
+)
 
 _EXAMPLES = {
     Rank.MINUTES: "2026-09-30T16:15:00Z",
@@ -51,37 +59,50 @@ class Cell:
     of: str
 
 
-def published(series: Series, *, period: Cell, value: Cell, known_at: Cell | None) -> Published:
+def published(
+    series: Series, formats: Formats, *, period: Cell, value: Cell, known_at: Cell | None
+) -> Published:
     """Return one row's figure.
 
     Args:
         series: Its catalogue entry.
-        period: A date, ``2026-06``, ``2026Q2``, ``2026``, an instant, or an epoch number.
+        formats: How its table is written.
+        period: A date, ``2026-06``, ``2026Q2``, ``2026`` or an instant, unless `formats` say
+            that dates are written in another way.
         value: A number, or a mark for "no value".
-        known_at: An instant with its offset, or an epoch number; None, null and empty for none.
+        known_at: An instant with its offset, or an epoch number where dates are such numbers;
+            None, null and empty for none.
 
     Raises:
         SourceChanged: If a cell is none of these.
     """
     return Published(
         series=series.name,
-        period=_period(series, period),
-        value=number(value.value, of=value.of),
-        known_at=None if known_at is None else _instant(known_at),
+        period=_period(series, formats, period),
+        value=_number(formats, value),
+        known_at=None if known_at is None else _instant(formats, known_at),
     )
 
 
-def in_order(series: Series, rows: Sequence[Published], *, of: str) -> tuple[Published, ...]:
+def in_order(
+    series: Series, formats: Formats, rows: Sequence[Published], *, of: str
+) -> tuple[Published, ...]:
     """Return figures oldest first, versions of a period in the order they became known.
 
     Raises:
-        SourceChanged: If two rows give the same period at the same instant.
+        SourceChanged: If two rows give the same period at the same instant, and `formats` do
+            not say what becomes of them.
     """
-    ordered = sorted(rows, key=lambda row: (row.period, row.known_at or _LATEST))
+    ordered = sorted(
+        reduced(rows, formats.reduce), key=lambda row: (row.period, row.known_at or _LATEST)
+    )
     for before, row in pairwise(ordered):
         if (before.period, before.known_at) == (row.period, row.known_at):
             found = series.every.text(row.period)
-            raise SourceChanged(f"{of}: expected one row for a period, found two for {found}")
+            raise SourceChanged(
+                f"{of}: expected one row for a period, found two for {found}; "
+                "if each is a part of it, say reduce: sum"
+            )
     return tuple(ordered)
 
 
@@ -98,21 +119,42 @@ def reaching(series: Series, rows: Sequence[Published], start: datetime | None) 
     return [row for row in rows if first is None or series.every.end(row.period) > first]
 
 
-def _period(series: Series, cell: Cell) -> int:
+def _period(series: Series, formats: Formats, cell: Cell) -> int:
     every, value = series.every, cell.value
     try:
-        if (moment := _epoch(value)) is not None:
+        if (moment := formats.moment(value, every.rank)) is not None:
             text = moment.date().isoformat() if every.dated else moment.isoformat()
-        elif isinstance(value, str):
-            text = _first_day(value.strip(), every.rank)
         else:
-            text = ""
+            text = _first_day(value.strip(), every.rank) if isinstance(value, str) else ""
         return every.parse(text)
     except (ValueError, OverflowError):
+        expected = f"expected a period of `every: {every.name}`"
+        if formats.date:
+            raise SourceChanged(
+                f"{cell.of}: {expected} written as `date: {formats.date}`, found {shown(value)}"
+            ) from None
         raise SourceChanged(
-            f"{cell.of}: expected a period of `every: {every.name}` like {_EXAMPLES[every.rank]}, "
-            f"found {shown(value)}"
+            f"{cell.of}: {expected} like {_EXAMPLES[every.rank]}, "
+            f"found {shown(value)}{_hint(value)}"
         ) from None
+
+
+def _hint(value: object) -> str:
+    """Return how to say that dates are written as this one may be, or nothing."""
+    text = str(value).strip()
+    return next((hint for pattern, hint in _HINTS if pattern.fullmatch(text)), "")
+
+
+def _number(formats: Formats, cell: Cell) -> Decimal | None:
+    try:
+        return number(cell.value, of=cell.of, decimal=formats.decimal, thousands=formats.thousands)
+    except SourceChanged as changed:
+        usual = formats.decimal == "." and not formats.thousands
+        if usual and isinstance(cell.value, str) and _WITH_COMMAS.fullmatch(cell.value.strip()):
+            raise SourceChanged(
+                f'{changed}; say thousands: "," or decimal: ",", whichever it is'
+            ) from None
+        raise
 
 
 def _first_day(text: str, rank: Rank) -> str:
@@ -126,31 +168,18 @@ def _first_day(text: str, rank: Rank) -> str:
     return text
 
 
-def _instant(cell: Cell) -> datetime | None:
+def _instant(formats: Formats, cell: Cell) -> datetime | None:
     if cell.value is None or cell.value == "":
         return None
-    moment = _epoch(cell.value)
-    if moment is None and isinstance(cell.value, str):
-        try:
+    moment = None
+    with suppress(ValueError):
+        if formats.date in (EPOCH, EPOCH_MS):
+            moment = formats.moment(cell.value, Rank.MINUTES)
+        elif isinstance(cell.value, str):
             moment = datetime.fromisoformat(cell.value.strip())
-        except ValueError:
-            moment = None
     if moment is None or moment.tzinfo is None:
         raise SourceChanged(
             f"{cell.of}: expected an instant with its offset, like 2026-09-30T16:30:00-04:00, "
             f"found {shown(cell.value)}"
         )
     return moment.astimezone(UTC)
-
-
-def _epoch(value: object) -> datetime | None:
-    """Return the instant of an epoch number in seconds or milliseconds, or None."""
-    if isinstance(value, str) and _EPOCH.fullmatch(value.strip()):
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    seconds = value / 1000 if value >= _MILLISECONDS_FROM else value
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

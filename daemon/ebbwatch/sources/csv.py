@@ -16,16 +16,19 @@ from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import SourceFacts
+from ebbwatch.model.source import Fault, SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
 from ebbwatch.sources.cells import Cell, in_order, published
+from ebbwatch.sources.formats import KEYS, USUAL, Formats, fault_of_formats
 from ebbwatch.sources.pointed import PointedSource, host_of
 from ebbwatch.sources.replies import Reply, Validators
 
 #: Most bytes of a table; thirty years of a value each minute take more than that, once.
 LIMIT_BYTES = 64_000_000
+
+_COLUMNS = ("period", "value", "known_at", "delimiter")
 
 _WEB = ("http://", "https://")
 
@@ -41,6 +44,7 @@ class Layout:
         known_at: Name of the column of instants from which each was known.
         known_at_named: Whether the catalogue names that column, so that it must exist.
         delimiter: Between cells.
+        formats: How dates and numbers are written.
     """
 
     place: str
@@ -49,6 +53,7 @@ class Layout:
     known_at: str = "known_at"
     known_at_named: bool = False
     delimiter: str = ","
+    formats: Formats = USUAL
 
     @property
     def remote(self) -> bool:
@@ -60,9 +65,13 @@ class Layout:
         """Return the layout that an argument without a fault describes."""
         if isinstance(argument, str):
             return cls(argument)
-        named = {key: str(value) for key, value in argument.items() if key not in ("path", "url")}
-        place = str(argument.get("path") or argument.get("url"))
-        return cls(place, **named, known_at_named="known_at" in argument)
+        named = {key: str(argument[key]) for key in _COLUMNS if key in argument}
+        return cls(
+            str(argument.get("path") or argument.get("url")),
+            **named,
+            known_at_named="known_at" in argument,
+            formats=Formats.of(argument),
+        )
 
 
 class Csv(PointedSource):
@@ -76,16 +85,17 @@ class Csv(PointedSource):
         """Return why an argument names no table, or None. Whether it exists shows later."""
         if isinstance(argument, str):
             return fault_of_url(argument) if "://" in argument else _empty(argument)
-        keys = ("path", "url", "period", "value", "known_at", "delimiter")
-        if fault := fault_of_map(argument, required=(), optional=keys):
+        keys = ("path", "url", *_COLUMNS)
+        if fault := fault_of_map(argument, required=(), optional=(*keys, *KEYS)):
             return fault
-        if fault := fault_of_texts(argument, keys):
+        if fault := fault_of_texts(argument, keys) or fault_of_formats(argument):
             return fault
         if ("path" in argument) == ("url" in argument):
             return "expected either path or url, found both or none"
         if len(delimiter := argument.get("delimiter", ",")) != 1 or delimiter in '"\r\n':
-            return f"expected a delimiter of one character, found {delimiter!r}"
-        return fault_of_url(argument["url"]) if "url" in argument else None
+            return Fault(f"expected a delimiter of one character, found {delimiter!r}", "delimiter")
+        fault_of_address = fault_of_url(argument["url"]) if "url" in argument else None
+        return Fault(fault_of_address, "url") if fault_of_address else None
 
     @classmethod
     def host(cls, argument: str | Mapping[str, Any]) -> str:
@@ -114,9 +124,9 @@ def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ..
     """
     of = f"csv {series.name}"
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SourceChanged(f"{of}: expected UTF-8 text, found other bytes") from None
+        text = layout.formats.text(content)
+    except ValueError as error:
+        raise SourceChanged(f"{of}: {error}") from None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter, strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
@@ -137,6 +147,7 @@ def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ..
             rows.append(
                 published(
                     series,
+                    layout.formats,
                     period=cells["period"],
                     value=cells["value"],
                     known_at=cells.get("known_at"),
@@ -146,7 +157,7 @@ def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ..
         raise SourceChanged(
             f"{of}, line {reader.line_num}: expected rows of cells, found quotes out of place or a cell without end"
         ) from None
-    return in_order(series, rows, of=of)
+    return in_order(series, layout.formats, rows, of=of)
 
 
 def _places(header: Sequence[str], layout: Layout, of: str) -> dict[str, int]:

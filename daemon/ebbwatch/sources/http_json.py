@@ -1,6 +1,8 @@
 """Any address that answers JSON, read by JMESPath: series that people add without code.
 
-``rows`` selects a list; ``period``, ``value`` and ``known_at`` are asked of each of its rows::
+``rows`` selects a list; ``period``, ``value`` and ``known_at`` are asked of each of its rows.
+Where figures stand under their dates, ``rows: {by: key, at: PATH}`` selects the object whose
+keys are the periods::
 
     source:
       http_json:
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jmespath
@@ -23,16 +26,19 @@ from jmespath.exceptions import JMESPathError, LexerError, ParseError, UnknownFu
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
+from ebbwatch.model.source import Fault
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
 from ebbwatch.sources.cells import Cell, in_order, published
+from ebbwatch.sources.formats import KEYS, Formats, fault_of_formats
 from ebbwatch.sources.pointed import PointedSource, host_of
 from ebbwatch.sources.replies import LIMIT_BYTES, Reply, Validators
+from ebbwatch.sources.strict_numbers import shown
 
 _REQUIRED = ("url", "rows", "period", "value")
-_OPTIONAL = ("known_at", "headers")
-_EXPRESSIONS = ("rows", "period", "value", "known_at")
+_OPTIONAL = ("known_at", "headers", *KEYS)
+_OF_A_ROW = ("period", "value", "known_at")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{1,4000}")
 
@@ -47,14 +53,22 @@ class HttpJson(PointedSource):
         """Return why an argument cannot be asked, or None; a wrong expression with its place."""
         if isinstance(argument, str):
             return f"expected a map with {', '.join(_REQUIRED)}, found a text"
-        if fault := fault_of_map(argument, required=_REQUIRED, optional=_OPTIONAL):
+        keyed = isinstance(argument.get("rows"), Mapping)
+        required = [key for key in _REQUIRED if not (keyed and key == "period")]
+        if keyed and "period" in argument:
+            return Fault("rows by key have their periods as keys; leave period out", "period")
+        if fault := fault_of_map(argument, required=required, optional=_OPTIONAL):
             return fault
-        if fault := fault_of_texts(argument, ("url", *_EXPRESSIONS)):
+        if fault := fault_of_texts(argument, ("url", *_OF_A_ROW)) or fault_of_formats(argument):
             return fault
-        for key in _EXPRESSIONS:
-            if key in argument and (fault := _fault_of_expression(key, argument[key])):
+        if fault := _fault_of_rows(argument["rows"]):
+            return fault
+        for key in _OF_A_ROW:
+            if key in argument and (fault := _fault_of_expression(argument[key], key)):
                 return fault
-        return fault_of_url(argument["url"]) or _fault_of_headers(argument.get("headers", {}))
+        if (why := fault_of_url(argument["url"])) is not None:
+            return Fault(why, "url")
+        return _fault_of_headers(argument.get("headers", {}))
 
     @classmethod
     def host(cls, argument: str | Mapping[str, Any]) -> str:
@@ -84,25 +98,63 @@ def parse(answer: Reply, series: Series, argument: Mapping[str, Any]) -> tuple[P
             then a key was renamed, and nobody published "no value".
     """
     of = f"http_json {series.name}"
-    rows = _search(argument["rows"], answer.json(), f"{of}, rows")
-    if not isinstance(rows, list):
-        raise SourceChanged(
-            f"{of}: expected `{argument['rows']}` to find a list, found {_kind(rows)}"
-        )
-    found = [_row(series, argument, row, f"{of}, row {place}") for place, row in enumerate(rows, 1)]
+    formats = Formats.of(argument)
+    found = [
+        _row(series, argument, formats, row)
+        for row in _rows(argument["rows"], answer.json(formats.encoding), of)
+    ]
     if found and all(figure.value is None for figure in found):
         raise SourceChanged(f"{of}: expected `{argument['value']}` to find values, found none")
-    return in_order(series, found, of=of)
+    return in_order(series, formats, found, of=of)
 
 
-def _row(series: Series, argument: Mapping[str, Any], row: object, of: str) -> Published:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of an answer.
+
+    Attributes:
+        of: What complaints call it.
+        data: What stands in it.
+        key: What it stands under, where rows are keyed by their periods.
+    """
+
+    of: str
+    data: object
+    key: Cell | None = None
+
+
+def _rows(rows: str | Mapping[str, Any], data: object, of: str) -> list[_Row]:
+    path = rows if isinstance(rows, str) else str(rows["at"])
+    found = _search(path, data, f"{of}, rows")
+    if isinstance(rows, str):
+        if not isinstance(found, list):
+            raise SourceChanged(f"{of}: expected `{path}` to find a list, found {_kind(found)}")
+        return [_Row(f"{of}, row {place}", row) for place, row in enumerate(found, 1)]
+    if not isinstance(found, dict):
+        raise SourceChanged(
+            f"{of}: expected `{path}` to find an object with periods as keys, found {_kind(found)}"
+        )
+    return [
+        _Row(f"{of}, key {shown(key)}", row, Cell(key, f"{of}, keys of `{path}`"))
+        for key, row in found.items()
+    ]
+
+
+def _row(series: Series, argument: Mapping[str, Any], formats: Formats, row: _Row) -> Published:
     cells = {
-        key: Cell(_search(argument[key], row, f"{of}, {key}"), f"{of}, {key} `{argument[key]}`")
-        for key in ("period", "value", "known_at")
+        key: Cell(
+            _search(argument[key], row.data, f"{row.of}, {key}"),
+            f"{row.of}, {key} `{argument[key]}`",
+        )
+        for key in _OF_A_ROW
         if key in argument
     }
     return published(
-        series, period=cells["period"], value=cells["value"], known_at=cells.get("known_at")
+        series,
+        formats,
+        period=row.key or cells["period"],
+        value=cells["value"],
+        known_at=cells.get("known_at"),
     )
 
 
@@ -115,27 +167,49 @@ def _search(expression: str, data: object, of: str) -> object:
         ) from None
 
 
-def _fault_of_expression(key: str, expression: str) -> str | None:
+def _fault_of_rows(rows: object) -> Fault | None:
+    """Return why rows cannot be selected so: by an expression, or by key at one."""
+    if isinstance(rows, str) and rows:
+        return _fault_of_expression(rows, "rows")
+    if not isinstance(rows, Mapping):
+        return Fault(
+            f"expected a text or {{by: key, at: PATH}} for rows, found {rows!r:.40}", "rows"
+        )
+    if fault := fault_of_map(rows, required=("by", "at")) or fault_of_texts(rows, ("by", "at")):
+        return Fault(f"rows: {fault}", "rows", *fault.keys, name=fault.name)
+    if rows["by"] != "key":
+        return Fault(f"rows: expected by: key, found {rows['by']!r:.40}", "rows", "by")
+    return _fault_of_expression(rows["at"], "rows", "at")
+
+
+def _fault_of_expression(expression: str, *keys: str) -> Fault | None:
     """Return why a text is no JMESPath expression, with the place where it breaks off."""
+    said = f"{'.'.join(keys)}: `{expression}` is no JMESPath expression"
     try:
         jmespath.compile(expression).search(None)
     except (LexerError, ParseError) as error:
-        return f"{key}: `{expression}` is no JMESPath expression, at character {error.lex_position + 1}"
+        return Fault(f"{said}, at character {error.lex_position + 1}", *keys)
     except UnknownFunctionError as error:
-        return f"{key}: `{expression}` is no JMESPath expression: {str(error).lower()}"
+        return Fault(f"{said}: {str(error).lower()}", *keys)
     except JMESPathError:
         return None  # a function that does not like null; real rows are something else
     return None
 
 
-def _fault_of_headers(headers: object) -> str | None:
+def _fault_of_headers(headers: object) -> Fault | None:
     if not isinstance(headers, Mapping):
-        return "expected a map of names and texts for headers, found something else"
+        return Fault(
+            "expected a map of names and texts for headers, found something else", "headers"
+        )
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            return f"expected the name of a header, found {name!r:.40}"
+            return Fault(f"expected the name of a header, found {name!r:.40}", "headers", str(name))
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            return f"expected a plain text for the header {name}, found something else"
+            return Fault(
+                f"expected a plain text for the header {name}, found something else",
+                "headers",
+                str(name),
+            )
     return None
 
 

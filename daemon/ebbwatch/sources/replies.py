@@ -84,13 +84,20 @@ class Reply:
                 f"{self.provider}: expected UTF-8 text, found other bytes"
             ) from None
 
-    def json(self) -> Any:
+    def json(self, encoding: str = "utf-8-sig") -> Any:
         """Return the body parsed: fractions as `Decimal`, integers exact.
 
         Raises:
-            SourceChanged: If it is no JSON: a page, an empty or a cut body.
+            SourceChanged: If it is no JSON: a page, an empty or a cut body, other bytes.
         """
         body = self.content.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if encoding != "utf-8-sig":
+            try:
+                body = body.decode(encoding).lstrip("\ufeff").encode()
+            except UnicodeError:
+                raise SourceChanged(
+                    f"{self.provider}: expected {encoding} text, found other bytes"
+                ) from None
         if body.startswith(b"<"):
             raise SourceChanged(f"{self.provider}: expected JSON, found a page (HTML or XML)")
         if not body:

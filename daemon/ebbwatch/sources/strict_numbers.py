@@ -14,7 +14,10 @@ from ebbwatch.ports import SourceChanged
 MISSING = frozenset({"", "NA", "N/A", "null", ".", "*", "ND", "NC"})
 
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}( \d{3})+(\.\d*)?", re.ASCII)
+
+#: Blanks that stand between thousands; all are meant by the plain one.
+_BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2009\u202f", " "))
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?", re.ASCII)
 
 #: Largest power of ten in any figure we read; beyond it the text is broken, not big.
@@ -24,13 +27,14 @@ _LARGEST_EXPONENT = 30
 _EARLIEST = date(1900, 1, 1)
 
 
-def number(value: object, *, of: str, thousands: bool = False) -> Decimal | None:
+def number(value: object, *, of: str, decimal: str = ".", thousands: str = "") -> Decimal | None:
     """Return a figure exactly as written, or None for "no value".
 
     Args:
         value: A number or a text, as JSON, CSV or XML gave it.
         of: What it is, for the complaint: ``nyfed sofr percentRate``.
-        thousands: Whether this provider writes commas between thousands.
+        decimal: What a text has between units and tenths.
+        thousands: What it may have between thousands; empty for nothing.
 
     Raises:
         SourceChanged: If it is neither a figure nor a known mark for a missing one.
@@ -46,11 +50,22 @@ def number(value: object, *, of: str, thousands: bool = False) -> Decimal | None
         text = value.strip()
         if text in MISSING:
             return None
-        if thousands and _THOUSANDS.fullmatch(text):
-            text = text.replace(",", "")
-        if _PLAIN.fullmatch(text):
-            return _bounded(Decimal(text), of)
+        plain = _plain(text, decimal, thousands)
+        if _PLAIN.fullmatch(plain):
+            return _bounded(Decimal(plain), of)
     raise SourceChanged(f"{of}: expected a number, found {shown(value)}")
+
+
+def _plain(text: str, decimal: str, thousands: str) -> str:
+    """Return a figure with a point and no thousands; something unreadable stays so."""
+    if decimal == "." and not thousands:
+        return text
+    # Both signs are exchanged at once: a thousands sign may be the other's decimal sign.
+    signs = {ord("."): "x", ord(" "): "x", ord(decimal): "."}
+    if thousands:
+        signs[ord(thousands)] = " "
+    plain = text.translate(_BLANKS).translate(signs)
+    return plain.replace(" ", "") if _THOUSANDS.fullmatch(plain) else plain
 
 
 def _bounded(value: Decimal, of: str) -> Decimal:

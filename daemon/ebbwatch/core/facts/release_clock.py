@@ -4,10 +4,10 @@ Everything here is a pure function of the catalogue and of instants handed in. I
 microseconds since the epoch, periods minutes (`model.periods`).
 
 A rule that counts business days (``after: 1 business day``) cannot land on a closed day. One
-that counts calendar days (``after: 1 day``, ``after: 30 days``) can, and then moves to the
-next open day; single days that a calendar file moves are honoured for these alone, because
-they are the publisher's exceptions to a schedule by date (the H.4.1 of 24 December 2020 came
-on the 28th, while the daily rates came out as always).
+that counts calendar days (``after: 1 day``, ``after: 30 days``) or names a weekday (``on: third Thursday``) can, and then
+moves to the next open day; single days that a calendar file moves are honoured for these alone,
+because they are the publisher's exceptions to a schedule by date (the H.4.1 of 24 December 2020
+came on the 28th, while the daily rates came out as always).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ebbwatch.model.calendars import FEDERAL_RESERVE, BusinessCalendar
 from ebbwatch.model.periods import DAY_MINUTES, EPOCH, Every, Rank
-from ebbwatch.model.series import Released, Series
+from ebbwatch.model.series import Released, Series, Weekly
 
 Longs = NDArray[np.int64]
 
@@ -120,7 +120,11 @@ class ReleaseClock:
         business = self._calendar(released.calendar)
         if released.business:
             return _business_days_after(business, last_days, released.count)
-        scheduled = last_days + released.count
+        if released.on is not None:
+            days = _weekdays(released.on, *_decades(last_days, more=1))
+            scheduled = days[np.searchsorted(days, last_days, side="right")]
+        else:
+            scheduled = last_days + released.count
         landings = _business_days_after(business, scheduled, 0)
         for day, instead in business.moved:
             landings[scheduled == (day - EPOCH).days] = (instead - EPOCH).days
@@ -307,6 +311,25 @@ def _business_days_after(business: BusinessCalendar, days: Longs, count: int) ->
 def _open_days(business: BusinessCalendar, first_year: int, last_year: int) -> Longs:
     years = range(first_year, last_year + 1)
     return np.fromiter((day for year in years for day in business.open_days(year)), np.int64)
+
+
+@cache
+def _weekdays(on: Weekly, first_year: int, last_year: int) -> Longs:
+    """Return the days of some years that are such a weekday, as days since the epoch."""
+    # 1970-01-01 was a Thursday, weekday 3.
+    first = (date(first_year, 1, 1) - EPOCH).days
+    last = (date(last_year, 12, 31) - EPOCH).days
+    days = np.arange(first + (on.weekday - (first + 3)) % 7, last + 1, 7, dtype=np.int64)
+    if on.nth == 0:
+        return days
+    dates = days.astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    if on.nth < 0:
+        chosen = (dates + 7).astype("datetime64[M]") != months
+    else:
+        chosen = (dates - months.astype("datetime64[D]")).astype(np.int64) // 7 == on.nth - 1
+    found: Longs = days[chosen]
+    return found
 
 
 def _instants(days: Longs, at: time, zone: str) -> Longs:
