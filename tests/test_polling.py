@@ -484,6 +484,25 @@ async def test_an_implausible_value_goes_into_quarantine_and_is_told_once() -> N
     )
 
 
+async def test_what_is_held_back_for_one_cause_is_one_notice() -> None:
+    """However many there are and however long it lasts; good figures in between end it."""
+    days = [BUSINESS.parse(f"2026-08-{day:02}") for day in range(3, 29)]
+    nyfed = Provider(answers(*(figure("sofr", day, "-500") for day in days)))
+    desk = Desk(SOFR, nyfed=nyfed)
+    await desk.visit("nyfed")
+    assert [(h.kind, h.period, h.count) for h in desk.told] == [
+        (Trouble.QUARANTINED, "2026-08-03", 26)
+    ]
+    nyfed.answer = answers(*(figure("sofr", day, "-500") for day in (*days[5:], THURSDAY)))
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert len(desk.told) == 1
+    desk.watch = desk.another_watch()
+    good = [figure("sofr", THURSDAY, "4.31"), figure("sofr", FRIDAY, "-500")]
+    nyfed.answer = answers(figure("sofr", days[-1], "-500"), *good)
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert [(h.period, h.count) for h in desk.told[1:]] == [("2026-09-04", 2)]
+
+
 async def test_texts_are_polled_by_the_minute() -> None:
     """A source of texts is asked for no series; a text arrives once, and again when it changed."""
     item = TextItem(

@@ -20,8 +20,12 @@ from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.additions import note_added
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ebbwatch.core.answering.answers import Answer
     from ebbwatch.model.chart import ChartSpec
+    from ebbwatch.model.series import Series
+    from ebbwatch.ports import Held
     from ebbwatch.runtime.backfill import Brought
     from ebbwatch.store.sql import SqlStore
 
@@ -195,6 +199,9 @@ def _chosen(ruleset: Ruleset, names: list[str] | None) -> set[str]:
 def series_accept(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     period: Annotated[str, typer.Argument(metavar="PERIOD", help="As its publisher writes it.")],
+    value: Annotated[
+        str | None, typer.Argument(metavar="VALUE", help="Where several are held back.")
+    ] = None,
     rules: common.RulesOption = None,
 ) -> None:
     """Release a figure that was held back: it counts from now on."""
@@ -209,23 +216,34 @@ def series_accept(
         store = common.existing_store()
         if store is None:
             common.stop("nothing is held back: there is no database yet")
+        waiting = [h for h in store.held() if h.observation.series == name]
+        chosen = _meant(series, [h for h in waiting if h.observation.period == wanted], value)
         with store.transaction():
-            released = store.release(name, wanted)
+            released = [held for held in store.release(name, wanted) if held in chosen]
             store.record([held.observation for held in released])
             note_added(store, {held.observation.series for held in released})
         if not released:
-            waiting = [h for h in store.held() if h.observation.series == name]
             others = ", ".join(series.every.text(h.observation.period) for h in waiting)
             common.stop(f"no figure of {name} for {period} is held back"
                         + (f"; these are: {others}" if others else ""))  # fmt: skip
     for one in released:
-        found = one.observation.value
-        shown = (
-            "no value"
-            if found is None
-            else f"{(found / series.unit.factor).normalize():f} {series.unit.name}"
-        )
-        print(f"{name} {period}: {shown} accepted")
+        print(f"{name} {period}: {_as_published(series, one)} {series.unit.name} accepted")
+
+
+def _meant(series: Series, waiting: Sequence[Held], value: str | None) -> Sequence[Held]:
+    """Return the figure of a period that is meant, which may be none; of several it is named."""
+    found = [held for held in waiting if value in (None, _as_published(series, held))]
+    if len(found) != 1 and waiting:
+        values = ", ".join(_as_published(series, held) for held in waiting)
+        common.stop(f"several figures are held back, say which: {values}" if value is None
+                    else f"{value} is not held back; these are: {values}")  # fmt: skip
+    return found
+
+
+def _as_published(series: Series, held: Held) -> str:
+    """Return a figure's number as its publisher writes it."""
+    value = held.observation.value
+    return "no value" if value is None else f"{(value / series.unit.factor).normalize():f}"
 
 
 # ---- import ------------------------------------------------------------------------------

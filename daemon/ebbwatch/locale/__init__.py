@@ -36,6 +36,8 @@ _SCALES = {
 _MONEY_DIGITS = 4
 #: Fewest and most decimals by unit. Rates are published with two.
 _DECIMALS = {"bp": (0, 1), "%": (2, 2), "pp": (0, 2), "": (0, 2)}
+#: From here on a number is written with a power of ten.
+_BEYOND_WORDS = Decimal("1e17")
 #: Decimals that may be added to keep two numbers apart.
 _EXTRA_DECIMALS = 6
 _MINUS = "−"
@@ -138,6 +140,9 @@ class BabelTranslator:
             return self.gettext("{amount} a day").format(amount=amount)
         exact = Decimal(f"{abs(value):.12g}")
         scale = ""
+        if exact >= _BEYOND_WORDS:
+            sign = _MINUS if value < 0 else ""
+            return self._with_unit(unit, f"{exact:.4g}", sign=sign, scale="", exact=exact)
         if unit == "USD":
             exact, scale, fewest, most = self._scaled(exact, extra)
         elif unit in ("USD/oz", "USD/BTC"):
@@ -233,7 +238,8 @@ class BabelTranslator:
 
     def duration(self, length: timedelta) -> str:
         """Return a length of time in its greatest fitting unit: ``3 days``, ``5 hours``."""
-        minutes = round(length / timedelta(minutes=1))
+        # A clock that was set back makes no time that is less than none.
+        minutes = max(0, round(length / timedelta(minutes=1)))
         if minutes < 120:
             return self.ngettext("{n} minute", "{n} minutes", minutes).format(n=minutes)
         if minutes < 48 * 60:

@@ -88,6 +88,8 @@ class SourceFacts:
         planned: When it is worth a visit apart from its series' releases.
         whole: Whether a plain visit reaches back to what is held, however old that is: because
             all there is comes with every answer, or because the cursor says where to resume.
+        ahead: How far ahead of their day it gives figures, as of administered rates; what lies
+            farther in the future is held back.
         paths: Keys of an argument that hold paths; relative ones start from the rule file.
         hosts: Of a source of texts: the hosts it asks. Each is polled, fails and rests by
             itself; one without a name stands for a provider that is one.
@@ -97,6 +99,7 @@ class SourceFacts:
     key: KeyPolicy = KeyPolicy.NONE
     planned: tuple[Planned, ...] = ()
     whole: bool = False
+    ahead: timedelta = timedelta(0)
     paths: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ("",)
 

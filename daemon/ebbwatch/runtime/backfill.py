@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -84,7 +84,8 @@ async def backfill(
         except SourceError as error:
             brought.append(Brought(source=name, fault=str(error)))
             continue
-        brought.append(_kept(name, asked, poll, history, store, clock.now()))
+        ahead = source.facts.ahead
+        brought.append(_kept(name, asked, poll, history, store, clock.now(), ahead))
     return brought
 
 
@@ -96,14 +97,23 @@ def _begin(series: Series, history: History) -> datetime:
 
 
 def _kept(
-    name: str, asked: Sequence[Series], poll: Poll, history: History, store: Store, at: datetime
+    name: str,
+    asked: Sequence[Series],
+    poll: Poll,
+    history: History,
+    store: Store,
+    at: datetime,
+    ahead: timedelta,
 ) -> Brought:
     observations: list[Observation] = []
     held: list[Held] = []
     notices: list[Notice] = []
     for series in asked:
         published = [p for p in poll.published if p.series == series.name]
-        admitted = admit(series, published, Present(history), at=at, source=name, first_choice=True)
+        admitted = admit(
+            series, published, Present(history),
+            at=at, source=name, first_choice=True, ahead=ahead,
+        )  # fmt: skip
         observations += _known(series, admitted.observations, published, history, at)
         held += admitted.held
         notices += admitted.notices

@@ -19,6 +19,7 @@ from typing import Protocol
 import structlog
 
 from ebbwatch.core.answering.expected import SeriesStanding
+from ebbwatch.core.doubts import HeldBack
 from ebbwatch.core.facts.edge import STOPPING, Notice, NoticeKind
 from ebbwatch.core.facts.release_clock import NEVER, FreshnessState
 from ebbwatch.core.render import Health, Trouble
@@ -26,7 +27,7 @@ from ebbwatch.model.periods import instant
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed, printed_unit
-from ebbwatch.ports import Held, StoreError
+from ebbwatch.ports import StoreError
 
 #: Where the open troubles are kept: a map of key and the instant it was first told.
 STORE_KEY = "selfwatch"
@@ -56,6 +57,14 @@ class SelfWatchStore(Protocol):
         """Write a small text."""
         ...
 
+
+#: What is told of numbers that are used all the same.
+_NOTICED = {
+    NoticeKind.UNIT_CHANGED: Trouble.SCALE_CHANGED,
+    NoticeKind.SCALE_CHANGED: Trouble.SCALE_CHANGED,
+    NoticeKind.PERIOD_MOVED: Trouble.PERIOD_MOVED,
+    NoticeKind.ROW_UNPLACED: Trouble.ROWS_UNREAD,
+}
 
 #: What is told of a series' figures, as it stands in keys.
 _WORSE = {FreshnessState.LATE: "late", FreshnessState.STALE: "stale"}
@@ -106,7 +115,7 @@ class SelfWatch:
     def noticed(self, notices: Sequence[Notice], *, at: datetime) -> None:
         """Report what the edge noticed of the numbers; each finding is told once for ever."""
         for notice in notices:
-            kind = Trouble.SOURCE_CHANGED if notice.stops else Trouble.SCALE_CHANGED
+            kind = Trouble.SOURCE_CHANGED if notice.stops else _NOTICED[notice.kind]
             self._ill(
                 f"edge/{notice.key}",
                 Health(
@@ -115,6 +124,7 @@ class SelfWatch:
                     reason=f"{notice.source} gives {notice.found}; expected {notice.expected}",
                     since=at,
                     affected=(notice.series,) if notice.stops else (),
+                    count=notice.count,
                 ),
                 at,
             )
@@ -124,26 +134,41 @@ class SelfWatch:
         stopped = tuple(key for key in self._open if _stops(key, series))
         self._well(stopped, Health(kind=Trouble.SERIES_CURRENT, name=series), at)
 
-    def held_back(self, held: Held, series: Series, *, at: datetime) -> None:
-        """Report a value in quarantine; each is told once for ever."""
-        observation = held.observation
-        unit = printed_unit(series.unit.dimension)
+    def held_back(self, found: HeldBack, series: Series, *, at: datetime) -> None:
+        """Report the figures of an answer that are in quarantine for one cause.
+
+        Told once for as long as it lasts; once more where good figures came in between, or
+        where older ones are held back that were not before.
+        """
+        trouble = f"held/{series.name}/{found.cause}/"
+        before = next((key for key in self._open if key.startswith(trouble)), None)
+        count, key = found.count, f"{trouble}{found.newest}/{found.count}"
+        if before is not None:
+            newest, told = map(int, before.removeprefix(trouble).split("/"))
+            if found.since <= newest and (found.newest > newest or count <= told):
+                if found.newest > newest:
+                    self._follow(before, key)
+                return
+        observation, unit = found.example.observation, printed_unit(series.unit.dimension)
         value = observation.value
-        period = series.every.text(observation.period)
-        self._ill(
-            f"held/{series.name}/{period}/{value}",
-            Health(
-                kind=Trouble.QUARANTINED,
-                name=series.name,
-                reason=held.reason,
-                since=at,
-                every=series.every,
-                period=period,
-                value=None if value is None else printed(float(value), unit),
-                unit=unit,
-            ),
-            at,
+        health = Health(
+            kind=Trouble.QUARANTINED,
+            name=series.name,
+            reason=found.example.reason,
+            since=at,
+            every=series.every,
+            period=series.every.text(observation.period),
+            value=None if value is None else printed(float(value), unit),
+            unit=unit,
+            count=count,
         )
+        self._close(*() if before is None else (before,))
+        self._ill(key, health, at)
+
+    def _follow(self, before: str, key: str) -> None:
+        """Let a trouble go on under another key."""
+        opened = {(key if name == before else name): at for name, at in self._open.items()}
+        self._change(opened, None, "")
 
     def freshness(
         self,

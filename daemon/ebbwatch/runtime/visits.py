@@ -23,6 +23,7 @@ from typing import Protocol
 
 import structlog
 
+from ebbwatch.core.doubts import HeldBack
 from ebbwatch.core.facts.edge import Admitted, HeldFigures, Notice, admit
 from ebbwatch.core.render import Trouble
 from ebbwatch.model.observation import TextItem
@@ -30,7 +31,6 @@ from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.series import Series
 from ebbwatch.ports import (
     Clock,
-    Held,
     Poll,
     SourceChanged,
     SourceError,
@@ -111,8 +111,8 @@ class Watch(Protocol):
         """Hear that a series' answer could be used."""
         ...
 
-    def held_back(self, held: Held, series: Series, *, at: datetime) -> None:
-        """Hear of a value in quarantine."""
+    def held_back(self, found: HeldBack, series: Series, *, at: datetime) -> None:
+        """Hear of figures in quarantine."""
         ...
 
 
@@ -273,6 +273,7 @@ class Visits:
                     at=at,
                     source=name,
                     first_choice=each.series.source.name == name,
+                    ahead=self._following.sources[name].facts.ahead,
                 )
                 for each in wanted
             ]
@@ -280,6 +281,7 @@ class Visits:
                 tuple(o for part in parts for o in part.observations),
                 tuple(h for part in parts for h in part.held),
                 tuple(n for part in parts for n in part.notices),
+                tuple(h for part in parts for h in part.held_back),
             )
             cursor = None if poll.cursor == self._kept.get(_key(whom)) else poll.cursor
             texts = self._new_texts(name, poll.texts)
@@ -313,8 +315,8 @@ class Visits:
         """Tell the self-watch what the edge found, and the log who serves a series now."""
         for series, part in parts:
             self._watch.noticed(part.notices, at=at)
-            for held in part.held:
-                self._watch.held_back(held, series, at=at)
+            for held_back in part.held_back:
+                self._watch.held_back(held_back, series, at=at)
             if not any(notice.stops for notice in part.notices):
                 self._watch.in_shape(series.name, at=at)
             if part.observations:

@@ -117,6 +117,7 @@ class FedPolicy(Provider):
     facts: ClassVar[SourceFacts] = SourceFacts(
         # The implementation note comes with the FOMC's statement.
         planned=(Planned(at=time(14, 0, 2), zone="America/New_York"),),
+        ahead=_AHEAD,
     )
     base_url: ClassVar[str] = "https://www.federalreserve.gov"
     pace_s: ClassVar[float] = 1.0

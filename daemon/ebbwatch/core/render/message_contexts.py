@@ -220,6 +220,8 @@ class Trouble(StrEnum):
     SERIES_CURRENT = "series current"
     QUARANTINED = "value held back"
     SCALE_CHANGED = "scale changed"
+    PERIOD_MOVED = "period moved"
+    ROWS_UNREAD = "rows unread"
     RECEIVER_BROKEN = "receiver broken"
     RECEIVER_RECOVERED = "receiver recovered"
     OUTBOX_STUCK = "outbox stuck"
@@ -246,9 +248,9 @@ class Health:
         every: Of a value, or of the first series affected; likewise the next two.
         held: The newest period held; empty for none.
         period: The period missing; of a value, its own. Empty where nothing says.
-        value: Held back, in `unit`.
+        value: Held back, in `unit`; of several the first.
         unit: Printed unit of `value`.
-        count: Of messages parked or stuck.
+        count: Of messages parked or stuck, of values held back, of rows.
         problems: Of the rule files.
         zone: IANA name of the zone that instants are written in.
     """

@@ -73,6 +73,8 @@ _HEALTH_TITLES = {
     Trouble.SERIES_CURRENT: marked("{name} is up to date again"),
     Trouble.QUARANTINED: marked("a value of {name} is held back"),
     Trouble.SCALE_CHANGED: marked("{name} is published in another unit"),
+    Trouble.PERIOD_MOVED: marked("{name} is dated otherwise than usual"),
+    Trouble.ROWS_UNREAD: marked("rows of {name} cannot be used"),
     Trouble.RECEIVER_BROKEN: marked("{name} cannot be told"),
     Trouble.RECEIVER_RECOVERED: marked("{name} can be told again"),
     Trouble.OUTBOX_STUCK: marked("messages are stuck"),
@@ -91,13 +93,13 @@ _WELL = (
 )
 _OVERDUE = (Trouble.SERIES_LATE, Trouble.SERIES_STALE)
 #: What only informs; the rest wants a person.
-_MILD = (Trouble.SERIES_LATE, Trouble.SCALE_CHANGED)
+_MILD = (Trouble.SERIES_LATE, Trouble.SCALE_CHANGED, Trouble.PERIOD_MOVED, Trouble.ROWS_UNREAD)
 
 
 def health_message(health: Health, *, t: Translator) -> Message:
     """Return a notice of the self-watch: what is wrong, since when, and what to do."""
     well = health.kind in _WELL
-    title = t.gettext(_HEALTH_TITLES[health.kind]).format(name=health.name)
+    title = _title(t, health)
     if well:
         level = Level.NONE
     else:
@@ -111,6 +113,16 @@ def health_message(health: Health, *, t: Translator) -> Message:
         reason=Reason.HEALTH,
         note=_remedy(t, health),
     )
+
+
+def _title(t: Translator, health: Health) -> str:
+    """Return what a notice is about, in a few words."""
+    if health.kind is Trouble.QUARANTINED and health.count > 1:
+        words = t.ngettext(
+            "{n} value of {name} is held back", "{n} values of {name} are held back", health.count
+        )
+        return words.format(n=t.count(health.count), name=health.name)
+    return t.gettext(_HEALTH_TITLES[health.kind]).format(name=health.name)
 
 
 def _well_lines(t: Translator, health: Health) -> list[str]:
@@ -130,7 +142,11 @@ def _ill_lines(t: Translator, health: Health) -> list[str]:
     if kind is Trouble.QUARANTINED and health.value is not None:
         value = t.number(health.value, health.unit)
         period = t.period(health.period, health.every)
-        lines.append(t.gettext("{reading} for {period}").format(reading=value, period=period))
+        reading = t.gettext("{reading} for {period}").format(reading=value, period=period)
+        several = health.count > 1
+        lines.append(
+            t.gettext("The first: {reading}").format(reading=reading) if several else reading
+        )
     elif kind in _OVERDUE:
         lines += _overdue_lines(t, health, since)
     elif kind is Trouble.OUTBOX_STUCK:
@@ -141,6 +157,12 @@ def _ill_lines(t: Translator, health: Health) -> list[str]:
         )
     elif since:
         lines.append(t.gettext("Since {since}").format(since=since))
+    if kind is Trouble.ROWS_UNREAD and health.count > 1:
+        lines.append(
+            t.ngettext("{n} row, the newest:", "{n} rows, the newest:", health.count).format(
+                n=t.count(health.count)
+            )
+        )
     if health.reason:
         lines.append(t.gettext("Reason: {reason}").format(reason=health.reason))
     for problem in health.problems[:LIST_LIMIT]:
@@ -199,11 +221,19 @@ def _remedy(t: Translator, health: Health) -> str:
             return t.gettext("A second release was missed: look at the publisher's page.")
         case Trouble.QUARANTINED:
             command = f"ebbwatch series accept {health.name} {health.period}"
+            if health.count > 1:
+                return t.gettext(
+                    "No rule has seen them. All are listed by: {listing} Where one is right: {command}"
+                ).format(listing="ebbwatch series", command=command)
             return t.gettext("No rule has seen it. If it is right: {command}").format(
                 command=command
             )
         case Trouble.SCALE_CHANGED:
             return t.gettext("It is converted; the rules see what they always saw.")
+        case Trouble.PERIOD_MOVED:
+            return t.gettext("It counts as that week's figure.")
+        case Trouble.ROWS_UNREAD:
+            return t.gettext("The other rows are used; the rules see nothing of these.")
         case Trouble.RECEIVER_BROKEN:
             command = f"ebbwatch notify test {health.name}"
             return t.gettext("Repair it, then try: {command}").format(command=command)
