@@ -152,8 +152,9 @@ class Reader:
 
     def __post_init__(self) -> None:
         """Begin."""
-        self.evaluation = Evaluation(self.history, BEGINNING, self.at)
-        self._timeless = Evaluation(_NothingStale(self.history), BEGINNING, self.at)
+        # What stands at an instant needs no more than the last moment before it.
+        self.evaluation = Evaluation(self.history, self.at - 1, self.at)
+        self._timeless = Evaluation(_NothingStale(self.history), self.at - 1, self.at)
         self.expected = Expected(self.history, self.at)
 
     def read(self, node: Node, unit: str | None) -> Reading:
