@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
 LOCKED := $(INSTALL) --require-hashes
 
-.PHONY: help run test test-slow check bench lock archive clean
+.PHONY: help run test test-slow check chaos bench lock archive clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -30,6 +30,10 @@ check: $(VENV)/.installed-dev ## Run what CI runs.
 
 # Each worker that wants one starts a PostgreSQL server of its own: four are enough.
 AT_ONCE = --numprocesses=auto --maxprocesses=4
+
+chaos: $(VENV)/.installed-dev ## Break daemons on purpose, and count what was lost (about an hour).
+	$(PY) -m tests.chaos --kills $(or $(KILLS),500) $(if $(SEED),--seed $(SEED))
+	$(PY) -m tests.chaos --kills $(or $(KILLS),150) --replicas 3 $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.installed-dev ## Measure, against peers in the same run.
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(PY) $$script || exit 1; done

@@ -208,6 +208,9 @@ class Postman:
 
     kind = "telegram"
 
+    def place(self, target: Target) -> str:
+        return f"telegram:{target.options['chat']}"
+
     async def send(self, message: Message, target: Target, *, key: str) -> Receipt:
         if target.number:
             raise Undeliverable("the chat is not there")

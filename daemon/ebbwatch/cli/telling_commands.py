@@ -65,7 +65,7 @@ def silence(
     with common.faults_end_it():
         _check_matcher(matcher, common.rules_directory(rules))
         made = silences.silence(
-            common.opened_store(), matcher, at=now, until=until, by=_user(), comment=comment
+            common.opened_store(), matcher, at=now, until=until, by=user(), comment=comment
         )
     print(f"{made.id}: {matcher_text(matcher)} is quiet until {clock(until)}")
 
@@ -114,7 +114,7 @@ def ack(
         if store is None:
             common.stop(f"{rule} does not fire: there is no database yet")
         try:
-            made = silences.acknowledge(store, rule, at=common.now(), by=_user())
+            made = silences.acknowledge(store, rule, at=common.now(), by=user())
         except silences.NothingToAck as error:
             common.stop(str(error))
     print(f"{made.rule} is acknowledged until it is over")
@@ -129,7 +129,7 @@ def _acks(rows: Sequence[Ack]) -> str:
     return fitted(acks_table(translator("en"), rows))
 
 
-def _user() -> str:
+def user() -> str:
     """Return who typed, as the system knows them."""
     try:
         return getpass.getuser()
@@ -169,21 +169,25 @@ def notify_test(
             for target in of_receiver
         ]
         outcomes = asyncio.run(_tried(targets, settings, SystemClock()))
-    rows = [(target.key, target.kind, said or "delivered") for target, said in outcomes]
+    rows = [(target.key, target.kind, said or "delivered") for target, said, _ in outcomes]
     print(aligned(rows))
-    if any(said for _, said in outcomes):
+    _note_that_they_work([place for _, said, place in outcomes if not said])
+    if any(said for _, said, _ in outcomes):
         raise typer.Exit(common.PROBLEMS)
 
 
 async def _tried(
     targets: list[Target], settings: Settings, clock_: Clock
-) -> list[tuple[Target, str]]:
-    """Send a test message to every target; return what went wrong at each, or nothing."""
+) -> list[tuple[Target, str, str]]:
+    """Send a test message to every target; return what went wrong at each, or nothing; and where."""
     notifiers = root.notifiers(settings, clock_, {target.kind for target in targets})
+    found = []
     try:
-        return [
-            (target, await _sent(notifiers.get(target.kind), target, clock_)) for target in targets
-        ]
+        for target in targets:
+            notifier = notifiers.get(target.kind)
+            said = await _sent(notifier, target, clock_)
+            found.append((target, said, "" if notifier is None else notifier.place(target)))
+        return found
     finally:
         for notifier in notifiers.values():
             await notifier.aclose()
@@ -207,3 +211,13 @@ async def _sent(notifier: Notifier | None, target: Target, clock_: Clock) -> str
     except TimeoutError:
         return f"not delivered: no answer within {_PATIENCE_S} s"
     return ""
+
+
+def _note_that_they_work(places: Sequence[str]) -> None:
+    """Have the daemon tell places that took the test what they were kept from hearing."""
+    from ebbwatch.runtime import outbox
+
+    with common.faults_end_it():
+        store = common.existing_store()
+        if store is not None and places:
+            outbox.works(store, places, at=common.now())

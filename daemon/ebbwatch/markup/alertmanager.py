@@ -16,7 +16,9 @@ from ebbwatch.model.message import Message
 NEVER = "0001-01-01T00:00:00Z"
 
 
-def payload(message: Message, *, receiver: str = "") -> dict[str, Any]:
+def payload(
+    message: Message, *, receiver: str = "", possible_repeat: bool = False
+) -> dict[str, Any]:
     """Return a message as an Alertmanager webhook body, version 4.
 
     A message about no alert in particular (a digest, a test) carries one alert named
@@ -25,9 +27,13 @@ def payload(message: Message, *, receiver: str = "") -> dict[str, Any]:
     Args:
         message: What to say.
         receiver: Name of the receiver it goes to.
+        possible_repeat: Say in each alert's annotations that an earlier copy may have arrived.
     """
     told = message.alerts or ({"rule": "Ebbwatch", "labels": {"reason": message.reason.value}},)
     alerts = [_alert(alert, message) for alert in told]
+    if possible_repeat:
+        for alert in alerts:
+            alert["annotations"]["possible_repeat"] = "true"
     resolved = all(alert["status"] == "resolved" for alert in alerts)
     return {
         "version": "4",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-#: Longest wait that is taken seriously: a nonsensical header must not silence anybody for ever.
-LONGEST = timedelta(days=1)
+#: Longest wait that is kept; whoever asked for more is asked again then.
+LONGEST = timedelta(hours=1)
+#: What asks for more than this means nothing: it must not silence anybody at all.
+NONSENSE = timedelta(days=1)
 
 
 def retry_after(header: str | None, now: datetime) -> timedelta | None:
@@ -21,12 +23,16 @@ def retry_after(header: str | None, now: datetime) -> timedelta | None:
     if (digits := header.strip()).isdecimal():
         return seconds(int(digits[:18]))
     moment = http_date(header)
-    return None if moment is None else min(max(moment - now, timedelta(0)), LONGEST)
+    return None if moment is None else _kept(moment - now)
 
 
-def seconds(count: int) -> timedelta:
-    """Return a delay of some seconds, at least none and at most `LONGEST`."""
-    return timedelta(seconds=min(max(count, 0), int(LONGEST.total_seconds())))
+def seconds(count: int) -> timedelta | None:
+    """Return a delay of some seconds, at most `LONGEST`; None for nonsense."""
+    return None if count > NONSENSE.total_seconds() else _kept(timedelta(seconds=max(count, 0)))
+
+
+def _kept(delay: timedelta) -> timedelta | None:
+    return None if delay > NONSENSE else min(max(delay, timedelta(0)), LONGEST)
 
 
 def http_date(text: str | None) -> datetime | None:
@@ -35,6 +41,6 @@ def http_date(text: str | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

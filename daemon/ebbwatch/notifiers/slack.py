@@ -15,7 +15,7 @@ from ebbwatch.model.message import Button, Message, Receipt, Target
 from ebbwatch.notifiers.chats import place_of
 from ebbwatch.platforms.pace import Pace
 from ebbwatch.platforms.slack import SlackApi, refusal
-from ebbwatch.ports import Abilities, NotifierSetup, Undeliverable
+from ebbwatch.ports import Abilities, NotifierSetup, RetryLater, Undeliverable
 
 #: About one message a second to a channel; chat.update has 50 a minute.
 #: Source: docs.slack.dev/apis/web-api/rate-limits, read 2026-11-22.
@@ -137,8 +137,13 @@ class SlackNotifier:
         self, method: Callable[..., Awaitable[Any]], arguments: Mapping[str, Any]
     ) -> tuple[str | None, Mapping[str, Any]]:
         """Call a method when it is the channel's turn; returns and raises what `SlackApi` does."""
-        await self._pace.turn(str(arguments["channel"]), crowded=False)
-        return await self._api.said(method, arguments)
+        channel = str(arguments["channel"])
+        await self._pace.turn(channel, crowded=False)
+        try:
+            return await self._api.said(method, arguments)
+        except RetryLater as later:
+            self._pace.rest(channel, later.after)
+            raise
 
     def _client(self, target: Target) -> AsyncWebClient:
         """Return a client with the target's own token, or the bot's."""

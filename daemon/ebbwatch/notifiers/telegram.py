@@ -25,7 +25,14 @@ from ebbwatch.model.message import Button, Message, Reason, Receipt, Target
 from ebbwatch.notifiers.chats import place_of
 from ebbwatch.platforms.pace import Pace
 from ebbwatch.platforms.telegram import MISREAD, Connections, chat_of, failure, make_bot
-from ebbwatch.ports import Abilities, DeliveryError, NotifierSetup, Uncertain, Undeliverable
+from ebbwatch.ports import (
+    Abilities,
+    DeliveryError,
+    NotifierSetup,
+    RetryLater,
+    Uncertain,
+    Undeliverable,
+)
 
 #: One message a second to a chat, 20 a minute to a group. Source: Telegram's bot FAQ,
 #: core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this, read 2026-11-22.
@@ -172,7 +179,10 @@ class TelegramNotifier:
             except BadRequest as err:
                 way = _other_way(way, str(err))
             except TelegramError as err:
-                raise failure(err) from None
+                failed = failure(err)
+                if isinstance(failed, RetryLater):
+                    self._pace.rest(str(way.chat), failed.after)
+                raise failed from None
             except MISREAD as err:
                 raise Uncertain(
                     f"telegram's answer was not understood: {type(err).__name__}"

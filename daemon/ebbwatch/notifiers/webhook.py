@@ -28,7 +28,8 @@ class WebhookNotifier:
     """Posts messages; the address and any header may be secrets.
 
     Every post carries ``Idempotency-Key``, the same for every try, by which a receiver can
-    tell a repeat.
+    tell a repeat. One that may have arrived before says so in its header ``Possible-Repeat``
+    and in the annotation ``possible_repeat`` of each alert.
     """
 
     kind: ClassVar[str] = "webhook"
@@ -56,7 +57,7 @@ class WebhookNotifier:
         key: str,
         edit: Receipt | None = None,  # noqa: ARG002 what was posted stays posted
         thread: Receipt | None = None,  # noqa: ARG002 receivers group by groupKey
-        possible_repeat: bool = False,  # noqa: ARG002 the key says it
+        possible_repeat: bool = False,
     ) -> Receipt:
         """Post a message.
 
@@ -75,12 +76,15 @@ class WebhookNotifier:
             raise Undeliverable(f"the webhook headers of receiver {target.receiver} are no map")
         headers = {str(name): self._setup.revealed(value) for name, value in written.items()}
         headers["Idempotency-Key"] = quote(key, safe=" !#$&'()*+,-./:;=?@[]_~|")
+        if possible_repeat:
+            headers["Possible-Repeat"] = "true"
+        body = payload(message, receiver=target.receiver, possible_repeat=possible_repeat)
         url = self._setup.revealed(target.options["url"])
         try:
             async with self._connections().post(
                 url,
                 proxy=proxy(url),
-                json=payload(message, receiver=target.receiver),
+                json=body,
                 headers=headers,
                 allow_redirects=False,
             ) as answer:

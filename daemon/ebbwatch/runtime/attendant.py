@@ -15,11 +15,9 @@ import structlog
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.message import OutboxRow, RowState
 from ebbwatch.ports import Clock, Store
+from ebbwatch.runtime.outbox import WORKS
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.telling import Telling
-
-#: Where a command notes that a place took a message: followed by the place.
-WORKS = "works/"
 
 log = structlog.get_logger()
 

@@ -55,6 +55,8 @@ LOOK_AGAIN = timedelta(seconds=2)
 #: Least pause after a look that found nothing although something was due.
 BREATH = timedelta(seconds=1)
 
+#: A far side that asks for so much patience is named in the log; what waits for long is told.
+LONG_REST = timedelta(minutes=10)
 #: How late a message is sent that says so: of when it is, and not only what.
 LATE = timedelta(minutes=10)
 #: Waits before a message that may have arrived is sent again, by attempts made; after the
@@ -322,6 +324,11 @@ class Delivery:
             receipt = await self._send(row, target_now)
         except RetryLater as err:
             wait = self._rest(row, err.after)
+            if wait >= LONG_REST:
+                _log.warning(
+                    "place.rests", receiver=row.target.receiver, for_s=round(wait.total_seconds()),
+                    error=str(err), remedy="its messages wait; nothing is lost",
+                )  # fmt: skip
             await self._put_back(row, started, Ending.RETRIED, str(err), wait)
         except Undeliverable as err:
             if target_now != row.target:
@@ -590,4 +597,10 @@ class Delivery:
         assert self._drawings is not None
         assert row.message.chart is not None
         chart = await self._drawings.png(row.message.chart)
-        await self._notifiers[target.kind].attach(chart, row.message, target, to=receipt)
+        notifier = self._notifiers[target.kind]
+        try:
+            await notifier.attach(chart, row.message, target, to=receipt)
+        except RetryLater as later:
+            # Certainly not there: once more, when it is wanted.
+            await self._clock.wait_until(self._clock.now() + (later.after or BREATH))
+            await notifier.attach(chart, row.message, target, to=receipt)

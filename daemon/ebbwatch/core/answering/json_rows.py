@@ -13,6 +13,7 @@ from ebbwatch.core.answering.reading import Reading
 from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.model.alert import Input
+from ebbwatch.model.message import OutboxRow
 
 
 def standing_row(standing: Standing) -> dict[str, Any]:
@@ -46,6 +47,24 @@ def answer_row(answer: Answer) -> dict[str, Any]:
     if reading.reason:
         row["reason"] = reading.reason
     return row
+
+
+def outbox_row(row: OutboxRow, *, id_: str) -> dict[str, Any]:
+    """Return a message of the outbox, by what people call it."""
+    return {
+        "id": id_,
+        "receiver": row.target.receiver,
+        "kind": row.target.kind,
+        "state": row.state.value,
+        "rules": list(row.lines),
+        "headline": row.message.headline,
+        "created_at": row.created_at.isoformat(),
+        "not_before": row.not_before.isoformat(),
+        "expires_at": row.expires_at.isoformat(),
+        "attempts": row.attempts,
+        "possible_repeat": row.uncertain,
+        "error": row.error,
+    }
 
 
 def input_row(given: Input) -> dict[str, Any]:

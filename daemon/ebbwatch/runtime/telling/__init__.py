@@ -105,7 +105,7 @@ class Telling:
         return {name for _, name in self._memory.owed()}
 
     def untold(self, move: Transition) -> dict[str, str]:
-        """Return why a transition that had waited was not told after all, by receiver."""
+        """Return why a transition that others are told of is not told, by receiver."""
         receivers = self._floor.audience.receivers
         found = {name: self._memory.untold(name, move_id(move)) for name in receivers}
         return {name: reason for name, reason in found.items() if reason is not None}
@@ -151,8 +151,18 @@ class Telling:
         if transitions:
             groups, fates = join(self._floor, transitions)
             flush(self._floor, groups, self._floor.now(at, states), fates)
+            self._note_untold(transitions, fates)
         self._floor.save()
         return [replace(move, muted=_fate(move, fates)) for move in transitions]
+
+    def _note_untold(self, moves: Sequence[Transition], fates: Fates) -> None:
+        """Note why some receivers are not told of a move of which others are."""
+        for move in moves:
+            reasons = fates.get(move_id(move), {})
+            if None in reasons.values():
+                for receiver, reason in reasons.items():
+                    if reason is not None:
+                        self._memory.note_untold(receiver, move_id(move), reason)
 
     def tick(self, *, at: datetime, states: Mapping[str, AlertState]) -> None:
         """Tell what is due: groups at the end of their wait, what was put off, digests."""

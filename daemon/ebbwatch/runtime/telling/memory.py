@@ -9,7 +9,7 @@ The texts:
 - ``told/PLACE/ALERT``: what a place was last told of an alert, newest telling last;
 - ``owed/PLACE/ALERT``: that a place has yet to hear of an alert, why, and when to look again;
 - ``waiting/GROUP``: a group of moves at the end of whose wait they are told;
-- ``untold/RECEIVER/...``: why a move that had waited was not told after all;
+- ``untold/RECEIVER/...``: why a receiver was not told of a move, where the move cannot say it;
 - ``digests``: when each digest was told last; ``places``: the places that were told anything.
 """
 
@@ -233,11 +233,11 @@ class Memory:
         self._waiting.put(key, text)
 
     def note_untold(self, receiver: str, move: MoveId, reason: str) -> None:
-        """Remember why a move that had waited is not told after all."""
+        """Remember why a receiver is not told of a move: others are, or it had waited."""
         self._untold[_untold_key(receiver, move)] = reason
 
     def untold(self, receiver: str, move: MoveId) -> str | None:
-        """Return why a move that had waited was not told to a receiver after all."""
+        """Return why a receiver was not told of a move of which others were, or that had waited."""
         return self._store.get(_untold_key(receiver, move))
 
     # ---- the rest --------------------------------------------------------------------

@@ -1,0 +1,94 @@
+"""A run: troubles for some time or some kills, then calm, then the account."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.chaos.account import Account, account
+from tests.chaos.troubles import troubles_of, two_at_once
+from tests.chaos.world import World, world
+
+
+async def run(
+    *,
+    seed: int,
+    replicas: int = 1,
+    server: str | None = None,
+    kills: int | None = None,
+    seconds: float | None = None,
+    keep: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Account:
+    """Break things until there were so many kills, or for so long; return what it came to.
+
+    Args:
+        seed: Of all chance.
+        replicas: Daemons at a time.
+        server: Address of an empty PostgreSQL database; None for a file on a small disk.
+        kills: After how many to end.
+        seconds: After how long to end.
+        keep: Where logs are to be kept; None keeps none.
+        say: Is told how it goes.
+    """
+    with _folder(keep) as folder:
+        async with world(folder, seed=seed, replicas=replicas, server=server) as found:
+            began = time.monotonic()
+            await _started(found)
+            while not _is_over(found, began, kills=kills, seconds=seconds):
+                await _trouble(found)
+                say(f"{time.monotonic() - began:.0f} s, {found.kills} kills")
+                await found.pause(0.0, 2.0)
+            calm = await found.calm()
+            for replica in found.fleet.replicas:
+                replica.signal(signal.SIGTERM)
+            await asyncio.sleep(2)
+            for replica in found.fleet.replicas:
+                replica.signal(signal.SIGKILL)
+            return account(found, calm=calm)
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True)
+        yield keep
+        return
+    with tempfile.TemporaryDirectory(prefix="ebbwatch-chaos-") as folder:
+        yield Path(folder)
+
+
+def _is_over(found: World, began: float, *, kills: int | None, seconds: float | None) -> bool:
+    enough = kills is not None and found.kills >= kills
+    return enough or (seconds is not None and time.monotonic() - began >= seconds)
+
+
+async def _started(found: World) -> None:
+    """Wait until the first summary is out, so that what follows is news."""
+    for _ in range(300):
+        if any(hook.arrivals for hook in found.places.hooks.values()):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("nothing was told within half a minute")
+
+
+async def _trouble(found: World) -> None:
+    choices = troubles_of(found.fleet)
+    first = found.chance.choice(choices)
+    chosen = [first]
+    if found.chance.random() < 0.25:
+        second = found.chance.choice(choices)
+        if second is not first:
+            chosen.append(second)
+    for trouble in chosen:
+        name = trouble.__name__.replace("_", " ")
+        found.troubles[name] = found.troubles.get(name, 0) + 1
+    if len(chosen) == 1:
+        await first(found)
+    else:
+        await two_at_once(found, *chosen)
