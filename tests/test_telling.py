@@ -842,6 +842,23 @@ def test_what_waited_and_was_silenced_meanwhile_says_why_it_was_not_told() -> No
     assert story.keys == []
 
 
+def test_a_receiver_that_hears_nothing_of_a_move_that_others_hear_has_its_reason() -> None:
+    """Down and up again within one event is no news here; a group that waits has yet to see."""
+    routes = """
+receivers: {desk: [{slack: {channel: C01}}], slow: [{slack: {channel: C02}}]}
+routes: [{to: [desk], continue: true}, {to: [slow], group_wait: 30 s}]
+"""
+    story = Invented(PLAIN, routes)
+    story.reads(60)
+    at = ny(2020, 6, 4)
+    for period, sofr in (("2020-06-02", "2.25"), ("2020-06-03", "2.60")):
+        story.observe("effr", period, "2.00", at)
+        story.observe("sofr", period, sofr, at)
+    moves = story.at(at)
+    assert [move.muted for move in moves] == [None, None]
+    assert [set(story.telling.untold(move)) for move in moves] == [{"desk"}, {"desk"}]
+
+
 def test_easing_in_a_grouped_route_does_not_overwrite_what_was_told_of_others() -> None:
     """An edit would replace a message that may tell of other alerts too."""
     story = Invented(PLAIN, ONE_TARGET + "routes: [{to: [desk], group_by: [theme]}]\n")
@@ -1128,6 +1145,18 @@ def test_what_waited_for_a_receiver_that_is_gone_follows_the_routes_in_force() -
     assert [(row.target.receiver, str(row.message.reason)) for row in story.rows[1:]] == [
         ("traders", "first")
     ]
+
+
+def test_what_waits_for_a_place_that_is_gone_is_given_up_for_a_reason() -> None:
+    """It would be sent to somebody who is not to hear of it; other places keep theirs."""
+    two = "receivers: {desk: [{slack: {channel: C01}}, {slack: {channel: C02}}]}\n"
+    story = begun(PLAIN, two)
+    adopt(story, PLAIN, ONE_TARGET)
+    stand = {row.place: (row.state, row.error) for row in story.store.outbox(limit=10)}
+    assert stand == {
+        "slack:C01": (RowState.WAITING, ""),
+        "slack:C02": (RowState.DROPPED, "no receiver is told at this place any more"),
+    }
 
 
 def test_twenty_five_rules_that_are_renamed_are_one_message() -> None:

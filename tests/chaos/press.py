@@ -30,6 +30,7 @@ class Press(StandIn):
         printed: Every figure: series, minute since the epoch, value; oldest first.
         bad: How it answers; empty for as it should.
         asked: Requests that came in.
+        closed: Whether it prints nothing more.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Press(StandIn):
         self.printed: list[tuple[str, int, int]] = []
         self.bad = ""
         self.asked = 0
+        self.closed = False
         self._names = names
         self._chance = chance
         self._now = now
@@ -51,7 +53,8 @@ class Press(StandIn):
     async def run(self) -> None:
         """Print until cancelled."""
         while True:
-            self.print_one()
+            if not self.closed:
+                self.print_one()
             await asyncio.sleep(self._chance.uniform(0.02, 0.25))
 
     def print_one(self) -> None:

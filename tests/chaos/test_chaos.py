@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
 from tests.chaos.run import run
 from tests.postgres import server
 
@@ -14,7 +12,6 @@ SEED = int(os.environ.get("EBBWATCH_CHAOS_SEED", "20261130"))
 SECONDS = 50.0
 
 
-@pytest.mark.timeout(400)
 async def test_one_daemon_on_a_small_disk_keeps_the_promise() -> None:
     """Killed, frozen, locked out, out of space, its clock set: nothing is lost, all in order."""
     found = await run(seed=SEED, seconds=SECONDS)
@@ -23,7 +20,6 @@ async def test_one_daemon_on_a_small_disk_keeps_the_promise() -> None:
     assert found.transitions > 0
 
 
-@pytest.mark.timeout(400)
 async def test_three_replicas_over_postgresql_keep_the_promise() -> None:
     """Killed, frozen and cut off from the database: still each thing once, in order."""
     with server() as url:

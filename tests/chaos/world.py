@@ -165,7 +165,7 @@ class World:
 
     async def calm(self) -> bool:
         """Have everything behave, and wait until all is told; return whether it came to that."""
-        self.press.bad = ""
+        self.press.bad, self.press.closed = "", True
         self.places.behave()
         for replica in self.fleet.replicas:
             replica.signal(signal.SIGCONT)

@@ -14,7 +14,7 @@ from datetime import datetime
 from ebbwatch.core.render import ReloadContext, reload_message, summary_message
 from ebbwatch.core.telling.hearing import Told, Why
 from ebbwatch.model.alert import Level, Transition
-from ebbwatch.model.message import Reason
+from ebbwatch.model.message import Reason, RowState
 from ebbwatch.model.periods import micros
 from ebbwatch.runtime.telling.announcements import LASTS_OF_SUMMARY
 from ebbwatch.runtime.telling.audience import Place, places_of
@@ -27,6 +27,11 @@ from ebbwatch.runtime.telling.news import stamp, worth_of
 
 #: Where the places that were told anything are kept, with the instant at which each was met.
 PLACES = "places"
+
+#: Why a message was given up: its place stands in no rule file any more.
+GONE = "no receiver is told at this place any more"
+#: More rows than ever wait.
+_ALL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,7 @@ def tell_edit(
     known = floor.memory.instants(PLACES)
     everywhere = floor.audience.everywhere()
     floor.memory.forget(lambda place: place in everywhere)
+    _give_up(floor, everywhere, now.at)
     heard, fates = _moved(floor, now, moves)
     for one in _unheard(floor, now, {move.rule for move in moves}):
         heard.setdefault(one.place.key, []).append(one)
@@ -119,6 +125,15 @@ def tell_edit(
             _welcome(floor, now, place, found)
     floor.memory.keep_instants(PLACES, {key: known.get(key, now.at) for key in everywhere})
     return fates
+
+
+def _give_up(floor: Floor, everywhere: Collection[str], at: datetime) -> None:
+    """Drop what waits for places that nobody is told at any more."""
+    gone = floor.store.places() - set(everywhere)
+    if gone:
+        waiting = floor.store.outbox(states=(RowState.WAITING,), limit=_ALL)
+        keys = [row.key for row in waiting if row.place in gone]
+        floor.store.drop(keys, ts=at, reason=GONE)
 
 
 def meet(floor: Floor, at: datetime) -> None:
