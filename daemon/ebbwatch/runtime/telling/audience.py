@@ -53,6 +53,15 @@ class Audience:
         """Return every place once, by its key."""
         return {place.key: place for places in self._places.values() for place in places}
 
+    def target_keys(self) -> set[str]:
+        """Return the keys of all targets: receiver and number."""
+        return {
+            target.key
+            for places in self._places.values()
+            for place in places
+            for target in place.targets
+        }
+
     def places(self, receiver: str) -> tuple[Place, ...]:
         """Return the places of a receiver; none for one that is gone."""
         return self._places.get(receiver, ())

@@ -22,6 +22,7 @@ from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, ask, remember, tell_places
 from ebbwatch.runtime.telling.groups import by_alert, episodes_waiting, receivers_told
 from ebbwatch.runtime.telling.looking_again import hears, stands
+from ebbwatch.runtime.telling.inheritance import inherit
 from ebbwatch.runtime.telling.memory import MoveId, move_id
 from ebbwatch.runtime.telling.news import stamp, worth_of
 
@@ -105,6 +106,8 @@ def tell_edit(
     Returns:
         Why each move is told to nobody; None where it is told.
     """
+    if inherit(floor):
+        meet(floor, now.at)
     known = floor.memory.instants(PLACES)
     everywhere = floor.audience.everywhere()
     floor.memory.forget(lambda place: place in everywhere)
@@ -129,7 +132,8 @@ def tell_edit(
 
 def _give_up(floor: Floor, everywhere: Collection[str], at: datetime) -> None:
     """Drop what waits for places that nobody is told at any more."""
-    gone = floor.store.places() - set(everywhere)
+    # Rows of the first version say receiver and number for a place.
+    gone = floor.store.places() - set(everywhere) - floor.audience.target_keys()
     if gone:
         waiting = floor.store.outbox(states=(RowState.WAITING,), limit=_ALL)
         keys = [row.key for row in waiting if row.place in gone]

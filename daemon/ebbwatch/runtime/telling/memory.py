@@ -136,6 +136,11 @@ class ToldLog:
         lines = self._lines(place, name)
         return lines[-1].entry if lines else None
 
+    def put(self, place: str, name: str, text: str) -> None:
+        """Take over the tellings of a place that has none, as a text like those kept here."""
+        if f"{place}/{name}" not in self._shelf.texts():
+            self._shelf.put(f"{place}/{name}", text)
+
     def note(self, place: str, name: str, key: str, entry: Entry | None) -> None:
         """Remember a telling; the same key again replaces it."""
         lines = [line for line in self._lines(place, name) if line.key != key]
