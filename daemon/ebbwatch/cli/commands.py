@@ -29,7 +29,7 @@ COMMANDS = {
     "import": "figures:import_",
     "silence": "telling_commands:silence",
     "ack": "telling_commands:ack",
-    "outbox": "outbox:outbox",
+    "outbox": "outbox_command:outbox",
     "init": "setup:init",
     "settings": "setup:settings",
     "notify test": "telling_commands:notify_test",

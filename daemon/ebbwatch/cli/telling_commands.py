@@ -215,9 +215,9 @@ async def _sent(notifier: Notifier | None, target: Target, clock_: Clock) -> str
 
 def _note_that_they_work(places: Sequence[str]) -> None:
     """Have the daemon tell places that took the test what they were kept from hearing."""
-    from ebbwatch.runtime import outbox
+    from ebbwatch.runtime import undelivered
 
     with common.faults_end_it():
         store = common.existing_store()
         if store is not None and places:
-            outbox.works(store, places, at=common.now())
+            undelivered.works(store, places, at=common.now())

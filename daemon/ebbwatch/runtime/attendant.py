@@ -15,9 +15,9 @@ import structlog
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.message import OutboxRow, RowState
 from ebbwatch.ports import Clock, Store
-from ebbwatch.runtime.outbox import WORKS
 from ebbwatch.runtime.selfwatch import SelfWatch
 from ebbwatch.runtime.telling import Telling
+from ebbwatch.runtime.undelivered import WORKS
 
 log = structlog.get_logger()
 

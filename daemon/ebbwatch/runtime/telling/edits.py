@@ -21,8 +21,8 @@ from ebbwatch.runtime.telling.audience import Place, places_of
 from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, ask, remember, tell_places
 from ebbwatch.runtime.telling.groups import by_alert, episodes_waiting, receivers_told
-from ebbwatch.runtime.telling.looking_again import hears, stands
 from ebbwatch.runtime.telling.inheritance import inherit
+from ebbwatch.runtime.telling.looking_again import hears, stands
 from ebbwatch.runtime.telling.memory import MoveId, move_id
 from ebbwatch.runtime.telling.news import stamp, worth_of
 

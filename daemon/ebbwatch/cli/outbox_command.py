@@ -33,7 +33,7 @@ def outbox(
     form: common.FormatOption = "text",
 ) -> None:  # fmt: skip
     """List the messages that did not get through; tell them again, or drop them."""
-    from ebbwatch.runtime import outbox as held
+    from ebbwatch.runtime import undelivered as held
 
     common.known_format(form)
     if retry and drop:
@@ -71,9 +71,9 @@ def _messages(count: int) -> str:
 
 
 def _table(rows: Sequence[OutboxRow]) -> str:
-    from ebbwatch.core.render.outbox import outbox_table
+    from ebbwatch.core.render.outbox_table import outbox_table
     from ebbwatch.locale import translator
-    from ebbwatch.runtime.outbox import id_of
+    from ebbwatch.runtime.undelivered import id_of
 
     if not rows:
         return _NOTHING
@@ -82,6 +82,6 @@ def _table(rows: Sequence[OutboxRow]) -> str:
 
 def _json(rows: Sequence[OutboxRow]) -> str:
     from ebbwatch.core.answering.json_rows import outbox_row
-    from ebbwatch.runtime.outbox import id_of
+    from ebbwatch.runtime.undelivered import id_of
 
     return json.dumps([outbox_row(row, id_=id_of(row)) for row in rows], ensure_ascii=False)

@@ -9,22 +9,22 @@ from zoneinfo import ZoneInfo
 from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.words import Translator
 from ebbwatch.model.message import OutboxRow
-from ebbwatch.model.table import Column
+from ebbwatch.model.table import TableColumn
 
 #: Columns of a terminal that a headline, and a reason, keep.
 _KEPT = 12
 
 
-def outbox_table(t: Translator, rows: Mapping[str, OutboxRow]) -> tuple[Column, ...]:
+def outbox_table(t: Translator, rows: Mapping[str, OutboxRow]) -> tuple[TableColumn, ...]:
     """Return messages in columns, by what people call each."""
     found = rows.values()
     return (
-        Column(t.gettext("ID"), list(rows)),
-        Column(t.gettext("RECEIVER"), [row.target.receiver for row in found]),
-        Column(t.gettext("STATE"), [row.state.value for row in found]),
-        Column(t.gettext("SINCE"), [_clock(row.created_at) for row in found]),
-        Column(t.gettext("WHAT"), [row.message.headline for row in found], least=_KEPT),
-        Column(t.gettext("WHY"), [row.error for row in found], least=_KEPT),
+        TableColumn(t.gettext("ID"), list(rows)),
+        TableColumn(t.gettext("RECEIVER"), [row.target.receiver for row in found]),
+        TableColumn(t.gettext("STATE"), [row.state.value for row in found]),
+        TableColumn(t.gettext("SINCE"), [_clock(row.created_at) for row in found]),
+        TableColumn(t.gettext("WHAT"), [row.message.headline for row in found], least=_KEPT),
+        TableColumn(t.gettext("WHY"), [row.error for row in found], least=_KEPT),
     )
 
 
