@@ -167,7 +167,7 @@ class FigureSource(Protocol):
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:
         """Return why an argument of the catalogue cannot be asked of this source, or None.
 
-        A `Fault` is shown at the key that it is about, another text at the whole argument.
+        A `ArgumentFault` is shown at the key that it is about, another text at the whole argument.
         """
         ...
 

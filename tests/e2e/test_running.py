@@ -78,7 +78,7 @@ async def test_one_visit_ends_well_where_nothing_can_be_reached(world: World) ->
         assert await daemon.process.wait() == 0
     assert "ebbwatch: nyfed: " in daemon.log.read_text("utf-8")
     assert daemon.shown.read_text("utf-8").splitlines()[-2:] == [
-        "·  funding-spread         unknown  0 bp  2026-08-20  95 d  late since 24 Aug",
+        "·  funding-spread         unknown  2 bp  2026-10-06  48 d  late since 8 Oct",
         "1 rule, 0 firing, 1 unknown, 1 late. Times are New York's.",
     ]
 

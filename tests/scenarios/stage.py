@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from ebbwatch.core.alerting.judging import Judge
@@ -110,7 +110,8 @@ class PublishingSource:
     """
 
     name: ClassVar[str] = "nyfed"
-    facts: ClassVar[SourceFacts] = SourceFacts()
+    # The archive has administered rates from their announcement up to the next one.
+    facts: ClassVar[SourceFacts] = SourceFacts(ahead=timedelta(days=70))
 
     clock: ManualClock
     figures: list[tuple[datetime, Published]] = field(default_factory=list)

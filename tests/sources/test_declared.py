@@ -21,8 +21,8 @@ import yaml
 from ebbwatch.app.plugins import Adapters
 from ebbwatch.model.series import Series
 from ebbwatch.ports import SourceSetup, Wanted
-from ebbwatch.ruleset.arguments import ARGUMENTS
 from ebbwatch.ruleset.load import load
+from ebbwatch.ruleset.source_arguments import ARGUMENTS
 from tests.paths import ROOT
 from tests.sources.wanting import figures
 from tests.standins.providers import EagerClock, StandIn

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import FREQUENCIES
 from ebbwatch.model.series import Series, SourceRef
-from ebbwatch.model.source import Fault
+from ebbwatch.model.source import ArgumentFault
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import SourceChanged
 from ebbwatch.sources.csv import Csv, Layout
@@ -318,7 +318,7 @@ def test_a_wrong_word_is_found_at_its_key(
             {"url": "https://x.example", "rows": "@", "period": "p", "value": "v", **said}
         ),
     ):
-        assert isinstance(fault, Fault)
+        assert isinstance(fault, ArgumentFault)
         assert message in fault
         assert fault.keys == keys
 
@@ -351,6 +351,6 @@ def test_wrong_rows_are_found_at_their_key(
 ) -> None:
     """Expressions are pointed into."""
     fault = HttpJson.fault({"url": "https://x.example", "value": "v", **said})
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, ArgumentFault)
     assert message in fault
     assert fault.keys == keys

@@ -10,7 +10,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 
-class Fault(str):
+class ArgumentFault(str):
     """Why an argument of the catalogue cannot be asked, with the key that it is about.
 
     Attributes:

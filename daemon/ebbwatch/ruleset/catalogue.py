@@ -22,7 +22,7 @@ from ebbwatch.model.calendars import (
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import FREQUENCIES
 from ebbwatch.model.series import Released, Series, SourceRef
-from ebbwatch.model.source import Fault, Gives, SourceFacts
+from ebbwatch.model.source import ArgumentFault, Gives, SourceFacts
 from ebbwatch.model.text import Text
 from ebbwatch.model.units import UNITS, Quantity, Unit
 from ebbwatch.ruleset.findings import Findings
@@ -133,13 +133,13 @@ def _source(
     if (fault := adapter.fault(argument)) is not None:
         message, _, hint = fault.partition("; did you mean ")
         hint = f"did you mean {hint}" if hint else ""
-        place = _place(node, fault) if isinstance(fault, Fault) else node
+        place = _place(node, fault) if isinstance(fault, ArgumentFault) else node
         findings.error(place, "source-argument", f"{name.text}: {message}", hint)
         return None
     return SourceRef(name.text, _placed(argument, adapter.facts.paths, node))
 
 
-def _place(node: Node, fault: Fault) -> Node:
+def _place(node: Node, fault: ArgumentFault) -> Node:
     """Return the part of an argument that a fault is about, as far as it is there."""
     for depth, wanted in enumerate(fault.keys, 1):
         found = next((e for e in getattr(node, "entries", ()) if e[0].text == wanted), None)

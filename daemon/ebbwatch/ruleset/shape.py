@@ -14,7 +14,6 @@ from ebbwatch.model.periods import FREQUENCIES, WEEKDAYS
 from ebbwatch.model.text import LANGUAGES, Text
 from ebbwatch.model.units import UNITS
 from ebbwatch.ruleset import values as v
-from ebbwatch.ruleset.arguments import ARGUMENTS
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import (
     INVALID,
@@ -34,6 +33,7 @@ from ebbwatch.ruleset.kinds import (
 from ebbwatch.ruleset.nodes import Mapping, Node, Scalar, quoted
 from ebbwatch.ruleset.rules import TurnPolicy
 from ebbwatch.ruleset.secrets import USE_SECRET
+from ebbwatch.ruleset.source_arguments import ARGUMENTS
 
 #: Formats in which a webhook can be told.
 WEBHOOK_FORMATS = ("alertmanager",)

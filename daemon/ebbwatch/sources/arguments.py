@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from ebbwatch.model.source import Fault
+from ebbwatch.model.source import ArgumentFault
 
 
 def meant(name: str, names: Collection[str]) -> str:
@@ -25,23 +25,23 @@ def fault_of_choice(argument: str | Mapping[str, Any], names: Collection[str]) -
 
 def fault_of_map(
     argument: Mapping[str, Any], *, required: Collection[str], optional: Collection[str] = ()
-) -> Fault | None:
+) -> ArgumentFault | None:
     """Return why a map lacks a key, or has one too many."""
     allowed = [*required, *optional]
     for key in argument:
         if key not in allowed:
             found = f"unknown key {key}: expected {', '.join(allowed)}{meant(str(key), allowed)}"
-            return Fault(found, key, name=True)
+            return ArgumentFault(found, key, name=True)
     missing = [key for key in required if key not in argument]
     if missing:
-        return Fault(f"missing key {', '.join(missing)}: expected {', '.join(required)}")
+        return ArgumentFault(f"missing key {', '.join(missing)}: expected {', '.join(required)}")
     return None
 
 
-def fault_of_texts(argument: Mapping[str, Any], keys: Collection[str]) -> Fault | None:
+def fault_of_texts(argument: Mapping[str, Any], keys: Collection[str]) -> ArgumentFault | None:
     """Return which of these keys holds no text, or an empty one; keys may be absent."""
     for key in keys:
         value = argument.get(key, "-")
         if not isinstance(value, str) or not value:
-            return Fault(f"expected a text for {key}, found {value!r}", key)
+            return ArgumentFault(f"expected a text for {key}, found {value!r}", key)
     return None

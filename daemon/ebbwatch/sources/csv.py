@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import Fault, SourceFacts
+from ebbwatch.model.source import ArgumentFault, SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
@@ -93,9 +93,11 @@ class Csv(PointedSource):
         if ("path" in argument) == ("url" in argument):
             return "expected either path or url, found both or none"
         if len(delimiter := argument.get("delimiter", ",")) != 1 or delimiter in '"\r\n':
-            return Fault(f"expected a delimiter of one character, found {delimiter!r}", "delimiter")
+            return ArgumentFault(
+                f"expected a delimiter of one character, found {delimiter!r}", "delimiter"
+            )
         fault_of_address = fault_of_url(argument["url"]) if "url" in argument else None
-        return Fault(fault_of_address, "url") if fault_of_address else None
+        return ArgumentFault(fault_of_address, "url") if fault_of_address else None
 
     @classmethod
     def host(cls, argument: str | Mapping[str, Any]) -> str:

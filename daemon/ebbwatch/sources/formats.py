@@ -17,7 +17,7 @@ from typing import Any
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import Rank
-from ebbwatch.model.source import Fault
+from ebbwatch.model.source import ArgumentFault
 from ebbwatch.sources.arguments import fault_of_texts
 
 #: The keys of an argument that say how its table is written.
@@ -125,29 +125,29 @@ class Formats:
 USUAL = Formats()
 
 
-def fault_of_formats(argument: Mapping[str, Any]) -> Fault | None:
+def fault_of_formats(argument: Mapping[str, Any]) -> ArgumentFault | None:
     """Return what is wrong with the keys of an argument that say how its table is written."""
     if fault := fault_of_texts(argument, KEYS):
         return fault
     decimal, thousands = argument.get("decimal", "."), argument.get("thousands")
     if decimal not in (".", ","):
-        return Fault(f"expected . or , for decimal, found {decimal!r}", "decimal")
+        return ArgumentFault(f"expected . or , for decimal, found {decimal!r}", "decimal")
     if thousands is not None and thousands.translate(_BLANKS) not in _THOUSANDS:
-        return Fault(
+        return ArgumentFault(
             f"expected one of , . ' _ or a blank for thousands, found {thousands!r}", "thousands"
         )
     if thousands == decimal:
-        return Fault(
+        return ArgumentFault(
             f"expected different signs for decimal and thousands, found {decimal} for both; "
             'for 1.234,5 write decimal: ","',
             "thousands",
         )
     if argument.get("reduce", "sum") not in REDUCTIONS:
-        return Fault(
+        return ArgumentFault(
             f"expected sum, first or last for reduce, found {argument['reduce']!r}", "reduce"
         )
     if "encoding" in argument and not _is_encoding(argument["encoding"]):
-        return Fault(
+        return ArgumentFault(
             f"there is no encoding {argument['encoding']!r:.40}; write big5, latin-1 or utf-16",
             "encoding",
         )
@@ -211,11 +211,11 @@ def _tells(date: str, rank: Rank) -> bool:
     return all(written != other.strftime(date) for below, other in _OTHERS if rank <= below)
 
 
-def _fault_of_date(date: str) -> Fault | None:
+def _fault_of_date(date: str) -> ArgumentFault | None:
     """Return why a text says nothing of how dates are written, or None."""
     if date in (ROC, EPOCH, EPOCH_MS):
         return None
-    fault = Fault(
+    fault = ArgumentFault(
         'expected a format such as "%m/%d/%Y", or roc, epoch or epoch-ms for date, '
         f"found {date!r:.40}",
         "date",
@@ -227,7 +227,7 @@ def _fault_of_date(date: str) -> Fault | None:
     except (ValueError, re.error):
         return fault
     if again.year != _PROBE.year:
-        return Fault(f"expected a date format with a year (%Y), found {date!r:.40}", "date")
+        return ArgumentFault(f"expected a date format with a year (%Y), found {date!r:.40}", "date")
     # Weeks of the year are written and not read.
     for rank, read in ((Rank.MONTH, again.month == 11), (Rank.DAILY, again.day == 27)):
         if not read and _tells(date, rank):

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import WEEKDAYS, Every, Rank, period_of
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import Fault
+from ebbwatch.model.source import ArgumentFault
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import cursors
@@ -157,16 +157,16 @@ class H41(Provider):
             return "expected either a name (its SERIES_NAME) or a description, found both or none"
         if not _RELEASE.fullmatch(argument.get("release", _H41)):
             found = argument["release"]
-            return Fault(
+            return ArgumentFault(
                 f"expected a release as its address has it, like h8 or g19, found {found!r:.40}",
                 "release",
             )
         if "name" in argument and not _NAME.fullmatch(argument["name"]):
-            return Fault(
+            return ArgumentFault(
                 f"expected a SERIES_NAME like B1151NCBA, found {argument['name']!r:.60}", "name"
             )
         if not argument.get("description", "-").strip():
-            return Fault("expected a text for description, found blanks", "description")
+            return ArgumentFault("expected a text for description, found blanks", "description")
         return None
 
     @classmethod

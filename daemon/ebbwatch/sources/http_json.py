@@ -26,7 +26,7 @@ from jmespath.exceptions import JMESPathError, LexerError, ParseError, UnknownFu
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import Fault
+from ebbwatch.model.source import ArgumentFault
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
@@ -56,7 +56,9 @@ class HttpJson(PointedSource):
         keyed = isinstance(argument.get("rows"), Mapping)
         required = [key for key in _REQUIRED if not (keyed and key == "period")]
         if keyed and "period" in argument:
-            return Fault("rows by key have their periods as keys; leave period out", "period")
+            return ArgumentFault(
+                "rows by key have their periods as keys; leave period out", "period"
+            )
         if fault := fault_of_map(argument, required=required, optional=_OPTIONAL):
             return fault
         if fault := fault_of_texts(argument, ("url", *_OF_A_ROW)) or fault_of_formats(argument):
@@ -67,7 +69,7 @@ class HttpJson(PointedSource):
             if key in argument and (fault := _fault_of_expression(argument[key], key)):
                 return fault
         if (why := fault_of_url(argument["url"])) is not None:
-            return Fault(why, "url")
+            return ArgumentFault(why, "url")
         return _fault_of_headers(argument.get("headers", {}))
 
     @classmethod
@@ -167,45 +169,47 @@ def _search(expression: str, data: object, of: str) -> object:
         ) from None
 
 
-def _fault_of_rows(rows: object) -> Fault | None:
+def _fault_of_rows(rows: object) -> ArgumentFault | None:
     """Return why rows cannot be selected so: by an expression, or by key at one."""
     if isinstance(rows, str) and rows:
         return _fault_of_expression(rows, "rows")
     if not isinstance(rows, Mapping):
-        return Fault(
+        return ArgumentFault(
             f"expected a text or {{by: key, at: PATH}} for rows, found {rows!r:.40}", "rows"
         )
     if fault := fault_of_map(rows, required=("by", "at")) or fault_of_texts(rows, ("by", "at")):
-        return Fault(f"rows: {fault}", "rows", *fault.keys, name=fault.name)
+        return ArgumentFault(f"rows: {fault}", "rows", *fault.keys, name=fault.name)
     if rows["by"] != "key":
-        return Fault(f"rows: expected by: key, found {rows['by']!r:.40}", "rows", "by")
+        return ArgumentFault(f"rows: expected by: key, found {rows['by']!r:.40}", "rows", "by")
     return _fault_of_expression(rows["at"], "rows", "at")
 
 
-def _fault_of_expression(expression: str, *keys: str) -> Fault | None:
+def _fault_of_expression(expression: str, *keys: str) -> ArgumentFault | None:
     """Return why a text is no JMESPath expression, with the place where it breaks off."""
     said = f"{'.'.join(keys)}: `{expression}` is no JMESPath expression"
     try:
         jmespath.compile(expression).search(None)
     except (LexerError, ParseError) as error:
-        return Fault(f"{said}, at character {error.lex_position + 1}", *keys)
+        return ArgumentFault(f"{said}, at character {error.lex_position + 1}", *keys)
     except UnknownFunctionError as error:
-        return Fault(f"{said}: {str(error).lower()}", *keys)
+        return ArgumentFault(f"{said}: {str(error).lower()}", *keys)
     except JMESPathError:
         return None  # a function that does not like null; real rows are something else
     return None
 
 
-def _fault_of_headers(headers: object) -> Fault | None:
+def _fault_of_headers(headers: object) -> ArgumentFault | None:
     if not isinstance(headers, Mapping):
-        return Fault(
+        return ArgumentFault(
             "expected a map of names and texts for headers, found something else", "headers"
         )
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            return Fault(f"expected the name of a header, found {name!r:.40}", "headers", str(name))
+            return ArgumentFault(
+                f"expected the name of a header, found {name!r:.40}", "headers", str(name)
+            )
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            return Fault(
+            return ArgumentFault(
                 f"expected a plain text for the header {name}, found something else",
                 "headers",
                 str(name),

@@ -32,7 +32,7 @@ from ebbwatch.runtime.telling.announcements import Announcements
 from ebbwatch.runtime.telling.audience import Audience
 from ebbwatch.runtime.telling.base import Floor
 from ebbwatch.runtime.telling.edits import Edit, meet, tell_edit
-from ebbwatch.runtime.telling.groups import Fates, due_at, flush, join
+from ebbwatch.runtime.telling.groups import Fates, due_at, flush, join, note_mixed
 from ebbwatch.runtime.telling.looking_again import look
 from ebbwatch.runtime.telling.memory import Memory, Owed, move_id
 from ebbwatch.runtime.telling.news import QUIETLY
@@ -151,18 +151,9 @@ class Telling:
         if transitions:
             groups, fates = join(self._floor, transitions)
             flush(self._floor, groups, self._floor.now(at, states), fates)
-            self._note_untold(transitions, fates)
+            note_mixed(self._floor, transitions, fates)
         self._floor.save()
         return [replace(move, muted=_fate(move, fates)) for move in transitions]
-
-    def _note_untold(self, moves: Sequence[Transition], fates: Fates) -> None:
-        """Note why some receivers are not told of a move of which others are."""
-        for move in moves:
-            reasons = fates.get(move_id(move), {})
-            if None in reasons.values():
-                for receiver, reason in reasons.items():
-                    if reason is not None:
-                        self._memory.note_untold(receiver, move_id(move), reason)
 
     def tick(self, *, at: datetime, states: Mapping[str, AlertState]) -> None:
         """Tell what is due: groups at the end of their wait, what was put off, digests."""

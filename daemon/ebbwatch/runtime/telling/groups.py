@@ -131,6 +131,16 @@ def _flush(floor: Floor, group: Group, now: Now) -> _Flushed:
     return flushed
 
 
+def note_mixed(floor: Floor, moves: Iterable[Transition], fates: Fates) -> None:
+    """Note why some receivers are not told of moves of which others are."""
+    for move in moves:
+        reasons = fates.get(move_id(move), {})
+        if None in reasons.values():
+            for receiver, reason in reasons.items():
+                if reason is not None:
+                    floor.memory.note_untold(receiver, move_id(move), reason)
+
+
 def _note_untold(floor: Floor, receiver: str, untold: Mapping[MoveId, str], fates: Fates) -> None:
     """Note why moves are told to nobody: of this event with them, of earlier ones aside."""
     for move, reason in untold.items():
