@@ -42,14 +42,15 @@ def old(world: World) -> World:
 async def test_an_upgrade_tells_nothing_twice_and_keeps_what_people_asked_for(old: World) -> None:
     """What fires is known to fire; silence and acknowledgement stand; the next move is told."""
     told = old.outbox()
+    [day] = business_days(1, before=MORNING.date())
+    old.sofr[day] = "4.30"
     async with old.running(at=MORNING) as daemon:
-        await daemon.polled(news=0)
+        await daemon.polled(news=1)
         assert old.outbox() == told
         table = [line.split()[:3] for line in daemon.shown.read_text("utf-8").splitlines()]
         assert ["●", "funding-spread", "warning"] in table
         assert ["●", "repo-high", "watch"] in table
-        [day] = business_days(1, before=MORNING.date())
-        old.sofr[day], old.effr[day] = "4.30", "3.68"
+        old.effr[day] = "3.68"
         await daemon.until(lambda: len(old.in_telegram) == 1, "the escalation was told")
         await daemon.until(old.settled, "all was settled")
         assert await daemon.stop() == 0
