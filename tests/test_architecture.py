@@ -153,7 +153,7 @@ def test_the_daemon_carries_nothing_that_it_does_not_use() -> None:
         "    built = app.build(settings, rules, store, clock=SystemClock(), owner='me',\n"
         "                      stop=asyncio.Event())\n"
         "    first = built.service.begin()\n"
-        "    print(first, sorted(built.notifiers))\n"
+        "    print(first, sorted(built.notifiers.built))\n"
         "    await built.aclose()\n"
         "asyncio.run(start())\n"
         f"print([name for name in {idle!r} if name in sys.modules])"

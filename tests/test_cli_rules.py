@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,6 +67,34 @@ def test_check_underlines_what_is_wrong(directory: Path) -> None:
         "",
         "1 error",
     ]
+
+
+def test_check_takes_a_single_file(directory: Path) -> None:
+    """As a directory that holds it alone."""
+    ran = run("check", directory / "rules.yaml")
+    assert (ran.code, ran.out.split(",")[0]) == (0, "1 rule")
+
+
+def test_check_of_an_empty_directory_is_no_success(tmp_path: Path) -> None:
+    """Nothing is watched: nobody means that."""
+    ran = run("check", tmp_path)
+    assert ran.code == 2
+    assert ran.err == f"ebbwatch: {tmp_path}: expected rule files (*.yaml, *.yml), found none\n"
+
+
+def test_check_names_what_is_no_file(directory: Path) -> None:
+    """A pipe is not waited for."""
+    os.mkfifo(directory / "b.yaml")
+    ran = run("check", directory)
+    assert ran.code == 1
+    assert "b.yaml:1:1: error: cannot read the file: a pipe, not a regular file" in ran.out
+
+
+def test_a_file_given_for_a_directory_of_figures_is_said(directory: Path) -> None:
+    """With what was meant."""
+    ran = run("replay", "--rules", directory, "--data", directory / "rules.yaml")
+    assert ran.code == 2
+    assert "is a file: name the directory of <series>.csv files that it is in" in ran.err
 
 
 def test_check_tells_programs_and_github(directory: Path) -> None:

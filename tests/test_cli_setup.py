@@ -203,6 +203,19 @@ def test_an_acknowledgement_is_of_one_episode() -> None:
 # ---- notify test -------------------------------------------------------------------------
 
 
+class PostOffice(dict[str, "Postman"]):
+    """Has a postman for Telegram, and nobody else."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__(telegram=Postman())
+
+    def equip(self, _kinds: object) -> None:
+        """Do nothing: they are there."""
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
 class Postman:
     """A notifier that reaches every target but one."""
 
@@ -238,7 +251,7 @@ def test_the_outcome_of_a_test_message_is_told_by_target(
         "rules: [{name: a, value: sofr, above: {watch: 1 %}}]\n"
         "routes: [{to: [desk, oncall]}]\n"
     )
-    monkeypatch.setattr(app, "notifiers", lambda *_: {"telegram": Postman()})
+    monkeypatch.setattr(app, "Notifiers", PostOffice)
     ran = run("notify", "test", "desk", "--rules", tmp_path)
     assert (ran.code, ran.out.splitlines()) == (
         1,

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ebbwatch.clocks import SystemClock
-from ebbwatch.runtime.reload import RulesWatch, read_rules
+from ebbwatch.ruleset.yaml import Content, Unread
+from ebbwatch.runtime import reload
+from ebbwatch.runtime.reload import RulesWatch
+from ebbwatch.runtime.rulefiles import read_rules
 
 
 @asynccontextmanager
-async def watched(directory: Path) -> AsyncIterator[asyncio.Queue[dict[str, bytes]]]:
+async def watched(
+    directory: Path, asked: asyncio.Event | None = None
+) -> AsyncIterator[asyncio.Queue[dict[str, Content]]]:
     """Watch a directory, and give what is handed over."""
-    seen: asyncio.Queue[dict[str, bytes]] = asyncio.Queue()
-    reload = RulesWatch(
-        directory, clock=SystemClock(), held=read_rules(directory), changed=seen.put
+    seen: asyncio.Queue[dict[str, Content]] = asyncio.Queue()
+    watching = RulesWatch(
+        directory, clock=SystemClock(), held=read_rules(directory), changed=seen.put, asked=asked
     )
-    running = asyncio.create_task(reload.run())
+    running = asyncio.create_task(watching.run())
     await asyncio.sleep(0.2)  # watchfiles has no way to say that it is watching
     try:
         yield seen
@@ -92,22 +97,49 @@ async def test_the_same_text_again_is_no_change(tmp_path: Path) -> None:
 
 
 async def test_who_asks_is_answered_even_without_a_change(tmp_path: Path) -> None:
-    """SIGHUP hands the texts over as they are."""
+    """Whoever wants the texts as they are is given them."""
     (tmp_path / "a.yaml").write_text("rules: []")
-    async with watched(tmp_path) as seen:
-        os.kill(os.getpid(), signal.SIGHUP)
+    asked = asyncio.Event()
+    async with watched(tmp_path, asked) as seen:
+        asked.set()
         assert await asyncio.wait_for(seen.get(), 5) == {str(tmp_path / "a.yaml"): b"rules: []"}
 
 
-async def test_a_directory_that_goes_away_changes_nothing(tmp_path: Path) -> None:
-    """Rules stay in force when their directory cannot be read."""
+async def test_a_directory_that_goes_away_for_a_moment_changes_nothing(tmp_path: Path) -> None:
+    """A checkout, or a mount that is replaced."""
     rules = tmp_path / "rules"
     rules.mkdir()
     (rules / "a.yaml").write_text("rules: []")
     async with watched(rules) as seen:
         rules.rename(tmp_path / "elsewhere")
         await asyncio.sleep(0.4)
+        (tmp_path / "elsewhere").rename(rules)
+        await asyncio.sleep(0.4)
         assert seen.empty()
+
+
+async def test_a_directory_that_stays_away_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file that cannot be read is: whoever is told keeps the rules in force."""
+    monkeypatch.setattr(reload, "GONE_AFTER", timedelta(milliseconds=300))
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "a.yaml").write_text("rules: []")
+    async with watched(rules) as seen:
+        (rules / "a.yaml").unlink()
+        assert await asyncio.wait_for(seen.get(), 5) == {
+            str(rules): Unread("expected rule files (*.yaml, *.yml), found none")
+        }
+
+
+async def test_a_pipe_among_the_files_is_told(tmp_path: Path) -> None:
+    """It holds nothing up."""
+    (tmp_path / "a.yaml").write_text("rules: []")
+    async with watched(tmp_path) as seen:
+        os.mkfifo(tmp_path / "b.yaml")
+        found = await asyncio.wait_for(seen.get(), 5)
+        assert isinstance(found[str(tmp_path / "b.yaml")], Unread)
 
 
 def test_which_files_are_rules(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ebbwatch import app
-from ebbwatch.cli.rule_commands import test_files as files_of_tests
 from ebbwatch.model.alert import Change
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.ruleset.tapes import RuleTest, load_tests
 from ebbwatch.runtime.lookback.ruletests import run
+from ebbwatch.runtime.rulefiles import read_tests as files_of_tests
 from tests.paths import ROOT
 
 PACK = ROOT / "rules"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -119,17 +120,21 @@ async def test_a_file_that_is_not_there_is_named(source: Csv, tmp_path: Path) ->
     with pytest.raises(SourceChanged) as caught:
         await source.poll([wanted(str(tmp_path / "desk.csv"))], cursor=None)
     assert str(caught.value) == (
-        f"csv desk: expected to read the file {tmp_path / 'desk.csv'}, "
-        "found no such file or directory"
+        f"csv desk: {tmp_path / 'desk.csv'} cannot be read: no such file or directory"
     )
-    with pytest.raises(SourceChanged, match="is a directory"):
+    with pytest.raises(SourceChanged, match="a directory, not a regular file"):
         await source.poll([wanted(str(tmp_path))], cursor=None)
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(SourceChanged, match="a pipe, not a regular file"):
+        await source.poll([wanted(str(tmp_path / "pipe.csv"))], cursor=None)
+    with pytest.raises(SourceChanged, match="a device, not a regular file"):
+        await source.poll([wanted("/dev/zero")], cursor=None)
 
 
 async def test_a_file_too_big_is_not_taken(
     source: Csv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A device without end included."""
+    """Whatever it may hold."""
     monkeypatch.setattr(csv, "LIMIT_BYTES", 10)
     (tmp_path / "desk.csv").write_bytes(TABLE)
     with pytest.raises(SourceChanged, match="csv desk: the file exceeds 10 bytes"):

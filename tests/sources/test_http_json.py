@@ -295,7 +295,21 @@ def test_a_whole_argument_has_no_fault() -> None:
         ({"valeu": "x"}, "; did you mean value?"),
         ({"value": 5}, "expected a text for value, found 5"),
         ({"value": ""}, "expected a text for value, found ''"),
-        ({"value": "data["}, "value: `data[` is no JMESPath expression, at character 6"),
+        ({"value": "data["}, "value: `data[` is no JMESPath expression: it breaks off at its end"),
+        (
+            {"rows": "sort_by(rows)"},
+            "no JMESPath expression: Expected 2 arguments for function sort_by(), received 1",
+        ),
+        (
+            {"rows": "max()"},
+            "no JMESPath expression: Expected 1 argument for function max(), received 0",
+        ),
+        ({"rows": "not_null()"}, "no JMESPath expression: Expected at least 1 argument"),
+        ({"rows": "(" * 400}, "is no JMESPath expression"),
+        (
+            {"rows": "a." * 300 + "b"},
+            "rows: the expression has 601 characters; at most 500 are read",
+        ),
         ({"rows": "[?a > ]"}, "rows: `[?a > ]` is no JMESPath expression, at character 7"),
         ({"period": "a ^ b"}, "period: `a ^ b` is no JMESPath expression, at character 3"),
         ({"known_at": "foo(@)"}, "is no JMESPath expression: unknown function: foo()"),

@@ -20,17 +20,19 @@ from ebbwatch.app.loading import (
 from ebbwatch.app.plugins import Adapters, keyed_sources
 from ebbwatch.app.providers import followed, sources, wanted_sources
 from ebbwatch.app.receivers import (
+    Notifiers,
     missing_secrets,
-    notifiers,
     with_default_receivers,
 )
-from ebbwatch.app.serving import InForce, leading_store, serve
+from ebbwatch.app.serving import InForce, RulesInvalid, leading_store, serve
 
 __all__ = [
     "Adapters",
     "Built",
     "InForce",
     "NoSuchDirectory",
+    "Notifiers",
+    "RulesInvalid",
     "build",
     "builtin_files",
     "default_rules",
@@ -43,7 +45,6 @@ __all__ = [
     "load_rules",
     "missing_secrets",
     "new_owner",
-    "notifiers",
     "rule_files",
     "serve",
     "sources",

@@ -6,24 +6,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from ebbwatch.app.histories import history_from_archive
 from ebbwatch.app.loading import load_rules
 from ebbwatch.app.providers import followed, sources, wanted_sources
 from ebbwatch.app.receivers import (
+    Notifiers,
     kinds_of,
     missing_secrets,
-    notifiers,
     with_default_receivers,
 )
+from ebbwatch.model.problem import Problem, Span
+from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.ruleset.secrets import masked
 
 if TYPE_CHECKING:
     import asyncio
 
     from ebbwatch.app.serving import InForce
-    from ebbwatch.ports import Clock, Notifier, Secret, Source, Store
+    from ebbwatch.ports import Clock, Secret, Source, Store
+    from ebbwatch.ruleset.yaml import Content
     from ebbwatch.runtime.service import Service
     from ebbwatch.settings import Settings
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -40,7 +48,7 @@ class Built:
 
     service: Service
     sources: dict[str, Source]
-    notifiers: dict[str, Notifier]
+    notifiers: Notifiers
     store: Store
     warnings: list[str]
 
@@ -52,16 +60,14 @@ class Built:
         """
         clock = self.service.clock
         asked = sources(settings, clock, wanted_sources(ruleset) - self.sources.keys())
-        told = notifiers(settings, clock, kinds_of(ruleset) - self.notifiers.keys())
+        self.notifiers.equip(kinds_of(ruleset))
         self.sources.update(asked)
-        self.notifiers.update(told)
 
     async def aclose(self) -> None:
         """Close connections, then the database."""
         for source in self.sources.values():
             await source.aclose()
-        for notifier in self.notifiers.values():
-            await notifier.aclose()
+        await self.notifiers.aclose()
         self.store.close()
 
 
@@ -100,13 +106,13 @@ def build(
     from ebbwatch.runtime.whereabouts import Whereabouts
 
     warnings = [
-        f"receiver {each.receiver} names the secret {each.name}, which is not set: "
-        f"set EBBWATCH_SECRET__{each.name.upper()}"
+        f"receiver {each.receiver} names the secret {each.name}, which is not set: {each.remedy}"
         for each in missing_secrets(ruleset, settings)
     ]
     history = history_from_archive(ruleset, store)
     judge = Judge(ruleset, history)
-    told = notifiers(settings, clock, kinds_of(ruleset))
+    told = Notifiers(settings, clock)
+    told.equip(kinds_of(ruleset))
     telling = Telling(
         judge, store, {name: translator(name) for name in LANGUAGES},
         place_of=Whereabouts(store, told).of,
@@ -168,36 +174,70 @@ def new_owner() -> str:
     return f"{os.uname().nodename}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
 
 
-def watch_rules(built: Built, settings: Settings, rules: InForce) -> None:
-    """Have the daemon adopt the rules of a directory when they change."""
-    from ebbwatch.core.alerting.judging import Judge
-    from ebbwatch.model.problem import Problem, Span
-    from ebbwatch.ports import EbbwatchError
-    from ebbwatch.ruleset.difference import difference
+def watch_rules(built: Built, settings: Settings, rules: InForce, asked: asyncio.Event) -> None:
+    """Have the daemon adopt the rules of a directory when they change.
+
+    Args:
+        built: The daemon.
+        settings: What the surroundings say.
+        rules: In force; kept up to date.
+        asked: Set by whoever wants the files read again.
+    """
+    from ebbwatch.ports import LeadLost, StoreError
     from ebbwatch.runtime.reload import RulesWatch
 
     service = built.service
 
-    async def changed(files: dict[str, bytes]) -> None:
+    async def changed(files: dict[str, Content]) -> None:
         found = load_rules(files)
         if found.ruleset is None:
+            rules.refuse(files, found.problems)
             service.refuse(found.problems)
             return
-        old = service.pipeline.judge
         ruleset = with_default_receivers(found.ruleset, settings, settings.language)
         try:
-            built.equip(settings, ruleset)
-        except EbbwatchError as err:
-            place = Span(str(rules.directory), 1, 1)
-            service.refuse([Problem(place, "error", "unusable-adapter", str(err))])
+            await _adopt(built, settings, ruleset)
+        except (LeadLost, StoreError):
+            raise
+        except Exception as error:
+            # Whatever it is, it came with the edit: the rules before it go on.
+            log.exception("rules.unusable")
+            place = Span(min(files, default=str(rules.place)), 1, 1)
+            said = (
+                str(error)
+                if isinstance(error, EbbwatchError)
+                else f"{type(error).__name__}: {error}"
+            )
+            problem = Problem(place, "error", "unusable", masked(f"cannot be taken over: {said}"))
+            rules.refuse(files, [problem])
+            service.refuse([problem])
             return
-        history = old.history
-        if ruleset.series != history.catalogue or ruleset.business != history.business:
-            history = history_from_archive(ruleset, built.store)
-        await service.adopt(Judge(ruleset, history), difference(old.ruleset, ruleset))
-        rules.files, rules.ruleset = files, ruleset
-        texts = {rule.text_source for rule in ruleset.rules if rule.text_source}
-        service.polling.follow(followed(ruleset), texts, release=history.clock)
+        rules.take(files, ruleset)
+        rules.keep(built.store)
 
-    reload = RulesWatch(rules.directory, clock=service.clock, held=rules.files, changed=changed)
+    reload = RulesWatch(
+        rules.place, clock=service.clock, held=rules.files, changed=changed, asked=asked
+    )
     service.others.append(reload.run)
+
+
+async def _adopt(built: Built, settings: Settings, ruleset: Ruleset) -> None:
+    """Have a daemon go by other rules, with all that they want built.
+
+    Raises:
+        EbbwatchError: If an adapter cannot be built; then nothing has changed.
+    """
+    from ebbwatch.core.alerting.judging import Judge
+    from ebbwatch.ruleset.difference import difference
+
+    service = built.service
+    built.equip(settings, ruleset)
+    for missing in missing_secrets(ruleset, settings):
+        log.warning("secret.missing", receiver=missing.receiver, remedy=missing.remedy)
+    old = service.pipeline.judge
+    history = old.history
+    if ruleset.series != history.catalogue or ruleset.business != history.business:
+        history = history_from_archive(ruleset, built.store)
+    await service.adopt(Judge(ruleset, history), difference(old.ruleset, ruleset))
+    texts = {rule.text_source for rule in ruleset.rules if rule.text_source}
+    service.polling.follow(followed(ruleset), texts, release=history.clock)

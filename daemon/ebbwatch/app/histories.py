@@ -11,12 +11,16 @@ from ebbwatch.app.loading import NoSuchDirectory, builtin_files
 from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.core.facts.figure_tables import TableFault, Tables
 from ebbwatch.core.facts.release_clock import ReleaseClock
+from ebbwatch.files import read_file
 from ebbwatch.ruleset.load import load
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.spread import shares, spread
 
 if TYPE_CHECKING:
     from ebbwatch.ports import Store
+
+#: Longest table that is read of a folder.
+TABLE_LIMIT_BYTES = 512_000_000
 
 #: Tables that are worth a process of their own to read.
 WORTH_A_PROCESS = 10
@@ -35,7 +39,10 @@ def history_from_data(ruleset: Ruleset, directory: Path) -> History:
         TableFault: If a table is wrong, or names a series that is not in the catalogue.
     """
     if not directory.is_dir():
-        raise NoSuchDirectory(f"there is no directory {directory}")
+        raise NoSuchDirectory(
+            f"{directory} is a file: name the directory of <series>.csv files that it is in"
+            if directory.exists() else f"there is no directory {directory}"
+        )  # fmt: skip
     history = empty_history(ruleset)
     tables = Tables(history, "data")
 
@@ -47,7 +54,7 @@ def history_from_data(ruleset: Ruleset, directory: Path) -> History:
                 "or name the file after one that is"
             )
         try:
-            return series.name, tables.facts(series, path.read_text("utf-8"))
+            return series.name, tables.facts(series, _table(path))
         except UnicodeDecodeError:
             raise TableFault(f"{path.name} is not UTF-8 text") from None
 
@@ -55,6 +62,13 @@ def history_from_data(ruleset: Ruleset, directory: Path) -> History:
     for name, facts in chain.from_iterable(spread(lambda part: [*map(read, part)], parts)):
         history.add(name, facts)
     return history
+
+
+def _table(path: Path) -> str:
+    content = read_file(path, TABLE_LIMIT_BYTES)
+    if len(content) > TABLE_LIMIT_BYTES:
+        raise TableFault(f"{path.name} has more than {TABLE_LIMIT_BYTES:,} bytes")
+    return content.decode("utf-8")
 
 
 def history_from_archive(ruleset: Ruleset, store: Store | None) -> History:

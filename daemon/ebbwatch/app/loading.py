@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ebbwatch.app.plugins import Adapters
 from ebbwatch.ruleset.load import Loaded, load
+from ebbwatch.ruleset.yaml import Content
 from ebbwatch.runtime.rulefiles import ENDINGS, read_rules
 
 
@@ -23,11 +24,12 @@ def default_rules() -> Path:
     return packaged.parent.parent.parent / "rules"
 
 
-def rule_files(directory: Path) -> dict[str, bytes]:
-    """Return the rule files of a directory and below, by path as shown to people.
+def rule_files(directory: Path) -> dict[str, Content]:
+    """Return the rule files of a directory and below, or one file, by path as shown to people.
 
     Raises:
-        NoSuchDirectory: If there is no such directory.
+        NoSuchDirectory: If there is no such place.
+        OSError: If it cannot be one of rules.
     """
     try:
         return read_rules(directory)
@@ -45,7 +47,7 @@ def builtin_files() -> dict[str, str]:
     }
 
 
-def load_rules(files: Mapping[str, bytes], *, data_only: bool = False) -> Loaded:
+def load_rules(files: Mapping[str, Content], *, data_only: bool = False) -> Loaded:
     """Return a directory's ruleset, or what is wrong with it.
 
     Args:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from ebbwatch.app.plugins import Adapters
 from ebbwatch.model.message import Target
 from ebbwatch.ruleset.rules import Ruleset
@@ -13,6 +15,8 @@ from ebbwatch.ruleset.rules import Ruleset
 if TYPE_CHECKING:
     from ebbwatch.ports import Clock, Notifier
     from ebbwatch.settings import Settings
+
+log = structlog.get_logger()
 
 
 def with_default_receivers(ruleset: Ruleset, settings: Settings, language: str) -> Ruleset:
@@ -43,6 +47,11 @@ class Missing:
     receiver: str
     name: str
 
+    @property
+    def remedy(self) -> str:
+        """Return what to do about it."""
+        return f"set EBBWATCH_SECRET__{self.name.upper()}"
+
 
 def missing_secrets(ruleset: Ruleset, settings: Settings) -> list[Missing]:
     """Return the secrets that receivers name and settings lack."""
@@ -65,22 +74,76 @@ def _named_secrets(value: Any) -> Iterator[str]:
                 yield from _named_secrets(part)
 
 
-def notifiers(settings: Settings, clock: Clock, kinds: Collection[str]) -> dict[str, Notifier]:
-    """Return the adapters of the kinds of receivers that are named."""
-    from ebbwatch.ports import NotifierSetup
+class Notifiers(Mapping[str, "Notifier"]):
+    """The adapters of the kinds of receivers, each built when it is first asked for.
 
-    adapters = Adapters("notifiers")
-    found: dict[str, Notifier] = {}
-    for kind in sorted(set(kinds) & set(adapters)):
-        platform = settings.platforms.get(kind)
-        setup = NotifierSetup(
-            clock=clock,
-            secrets=settings.secret,
-            token=None if platform is None else platform.bot,
-            api_base=None if platform is None else platform.api_base,
-        )
-        found[kind] = adapters.built(kind, setup)
-    return found
+    Messages may wait for a kind that the rules in force no longer name, or that another
+    replica's rules name already: who delivers must not depend on which rules it has read.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Take what they are built with."""
+        self._settings = settings
+        self._clock = clock
+        self._adapters = Adapters("notifiers")
+        self._built: dict[str, Notifier] = {}
+        self._unusable: set[str] = set()
+
+    def equip(self, kinds: Collection[str]) -> None:
+        """Build the adapters of some kinds, where there are any.
+
+        Raises:
+            EbbwatchError: If one cannot be built.
+        """
+        for kind in sorted(set(kinds) & set(self._adapters)):
+            self._build(kind)
+
+    @property
+    def built(self) -> Collection[str]:
+        """Return the kinds that were asked for so far."""
+        return self._built.keys()
+
+    def __getitem__(self, kind: str) -> Notifier:
+        """Return an adapter; of a kind that there is not, or that cannot be built, KeyError."""
+        from ebbwatch.ports import EbbwatchError
+
+        if kind in self._unusable or kind not in self._adapters:
+            raise KeyError(kind)
+        try:
+            return self._build(kind)
+        except EbbwatchError as error:
+            self._unusable.add(kind)
+            log.error("notifier.unusable", kind=kind, reason=str(error),  # noqa: TRY400  said plainly
+                      remedy="messages to such receivers are parked")  # fmt: skip
+            raise KeyError(kind) from None
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the kinds there are."""
+        return iter(self._adapters)
+
+    def __len__(self) -> int:
+        """Return how many kinds there are."""
+        return len(self._adapters)
+
+    async def aclose(self) -> None:
+        """Close the connections of those that were built."""
+        for notifier in self._built.values():
+            await notifier.aclose()
+
+    def _build(self, kind: str) -> Notifier:
+        from ebbwatch.ports import NotifierSetup
+
+        if kind not in self._built:
+            platform = self._settings.platforms.get(kind)
+            setup = NotifierSetup(
+                clock=self._clock,
+                secrets=self._settings.secret,
+                token=None if platform is None else platform.bot,
+                api_base=None if platform is None else platform.api_base,
+            )
+            self._built[kind] = self._adapters.built(kind, setup)
+            self._unusable.discard(kind)
+        return self._built[kind]
 
 
 def kinds_of(ruleset: Ruleset) -> set[str]:

@@ -8,7 +8,8 @@ the lead reads the rules and everything else anew: what it knew may be old.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,10 +20,11 @@ import structlog
 
 from ebbwatch.app.assembly import Built, build, watch_rules
 from ebbwatch.app.loading import load_rules
-from ebbwatch.app.receivers import kinds_of, notifiers, with_default_receivers
+from ebbwatch.app.receivers import Notifiers, with_default_receivers
 from ebbwatch.ports import LeadLost, StoreError, StoreReplaced
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.runtime.rulefiles import read_rules
+from ebbwatch.ruleset.yaml import Content, Unread
+from ebbwatch.runtime.rulefiles import read_or_why
 
 if TYPE_CHECKING:
     from ebbwatch.model.problem import Problem
@@ -34,39 +36,97 @@ TRY_TO_LEAD = timedelta(milliseconds=500)
 #: How long to wait before a database that refused is opened again.
 TRY_AGAIN = timedelta(seconds=2)
 
+#: Where the rule files are kept that were in force last.
+_KEPT = "rules-in-force"
+
 log = structlog.get_logger()
+
+
+class RulesInvalid(Exception):
+    """The rule files have mistakes, and no others are known that were in force before.
+
+    Attributes:
+        problems: What is wrong.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Take what is wrong."""
+        super().__init__(f"{len(problems)} problems")
+        self.problems = tuple(problems)
 
 
 @dataclass(slots=True)
 class InForce:
-    """Rules that were valid when they were read.
+    """Rules that are gone by, and the files that were read last.
 
     Attributes:
-        directory: Where they stand.
-        files: Their contents, by path: what a change is compared with.
-        ruleset: Made of them, with somewhere to tell.
-        problems: Of files that were read since, and are not in force.
+        place: Directory where they stand, or a file.
+        files: Contents that were read last, by path: what a change is compared with.
+        ruleset: Made of them, or of those before them, with somewhere to tell; None before any
+            were valid.
+        problems: What is wrong with the files, which then are not in force.
     """
 
-    directory: Path
-    files: Mapping[str, bytes]
-    ruleset: Ruleset
+    place: Path
+    files: Mapping[str, Content]
+    ruleset: Ruleset | None
     problems: tuple[Problem, ...] = ()
 
-    def read_again(self, settings: Settings) -> None:
-        """Take the files as they are now, where they are valid; else say what is wrong."""
+    def take(self, files: Mapping[str, Content], ruleset: Ruleset) -> None:
+        """Go by files that are valid from now on."""
+        self.files, self.ruleset, self.problems = files, ruleset, ()
+
+    def refuse(self, files: Mapping[str, Content], problems: Sequence[Problem]) -> None:
+        """Know of files that are wrong; the rules stay as they are."""
+        self.files, self.problems = files, tuple(problems)
+
+    def read_again(self, settings: Settings, store: Store) -> Ruleset:
+        """Return the rules to lead by: of the files as they are now, where they are valid.
+
+        Else those that were in force last, whoever led by them, as the store has them.
+
+        Raises:
+            RulesInvalid: If there are none.
+            StoreError: If the store does not answer.
+        """
+        files = read_or_why(self.place)
+        if files != self.files:
+            found = load_rules(files)
+            self.refuse(files, found.problems)
+            if found.ruleset is not None:
+                language = settings.language
+                self.take(files, with_default_receivers(found.ruleset, settings, language))
+        if self.problems and (kept := self._kept(store)) is not None:
+            self.ruleset = with_default_receivers(kept, settings, settings.language)
+        if self.ruleset is None:
+            raise RulesInvalid(self.problems)
+        return self.ruleset
+
+    def keep(self, store: Store) -> None:
+        """Have the store remember the files in force, for a start when they have mistakes."""
+        if self.problems:
+            return
+        files = {
+            path: content if isinstance(content, str) else content.decode("utf-8")
+            for path, content in self.files.items()
+            if not isinstance(content, Unread)
+        }
+        text = json.dumps({"place": str(self.place.resolve()), "files": files})
         try:
-            files = read_rules(self.directory)
-        except OSError as error:
-            log.warning("rules.unreadable", reason=error.strerror or str(error))
-            return
-        if files == self.files:
-            return
-        found = load_rules(files)
-        self.problems = () if found.ruleset is not None else tuple(found.problems)
-        if found.ruleset is not None:
-            self.files = files
-            self.ruleset = with_default_receivers(found.ruleset, settings, settings.language)
+            if store.get(_KEPT) != text:
+                with store.transaction():
+                    store.put(_KEPT, text)
+        except LeadLost:
+            raise
+        except StoreError as error:
+            log.warning("rules.unkept", reason=str(error))
+
+    def _kept(self, store: Store) -> Ruleset | None:
+        text = store.get(_KEPT)
+        kept = {} if text is None else json.loads(text)
+        if kept.get("place") != str(self.place.resolve()):
+            return None
+        return load_rules({path: one.encode() for path, one in kept["files"].items()}).ruleset
 
 
 async def serve(
@@ -77,18 +137,21 @@ async def serve(
     owner: str,
     stop: asyncio.Event,
     shown: Callable[[Built], None],
+    asked: asyncio.Event,
 ) -> None:
     """Run the daemon until it is to stop.
 
     Args:
         settings: What the surroundings say.
-        rules: Valid ones, read at the start.
+        rules: As read at the start; read again whenever the lead is taken.
         clock: Who says what time it is.
         owner: Distinguishes this process, and this run of it, from others.
         stop: Set when it shall end.
         shown: Is given the daemon each time it begins to lead.
+        asked: Set by whoever wants the rule files read again.
 
     Raises:
+        RulesInvalid: If the rule files have mistakes at the first start.
         StoreError: If the database cannot be used at the first start, or another daemon has a
             SQLite file.
     """
@@ -96,14 +159,13 @@ async def serve(
     while not stop.is_set():
         store: Store | None = None
         try:
-            store = await leading_store(
-                settings, rules.ruleset, clock=clock, owner=owner, stop=stop
-            )
+            store = await leading_store(settings, clock=clock, owner=owner, stop=stop)
             if store is None:
                 return
-            if started:
-                rules.read_again(settings)
-            await _lead(settings, rules, store, clock=clock, owner=owner, stop=stop, shown=shown)
+            ruleset = _ruleset(settings, rules, store)
+            built = build(settings, ruleset, store, clock=clock, owner=owner, stop=asyncio.Event())
+            watch_rules(built, settings, rules, asked)
+            await _lead(built, rules, stop, shown)
         except (LeadLost, StoreReplaced) as error:
             started = True
             log.warning("lead.lost", reason=str(error))
@@ -115,27 +177,28 @@ async def serve(
         started = True
 
 
+def _ruleset(settings: Settings, rules: InForce, store: Store) -> Ruleset:
+    """Return the rules to lead by; whoever cannot lead leaves the store closed."""
+    try:
+        return rules.read_again(settings, store)
+    except BaseException:
+        store.close()
+        raise
+
+
 async def _lead(
-    settings: Settings,
-    rules: InForce,
-    store: Store,
-    *,
-    clock: Clock,
-    owner: str,
-    stop: asyncio.Event,
-    shown: Callable[[Built], None],
+    built: Built, rules: InForce, stop: asyncio.Event, shown: Callable[[Built], None]
 ) -> None:
     """Lead until the daemon is to stop, or another one leads."""
-    ours = asyncio.Event()
-    following = asyncio.create_task(_follow(stop, ours))
-    built = build(settings, rules.ruleset, store, clock=clock, owner=owner, stop=ours)
+    service = built.service
+    following = asyncio.create_task(_follow(stop, service.stop))
     try:
-        built.service.begin()
+        service.begin()
+        rules.keep(built.store)
         if rules.problems:
-            built.service.refuse(rules.problems)
+            service.refuse(rules.problems)
         shown(built)
-        watch_rules(built, settings, rules)
-        await built.service.run()
+        await service.run()
     finally:
         following.cancel()
         await built.aclose()
@@ -147,7 +210,7 @@ async def _follow(stop: asyncio.Event, ours: asyncio.Event) -> None:
 
 
 async def leading_store(
-    settings: Settings, ruleset: Ruleset, *, clock: Clock, owner: str, stop: asyncio.Event
+    settings: Settings, *, clock: Clock, owner: str, stop: asyncio.Event
 ) -> Store | None:
     """Open the database, and return it once this process leads; None when stopped before.
 
@@ -164,7 +227,7 @@ async def leading_store(
         if leads := store.lead(owner):
             return store
         log.info("lead.awaited", remedy="another replica leads; this one delivers meanwhile")
-        told = notifiers(settings, clock, kinds_of(ruleset))
+        told = Notifiers(settings, clock)
         delivery = Delivery(store, told, clock, owner=owner, charts=PngCharts())
         delivering = asyncio.create_task(delivery.run(stop))
         try:
@@ -179,8 +242,7 @@ async def leading_store(
         finally:
             delivering.cancel()
             await asyncio.gather(delivering, return_exceptions=True)
-            for notifier in told.values():
-                await notifier.aclose()
+            await told.aclose()
         return None
     finally:
         if not leads:

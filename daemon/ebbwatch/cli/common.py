@@ -26,6 +26,7 @@ from ebbwatch.ruleset.load import Loaded
 from ebbwatch.ruleset.problem_report import as_text
 from ebbwatch.ruleset.rules import Rule, Ruleset
 from ebbwatch.ruleset.suggestions import no_such
+from ebbwatch.ruleset.yaml import Content
 from ebbwatch.runtime.desk import Desk, NoSuchRule, kept_states, walked_states
 
 if TYPE_CHECKING:
@@ -163,14 +164,14 @@ def rules_directory(given: Path | None) -> Path:
     return settings().rules_dir or root.default_rules()
 
 
-def files_of(directory: Path) -> dict[str, bytes]:
-    """Return a directory's rule files; end where there is no such directory."""
+def files_of(directory: Path) -> dict[str, Content]:
+    """Return a directory's rule files, or one file; end where there are none."""
     try:
         return root.rule_files(directory)
     except root.NoSuchDirectory as error:
         stop(str(error), WRONG_USE)
     except OSError as error:
-        stop(f"{error.filename or directory} cannot be read: {error.strerror}", WRONG_USE)
+        stop(f"{error.filename or directory}: {error.strerror}", WRONG_USE)
 
 
 def loaded(directory: Path, *, data_only: bool = False) -> Loaded:

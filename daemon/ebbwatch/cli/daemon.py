@@ -41,15 +41,18 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     settings = common.settings()
     configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
     sys.excepthook = crashed
-    directory = common.rules_directory(rules)
-    files = common.files_of(directory)
+    place = common.rules_directory(rules)
+    files = common.files_of(place)
     found = root.load_rules(files)
-    if found.ruleset is None:
-        common.stop_with(found.problems)
-    ruleset = root.with_default_receivers(found.ruleset, settings, settings.language)
-    in_force = root.InForce(directory, files, ruleset)
+    in_force = root.InForce(place, files, None, found.problems)
+    if found.ruleset is not None:
+        told = root.with_default_receivers(found.ruleset, settings, settings.language)
+        in_force.take(files, told)
     with common.faults_end_it():
-        asyncio.run(_run(settings, in_force, once=once))
+        try:
+            asyncio.run(_run(settings, in_force, once=once))
+        except root.RulesInvalid as error:
+            common.stop_with(error.problems)
 
 
 async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
@@ -59,6 +62,8 @@ async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    asked = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, asked.set)
 
     def shown(built: Built) -> None:
         for warning in built.warnings:
@@ -70,17 +75,20 @@ async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
     if once:
         await _run_once(settings, rules, clock, owner, stop)
     else:
-        await root.serve(settings, rules, clock=clock, owner=owner, stop=stop, shown=shown)
+        await root.serve(
+            settings, rules, clock=clock, owner=owner, stop=stop, shown=shown, asked=asked
+        )
 
 
 async def _run_once(
     settings: Settings, rules: InForce, clock: Clock, owner: str, stop: asyncio.Event
 ) -> None:
     """Visit every source once, tell what is due, and show how things stand."""
-    store = await root.leading_store(settings, rules.ruleset, clock=clock, owner=owner, stop=stop)
+    store = await root.leading_store(settings, clock=clock, owner=owner, stop=stop)
     if store is None:
         return
-    built = root.build(settings, rules.ruleset, store, clock=clock, owner=owner, stop=stop)
+    ruleset = rules.read_again(settings, store)
+    built = root.build(settings, ruleset, store, clock=clock, owner=owner, stop=stop)
     try:
         for warning in built.warnings:
             print(f"ebbwatch: {warning}", file=sys.stderr)

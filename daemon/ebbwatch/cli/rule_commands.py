@@ -17,7 +17,7 @@ from ebbwatch.cli.printing import aligned, clock, iso, plural
 from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.ruleset import problem_report
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.runtime.rulefiles import ENDINGS
+from ebbwatch.runtime.rulefiles import read_tests
 
 if TYPE_CHECKING:
     from ebbwatch.core.facts.asof import History
@@ -103,7 +103,7 @@ def test(directory: Directory = None) -> None:  # noqa: PT028  a command, not a 
 
     place = common.rules_directory(directory)
     ruleset = common.valid(place, data_only=True)
-    tests, problems = load_tests(test_files(place), ruleset)
+    tests, problems = load_tests(read_tests(place), ruleset)
     if problems:
         print(problem_report.as_text(problems))
     if any(problem.severity == "error" for problem in problems):
@@ -121,15 +121,6 @@ def test(directory: Directory = None) -> None:  # noqa: PT028  a command, not a 
     print(f"\n{passed}" + (f", {failed} failed" if failed else ""))
     if failed:
         raise typer.Exit(common.PROBLEMS)
-
-
-def test_files(directory: Path) -> dict[str, bytes]:
-    """Return the files of a directory's rule tests: contents by path, in order."""
-    folder = directory / "tests"
-    if not folder.is_dir():
-        return {}
-    found = (path for path in folder.rglob("*") if path.suffix in ENDINGS)
-    return {str(path): path.read_bytes() for path in sorted(found) if path.is_file()}
 
 
 #: Widths of a cell of a timeline.

@@ -11,7 +11,8 @@ import typer
 from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import aligned, plural, width
-from ebbwatch.cli.rule_commands import schema_text, test_files
+from ebbwatch.cli.rule_commands import schema_text
+from ebbwatch.runtime.rulefiles import read_tests
 
 SCHEMA = "rules.schema.json"
 TESTS_SCHEMA = "tests.schema.json"
@@ -68,13 +69,13 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="New, or 
 def _files() -> dict[str, bytes]:
     """Return what is written: contents by path within the directory."""
     pack = root.default_rules()
-    found = {**root.rule_files(pack), **test_files(pack)}
+    paths = [*root.rule_files(pack), *read_tests(pack)]
     written = {}
-    for path, content in found.items():
-        place = Path(path).relative_to(pack)
+    for path in map(Path, paths):
+        place = path.relative_to(pack)
         schema = SCHEMA if len(place.parts) == 1 else f"../{TESTS_SCHEMA}"
         modeline = f"# yaml-language-server: $schema={schema}".encode()
-        written[str(place)] = _MODELINE.sub(modeline, content)
+        written[str(place)] = _MODELINE.sub(modeline, path.read_bytes())
     return {
         **written,
         "receivers.yaml": _RECEIVERS.encode(),

@@ -180,17 +180,17 @@ async def _tried(
     targets: list[Target], settings: Settings, clock_: Clock
 ) -> list[tuple[Target, str, str]]:
     """Send a test message to every target; return what went wrong at each, or nothing; and where."""
-    notifiers = root.notifiers(settings, clock_, {target.kind for target in targets})
+    notifiers = root.Notifiers(settings, clock_)
     found = []
     try:
+        notifiers.equip({target.kind for target in targets})
         for target in targets:
             notifier = notifiers.get(target.kind)
             said = await _sent(notifier, target, clock_)
             found.append((target, said, "" if notifier is None else notifier.place(target)))
         return found
     finally:
-        for notifier in notifiers.values():
-            await notifier.aclose()
+        await notifiers.aclose()
 
 
 async def _sent(notifier: Notifier | None, target: Target, clock_: Clock) -> str:

@@ -126,17 +126,25 @@ class Every:
         Raises:
             ValueError: If it is no date (or instant) or not one of this frequency.
         """
-        if self.dated:
-            period = period_of(date.fromisoformat(text[:10]))
-        else:
-            moment = datetime.fromisoformat(text)
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
-            period = micros(moment) // 60_000_000
+        period = period_of(date.fromisoformat(text[:10])) if self.dated else begin_of(text)
         if (fault := self.fault(period)) is not None:
             message = f"{text} {fault}"
             raise ValueError(message)
         return period
+
+
+def begin_of(text: str) -> int:
+    """Return the minute at which a period begins, by whatever frequency it was written.
+
+    What is kept of an alert outlives an edit after which its figures come more often, or less.
+
+    Raises:
+        ValueError: If it is neither a date nor an instant.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return micros(moment) // 60_000_000
 
 
 def _frequencies() -> dict[str, Every]:

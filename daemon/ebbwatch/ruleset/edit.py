@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ebbwatch.expr import Fault, parse_quantity
 from ebbwatch.ruleset.findings import Findings
-from ebbwatch.ruleset.foreach import expanded
+from ebbwatch.ruleset.foreach import Room, expanded
 from ebbwatch.ruleset.nodes import Mapping, Scalar, Sequence
 from ebbwatch.ruleset.yaml import read_yaml
 
@@ -68,7 +68,7 @@ def _ladders(text: str, rule: str) -> Iterator[Mapping]:
     for item in rules.items:
         if not isinstance(item, Mapping):
             continue
-        for one in expanded(item, Findings()):
+        for one in expanded(item, Room(), Findings()):
             name = one.get("name")
             if not isinstance(name, Scalar) or name.text != rule:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ebbwatch.model.problem import Problem
@@ -10,6 +11,10 @@ from ebbwatch.ruleset.secrets import masked
 
 #: Code of a secret that is written out.
 LITERAL_SECRET = "literal-secret"  # noqa: S105  no secret, but what is said of one
+
+
+#: How many errors are told, and how many warnings; of more only the number.
+TOLD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,8 @@ class Findings:
     """
 
     failed: bool = False
-    _found: list[_Finding] = field(default_factory=list)
+    _found: dict[str, dict[_Finding, None]] = field(default_factory=dict)
+    _more: dict[str, int] = field(default_factory=dict)
 
     def error(self, at: Node | FileRange, code: str, message: str, hint: str = "") -> None:
         """Add something that keeps the files from being used."""
@@ -52,11 +58,15 @@ class Findings:
             self.error(place, LITERAL_SECRET, message, hint)
 
     def _add(self, at: Node | FileRange, severity: str, code: str, message: str, hint: str) -> None:
+        told = self._found.setdefault(severity, {})
+        if len(told) >= TOLD:
+            self._more[severity] = self._more.get(severity, 0) + 1
+            return
         place = at if isinstance(at, FileRange) else at.place
-        self._found.append(_Finding(place, severity, code, message, hint))
+        told[_Finding(place, severity, code, message, hint)] = None
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return them in the order of files and lines, each once."""
+        """Return them in the order of files and lines, each once; of very many the first."""
         distinct = dict.fromkeys(
             Problem(
                 found.place.span,
@@ -66,9 +76,20 @@ class Findings:
                 masked(found.hint),
                 _line(found.place.source, found.place),
             )
-            for found in self._found
+            for told in self._found.values()
+            for found in told
         )
-        return tuple(sorted(distinct, key=lambda p: (p.span, p.code, p.message)))
+        ordered = sorted(distinct, key=lambda p: (p.span, p.code, p.message))
+        return (*ordered, *(self._rest(severity, ordered) for severity in self._more))
+
+    def _rest(self, severity: str, told: Sequence[Problem]) -> Problem:
+        """Return what is said of the problems that are not told."""
+        last = max(problem.span for problem in told if problem.severity == severity)
+        count = self._more[severity]
+        noun = severity if count == 1 else f"{severity}s"
+        return Problem(
+            last, severity, "more", f"{count:,} more {noun} not shown", "mend the first ones first"
+        )
 
 
 def _line(source: Source, place: FileRange) -> str:

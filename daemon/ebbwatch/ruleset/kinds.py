@@ -27,11 +27,13 @@ class Misread:
         message: Says what is wrong with it; empty for "expected ..., found ...".
         hint: The way out.
         code: Stable short name.
+        part: Where in the text the culprit stands, as start and end; None for all of it.
     """
 
     message: str = ""
     hint: str = ""
     code: str = "wrong-value"
+    part: tuple[int, int] | None = None
 
 
 class Invalid:
@@ -96,7 +98,8 @@ class ScalarKind(ValueKind):
             findings.secret(node, value.message, value.hint)
         else:
             message = value.message or f"expected {self.what}, found {described(node)}"
-            findings.error(node, value.code, message, value.hint)
+            place = node if value.part is None else node.part(*value.part)
+            findings.error(place, value.code, message, value.hint)
         return INVALID
 
     def schema(self) -> Schema:

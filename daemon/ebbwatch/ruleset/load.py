@@ -6,13 +6,15 @@
 4. Defines and rules are compiled in one scope.
 5. Receivers, routes and digests are made, and matched against the rules.
 
-Nothing is raised for what a person wrote: all problems are returned at once.
+Nothing is raised for what a person wrote: all problems are returned at once. A fault of ours,
+or of an adapter's, is a problem too, at the place that was being read.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,9 +34,9 @@ from ebbwatch.ruleset.catalogue import (
 )
 from ebbwatch.ruleset.compiling import compiler
 from ebbwatch.ruleset.findings import Findings
-from ebbwatch.ruleset.foreach import expanded
+from ebbwatch.ruleset.foreach import Room, expanded
 from ebbwatch.ruleset.kinds import INVALID, Fields
-from ebbwatch.ruleset.nodes import FileRange, Node, Scalar
+from ebbwatch.ruleset.nodes import FileRange, Node, Scalar, Source
 from ebbwatch.ruleset.nodes import Mapping as Map
 from ebbwatch.ruleset.routes import (
     Labels,
@@ -44,13 +46,16 @@ from ebbwatch.ruleset.routes import (
     targets_of,
     warn_of_unreached,
 )
-from ebbwatch.ruleset.rules import Route, Ruleset
-from ebbwatch.ruleset.secrets import USE_SECRET, tokens_in
+from ebbwatch.ruleset.rules import Route, Rule, Ruleset
+from ebbwatch.ruleset.secrets import USE_SECRET, masked, tokens_in
 from ebbwatch.ruleset.shape import FILE, RULE
-from ebbwatch.ruleset.yaml import read_yaml
+from ebbwatch.ruleset.yaml import Content, Unread, read_yaml
 
 #: Words of the expression language that no series or define may be called.
 _RESERVED = frozenset({*FUNCTIONS, *LEVELS, "and", "or", "not"})
+
+#: How much is told of what an adapter, or we, raised.
+FAULT_CHARS = 200
 
 _BUILTIN_SECTIONS = ("series", "calendars")
 
@@ -69,7 +74,7 @@ class Loaded:
 
 
 def load(
-    files: Mapping[str, str | bytes],
+    files: Mapping[str, Content],
     *,
     builtin: Mapping[str, str],
     sources: Sources | None,
@@ -79,7 +84,7 @@ def load(
     """Return the ruleset that texts describe, or everything that is wrong with them.
 
     Args:
-        files: The user's rule files, text by name; names are only told, and what relative
+        files: The user's rule files, contents by name; names are only told, and what relative
             paths in them start from.
         builtin: The built-in catalogue, the same way; only ``series`` and ``calendars``.
         sources: Adapters by name; each is looked up only where a file names it. None where
@@ -93,17 +98,26 @@ def load(
         loader.read(name, builtin[name], builtin=True)
     for name in sorted(files):
         loader.read(name, files[name], builtin=False)
-    ruleset = loader.ruleset(_origin(files, builtin))
+    ruleset = None
+    with loader.guarded(_beginning(files)):
+        ruleset = loader.ruleset(_origin(files, builtin))
     problems = loader.findings.problems()
     return Loaded(None if loader.findings.failed else ruleset, problems)
 
 
-def _origin(*groups: Mapping[str, str | bytes]) -> str:
+def _beginning(files: Iterable[str]) -> FileRange:
+    """Return where the first file begins: the place of what has no other."""
+    return FileRange(Source(min(files, default=""), ""), 0, 1)
+
+
+def _origin(*groups: Mapping[str, Content]) -> str:
     """Return a hash over all files, names included."""
     digest = hashlib.sha256()
     for group in groups:
         for name in sorted(group):
             text = group[name]
+            if isinstance(text, Unread):
+                continue
             content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
             digest.update(f"{len(name)} {name} {len(content)} ".encode("utf-8", "surrogatepass"))
             digest.update(content)
@@ -130,10 +144,27 @@ class _Loader:
     _changes: dict[str, Changes] = field(default_factory=dict)
     _listed: dict[str, list[tuple[Node, Any]]] = field(default_factory=dict)
 
+    @contextmanager
+    def guarded(self, at: Node | FileRange) -> Iterator[None]:
+        """Turn whatever reading raises into a problem at the place that is read."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  no file may end the daemon that reads it
+            said = masked(" ".join(f"{type(error).__name__}: {error}".split()))[:FAULT_CHARS]
+            self.findings.error(
+                at, "fault", f"cannot read this ({said})",
+                "this is a fault of Ebbwatch or of an adapter, please report it; "
+                "until then write it in another way",
+            )  # fmt: skip
+
     # ---- 1 and 2: read, and claim names ----------------------------------------------
 
-    def read(self, file: str, text: str | bytes, *, builtin: bool) -> None:
+    def read(self, file: str, text: Content, *, builtin: bool) -> None:
         """Read one file and keep what it says, by section and name."""
+        with self.guarded(FileRange(Source(file, ""), 0, 1)):
+            self._read(file, text, builtin=builtin)
+
+    def _read(self, file: str, text: Content, *, builtin: bool) -> None:
         root = read_yaml(file, text, self.findings)
         if root is None:
             return
@@ -188,7 +219,9 @@ class _Loader:
         for name, entry in self._named.get("series", {}).items():
             self._check_word(entry.key, "series")
             sources = self.builtin_sources if entry.builtin else self.sources
-            series = series_of(name, entry.value, sources, self.findings)
+            series = None
+            with self.guarded(entry.key):
+                series = series_of(name, entry.value, sources, self.findings)
             if series is None:
                 broken.add(name)
             else:
@@ -205,7 +238,9 @@ class _Loader:
     def _calendars(self, broken: set[str]) -> dict[str, TurnCalendar]:
         calendars = {}
         for name, entry in self._named.get("calendars", {}).items():
-            calendar = turn_calendar(name, entry.value, self.findings)
+            calendar = None
+            with self.guarded(entry.key):
+                calendar = turn_calendar(name, entry.value, self.findings)
             if calendar is None:
                 broken.add(name)
             else:
@@ -228,9 +263,10 @@ class _Loader:
     def _drafts(self, broken: set[str]) -> Iterator[tuple[Fields, str | None]]:
         """Yield every rule, foreach filled in, with its form; each name once."""
         first: dict[str, Scalar] = {}
+        room = Room()
         for node, _ in self._listed.get("rules", ()):
             assert isinstance(node, Map)
-            for rule in expanded(node, self.findings):
+            for rule in expanded(node, room, self.findings):
                 fields = RULE.read(rule, self.findings)
                 name = fields.nodes.get("name")
                 if isinstance(name, Scalar) and "name" in fields.values:
@@ -272,8 +308,13 @@ class _Loader:
             broken,
         )
         builder = Builder(made, findings, calendars, broken_calendars, self.sources)
-        rules = [builder.rule(fields, form) for fields, form in drafts if form is not None]
-        whole = tuple(rule for rule in rules if rule is not None)
+        rules: list[Rule] = []
+        for fields, form in drafts:
+            if form is not None:
+                with self.guarded(fields.node):
+                    rule = builder.rule(fields, form)
+                    rules += [rule] if rule is not None else []
+        whole = tuple(rules)
         labels = Labels(findings, complete=bool(drafts) and len(whole) == len(drafts))
         labels.learn(whole)
         return self._told(

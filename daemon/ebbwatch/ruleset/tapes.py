@@ -22,7 +22,7 @@ from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, described
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.ruleset.shape import LEVEL
 from ebbwatch.ruleset.suggestions import did_you_mean
-from ebbwatch.ruleset.yaml import read_yaml
+from ebbwatch.ruleset.yaml import Content, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ TESTS = Shape(
 
 
 def load_tests(
-    files: Mapping[str, str | bytes], ruleset: Ruleset
+    files: Mapping[str, Content], ruleset: Ruleset
 ) -> tuple[tuple[RuleTest, ...], tuple[Problem, ...]]:
     """Return the tests that texts describe, and everything that is wrong with them.
 

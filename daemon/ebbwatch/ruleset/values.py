@@ -18,6 +18,7 @@ from ebbwatch.model.units import Quantity
 from ebbwatch.ruleset.findings import LITERAL_SECRET
 from ebbwatch.ruleset.kinds import Misread, ScalarKind
 from ebbwatch.ruleset.nodes import quoted
+from ebbwatch.ruleset.patterns import fault_of_pattern
 from ebbwatch.ruleset.secrets import USE_SECRET, masked, secret_in_address
 from ebbwatch.ruleset.suggestions import did_you_mean, listed
 
@@ -238,9 +239,6 @@ weekly = ScalarKind(
     {"type": "string", "pattern": rf"^(({'|'.join(ORDINALS)}) )?({'|'.join(WEEKDAYS)})$"},
 )
 
-#: A repeat of a repeat, ``(a+)+``: such patterns can take time without end.
-_NESTED_REPEAT = re.compile(r"\([^()]*[+*}][^()]*\)(?:[+*]|\{\d+,)")
-
 
 def _pattern(text: str) -> str | Misread:
     if not text.strip():
@@ -248,18 +246,8 @@ def _pattern(text: str) -> str | Misread:
     if len(text) > PATTERN_LIMIT_CHARS:
         message = f"the pattern has {len(text)} characters; at most {PATTERN_LIMIT_CHARS} are read"
         return Misread(message, code="bad-pattern")
-    try:
-        compiled = re.compile(text)
-    except (re.error, OverflowError, RecursionError) as err:
-        return Misread(f"cannot read the pattern: {err}", code="bad-pattern")
-    if _NESTED_REPEAT.search(text):
-        return Misread(
-            "the pattern repeats a repeat, which can take time without end",
-            "write (a+)+ as a+",
-            "bad-pattern",
-        )
-    if compiled.search("") is not None:
-        return Misread("the pattern matches every text", code="bad-pattern")
+    if (fault := fault_of_pattern(text)) is not None:
+        return Misread(fault.message, fault.hint, "bad-pattern", (fault.start, fault.end))
     return text
 
 

@@ -77,6 +77,23 @@ _SYNTAX = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Stands for the contents of a file that could not be read.
+
+    Attributes:
+        reason: Why, in words, as it is told.
+        hint: The way out; may be empty.
+    """
+
+    reason: str
+    hint: str = ""
+
+
+#: What a rule file holds: text, bytes that must be UTF-8, or why it could not be read.
+Content = str | bytes | Unread
+
+
 @dataclass(slots=True, eq=False)
 class _Open:
     """A map or list that has not ended yet."""
@@ -88,12 +105,12 @@ class _Open:
     key: Scalar | None = None
 
 
-def read_yaml(file: str, text: str | bytes, findings: Findings) -> Node | None:
+def read_yaml(file: str, text: Content, findings: Findings) -> Node | None:
     """Return what a file says, or None where it says nothing or cannot be read.
 
     Args:
         file: Its name, for problems.
-        text: Its content; bytes must be UTF-8.
+        text: Its content.
         findings: Where problems go.
     """
     source = _decoded(file, text, findings)
@@ -106,14 +123,17 @@ def read_yaml(file: str, text: str | bytes, findings: Findings) -> Node | None:
     return None
 
 
-def _decoded(file: str, text: str | bytes, findings: Findings) -> Source | None:
+def _decoded(file: str, text: Content, findings: Findings) -> Source | None:
     """Return a file's text, if its size and characters allow to look at it at all."""
     empty = Source(file, "")
+    if isinstance(text, Unread):
+        findings.error(FileRange(empty, 0, 1), "unreadable", text.reason, text.hint)
+        return None
     if len(text) > SIZE_LIMIT_BYTES:
         findings.error(
             FileRange(empty, 0, 1),
             "too-large",
-            f"the file has {len(text):,} bytes; at most {SIZE_LIMIT_BYTES:,} are read",
+            f"the file has more than {SIZE_LIMIT_BYTES:,} bytes",
             "split it into several files",
         )
         return None

@@ -21,6 +21,7 @@ from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import AlertRecord, Store
 from ebbwatch.runtime.pipeline import Failure, Handled, Outcome
+from ebbwatch.runtime.silences import carry_acks, follow_renames
 from ebbwatch.runtime.telling import Edit, Telling
 
 #: Where the instant of the newest handled event is kept.
@@ -93,8 +94,8 @@ class Ledger:
             told = self.telling.tell(handled.moves, at=at, states=states, history=handled.history)
             if not handled.history:
                 told += self.telling.tell(handled.others, at=at, states=states)
-            elif self.edit is not None:
-                told += self.telling.edited(self.edit, handled.others, at=at, states=states)
+            elif self.edit is not None and not handled.aside:
+                told += self._edited(self.edit, handled, states)
             self.store.append(told)
             first = handled.history and self.store.get(HANDLED) is None
             # A rule that has no figure yet is known all the same: it is no new one tomorrow.
@@ -118,6 +119,17 @@ class Ledger:
             self._saved.pop(name, None)
         self._saved.update(handled.states)
         self._say(handled, told)
+
+    def _edited(
+        self, edit: Edit, handled: Handled, states: Mapping[str, AlertState]
+    ) -> list[Transition]:
+        """Tell an edit; what people wished of rules that are renamed goes on."""
+        at = instant(handled.event.at)
+        follow_renames(self.store, edit.renamed, at=at)
+        told = self.telling.edited(edit, handled.others, at=at, states=states)
+        ended = {m.rule: m.episode for m in handled.others if m.change is Change.WITHDRAWN}
+        carry_acks(self.store, ended, edit.renamed, states)
+        return told
 
     def _read(self, handled: Handled) -> list[str]:
         """Return the alerts with new readings of which there may be something to tell."""

@@ -8,7 +8,6 @@ events and the recorder, never this.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -26,6 +25,7 @@ from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.observation import Observation, TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import Held
+from ebbwatch.ruleset.patterns import match_in
 from ebbwatch.ruleset.rules import Rule
 
 
@@ -91,6 +91,8 @@ class Handled:
         quiet: Names of alerts that a new reading leaves exactly as they stand.
         firing: Names of those among them that fire.
         moves: The outcomes as transitions, once they were made; None before.
+        aside: Whether what the event did could not be recorded for a fault of ours, and is
+            left out: nothing of it is told, an edit of the rules neither.
     """
 
     event: Event
@@ -103,6 +105,7 @@ class Handled:
     quiet: Sequence[str] = ()
     firing: Sequence[str] = ()
     moves: list[Transition] | None = None
+    aside: bool = False
 
 
 class Recorder(Protocol):
@@ -376,11 +379,10 @@ def withdrawn(name: str, was: AlertState, at: int) -> Transition:
 
 def text_moves(rule: Rule, texts: Sequence[TextItem], at: int) -> Iterable[Transition]:
     """Yield one transition for each text that a rule's pattern is found in."""
-    pattern = re.compile(rule.pattern)
     for item in texts:
         if item.source != rule.text_source:
             continue
-        if pattern.search(f"{item.title}\n{item.body}") is None:
+        if match_in(rule.pattern, f"{item.title}\n{item.body}") is None:
             continue
         yield Transition(
             at=instant(at),

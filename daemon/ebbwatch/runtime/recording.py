@@ -78,6 +78,20 @@ class Recording:
                 await self._record(handled)
             return handled
 
+    def commit(self, handled: Handled) -> None:
+        """Record an outcome before anything runs: once, and what fails for a fault of ours aside.
+
+        Raises:
+            StoreError: If the database refuses.
+        """
+        try:
+            self._pipeline.commit(handled)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("event.set_aside", at=instant(handled.event.at).isoformat())
+            self._pipeline.commit(self._set_aside(handled, error))
+
     async def _record(self, handled: Handled) -> None:
         pause = _FIRST_PAUSE
         while True:
@@ -116,4 +130,5 @@ class Recording:
             removed=handled.removed,
             failures=[*handled.failures, *(Failure(name, error) for name in moved)],
             moves=[],
+            aside=True,
         )

@@ -1,4 +1,4 @@
-"""Reload: notices that rule files changed, and hands over their texts.
+"""Reload: notices that rule files changed, and hands over their contents.
 
 The directory is watched, not its files: editors replace files by renaming, and Kubernetes
 swaps a link that all of them go through. What was noticed only makes us look: a change is
@@ -9,112 +9,127 @@ written looks like one whose rules were all deleted.
 from __future__ import annotations
 
 import asyncio
-import signal
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-import structlog
-
 from ebbwatch.ports import Clock
-from ebbwatch.runtime.rulefiles import read_rules
+from ebbwatch.ruleset.yaml import Content, Unread
+from ebbwatch.runtime.rulefiles import read_or_why
 
 #: How long contents must stay as they are.
 SETTLED_AFTER = timedelta(milliseconds=200)
+#: How long a directory must be out of reach before that is said: checkouts replace them.
+GONE_AFTER = timedelta(seconds=5)
 
 #: Where changes are not reported, as on some network mounts, they are found by looking.
 LOOK_EVERY = timedelta(seconds=30)
-
-log = structlog.get_logger()
+#: At first too: nobody says when watching has begun, and what was saved before it goes unreported.
+LOOK_AT_FIRST = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=4))
 
 
 class RulesWatch:
-    """Watches a directory of rules."""
+    """Watches a directory of rules, or a single file."""
 
     def __init__(
         self,
-        directory: Path,
+        place: Path,
         *,
         clock: Clock,
-        held: Mapping[str, bytes],
-        changed: Callable[[dict[str, bytes]], Awaitable[None]],
+        held: Mapping[str, Content],
+        changed: Callable[[dict[str, Content]], Awaitable[None]],
+        asked: asyncio.Event | None = None,
     ) -> None:
-        """Take the directory, and the contents that are in force.
+        """Take the place, and the contents that are in force.
 
         Args:
-            directory: With the user's rule files.
+            place: Directory with the user's rule files, or one of them.
             clock: Who says what time it is.
-            held: Contents in force, as `read_rules` gave them.
+            held: Contents in force, or told to be wrong, as `read_or_why` gave them.
             changed: Is given new contents; what to make of them is its business.
+            asked: Set by whoever wants the contents handed over even where they did not change
+                (SIGHUP, ``/reload``); cleared here.
         """
-        self._directory = directory
+        self._place = place
         self._clock = clock
         self._held = dict(held)
         self._changed = changed
+        self._asked = asked or asyncio.Event()
         self._look = asyncio.Event()
-        self._asked = False
 
     def request(self) -> None:
-        """Hand the contents over even where they did not change (SIGHUP, ``/reload``)."""
-        self._asked = True
-        self._look.set()
+        """Hand the contents over even where they did not change."""
+        self._asked.set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self.request)
-        watching = asyncio.create_task(self._watch())
+        looking = [self._watch(), self._look_at_first(), self._hear()]
+        tasks = [asyncio.create_task(each) for each in looking]
         try:
             while True:
+                self._look.clear()
                 await self._compare()
                 await self._look.wait()
-                self._look.clear()
         finally:
-            loop.remove_signal_handler(signal.SIGHUP)
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hear(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._look.set()
+            # Taken up by `_compare`, after which the next one counts again.
+            while self._asked.is_set():
+                await self._clock.wait_until(self._clock.now() + SETTLED_AFTER)
+
+    async def _look_at_first(self) -> None:
+        for pause in LOOK_AT_FIRST:
+            await self._clock.wait_until(self._clock.now() + pause)
+            self._look.set()
 
     async def _watch(self) -> None:
         """Have a look taken whenever something moves in the directory."""
-        from watchfiles import awatch  # noqa: PLC0415  # `check` reads rules without watching
+        from watchfiles import awatch  # noqa: PLC0415  `check` reads rules without watching
 
         while True:
+            replaced = False
             # A directory that is not there now may come: a mount, a checkout being replaced.
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
+                folder = self._place if self._place.is_dir() else self._place.parent
+                watched = folder.stat()
                 async for _ in awatch(
-                    self._directory,
+                    folder,
                     watch_filter=None,
                     debounce=400,
                     rust_timeout=round(LOOK_EVERY / timedelta(milliseconds=1)),
                     yield_on_timeout=True,
+                    recursive=folder == self._place,
                 ):
                     self._look.set()
-            await self._clock.wait_until(self._clock.now() + LOOK_EVERY)
-            self._look.set()
+                    now = folder.stat()
+                    if replaced := not os.path.samestat(now, watched):
+                        break
+            if not replaced:
+                await self._clock.wait_until(self._clock.now() + LOOK_EVERY)
+                self._look.set()
 
     async def _compare(self) -> None:
         """Hand the contents over if they changed and have settled, or if somebody asked."""
-        found = self._read()
-        while found is not None and found != self._held:
-            await self._clock.wait_until(self._clock.now() + SETTLED_AFTER)
-            again = self._read()
+        found = read_or_why(self._place)
+        while found != self._held:
+            gone = isinstance(found.get(str(self._place)), Unread)
+            await self._clock.wait_until(
+                self._clock.now() + (GONE_AFTER if gone else SETTLED_AFTER)
+            )
+            again = read_or_why(self._place)
             if again == found:
                 break
             found = again
-        if found is None or (found == self._held and not self._asked):
+        if found == self._held and not self._asked.is_set():
             return
-        self._asked = False
+        self._asked.clear()
         self._held = found
         await self._changed(dict(found))
-
-    def _read(self) -> dict[str, bytes] | None:
-        """Return the contents; None, and the rules in force stay, where they cannot be read."""
-        try:
-            return read_rules(self._directory)
-        except OSError as err:
-            log.warning(
-                "rules.unreadable", reason=err.strerror or str(err), directory=str(self._directory)
-            )
-            return None

@@ -23,6 +23,7 @@ import structlog
 
 from ebbwatch.core.alerting.judging import Judge, waits_for
 from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.alerting.sieve import States
 from ebbwatch.core.render import Health
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import instant, micros
@@ -126,14 +127,14 @@ class Service:
         handled = self.store.get(HANDLED)
         judge = self.pipeline.judge
         if handled is None:
-            self.pipeline.handle(Event(at=at), history=True)
+            self.recording.commit(self.pipeline.decide(Event(at=at), history=True))
             self._freshness.report(self.pipeline.judge, at)
             return True
         self.pipeline.handled = micros(datetime.fromisoformat(handled))
         self.pipeline.states.update(refreshed(judge, states, self.pipeline.handled))
         at = max(at, self.pipeline.handled)
-        self.pipeline.commit(self._edited_meanwhile(at))
-        self.pipeline.handle(self._catching_up(at))
+        self.recording.commit(self._edited_meanwhile(at))
+        self.recording.commit(self.pipeline.decide(self._catching_up(at)))
         self._freshness.report(self.pipeline.judge, at)
         return False
 
@@ -303,22 +304,35 @@ class Service:
         """Take other rules from now on, all or nothing, and tell the difference."""
         self._after(await self.recording.decide(lambda: self.pipeline.decide(self._now())))
 
+        before, states = self.pipeline.judge, States(self.pipeline.states)
+
         def decision() -> Handled:
             at = max(micros(self.clock.now()), self.pipeline.handled)
             mends = any(key.startswith("reload/") for key in self.watch.troubles)
-            before, after = _hashes(self.pipeline.judge), _hashes(judge)
             handled = self.pipeline.decide_edit(judge, at)
-            self.ledger.judge = judge
-            self.telling.use(judge)
-            self.ledger.edit = edit_of(before, after, at=instant(at), mends=mends)
+            self._go_by(judge)
+            self.ledger.edit = edit_of(_hashes(before), _hashes(judge), at=instant(at), mends=mends)
             return handled
 
-        handled = await self.recording.decide(decision)
+        try:
+            handled = await self.recording.decide(decision)
+        except (StoreError, asyncio.CancelledError):
+            raise
+        except Exception:
+            # Nothing of it was recorded: the rules before it go on.
+            self.ledger.edit = None
+            self.pipeline.judge, self.pipeline.states = before, states
+            self._go_by(before)
+            raise
         self.watch.reload_valid()
         at = instant(handled.event.at).isoformat()
         log.info("rules.reloaded", at=at, changes=list(difference))
         self.feed.poke()
         self.delivery.wake()
+
+    def _go_by(self, judge: Judge) -> None:
+        self.ledger.judge = judge
+        self.telling.use(judge)
 
     def _now(self) -> Event:
         return Event(at=max(micros(self.clock.now()), self.pipeline.handled))

@@ -95,6 +95,44 @@ def acks(store: Store) -> Iterator[Ack]:
             yield Ack(rule, episode, kept["by"], datetime.fromisoformat(kept["at"]))
 
 
+def follow_renames(store: Store, renamed: Sequence[tuple[str, str]], *, at: datetime) -> None:
+    """Let silences of rules that have another name now go on; called in a transaction.
+
+    Args:
+        store: That keeps them.
+        renamed: Old and new names.
+        at: UTC instant of the edit.
+    """
+    names = dict(renamed)
+    for one in in_force(store, at) if names else ():
+        matcher = tuple(
+            (label, names.get(value, value) if label == "name" else value)
+            for label, value in one.matcher
+        )
+        if matcher != one.matcher:
+            store.silence(replace(one, matcher=matcher))
+
+
+def carry_acks(
+    store: Store, episodes: Mapping[str, str], renamed: Sequence[tuple[str, str]],
+    states: Mapping[str, AlertState],
+) -> None:  # fmt: skip
+    """Let alerts stay acknowledged whose rules have another name now; called in a transaction.
+
+    Args:
+        store: That keeps them.
+        episodes: That the edit ended, by old name.
+        renamed: Old and new names.
+        states: Every alert's, after the edit.
+    """
+    for old, new in renamed:
+        state = states.get(new)
+        if state is None or state.begun_at is None or old not in episodes:
+            continue
+        if (text := store.get(f"{_ACK}{episodes[old]}")) is not None:
+            store.put(f"{_ACK}{episode_of(new, state.begun_at)}", text)
+
+
 def _episodes(records: Mapping[str, AlertRecord]) -> dict[str, str]:
     """Return the episodes of the alerts that fire, by name."""
     found = {}

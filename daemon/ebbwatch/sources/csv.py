@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ebbwatch.files import read_file
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import ArgumentFault, SourceFacts
@@ -182,11 +183,10 @@ def _content(path: Path, name: str) -> bytes:
             are well all the same, so this is not the source being down.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(LIMIT_BYTES + 1)
+        content = read_file(path, LIMIT_BYTES)
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
-        raise SourceChanged(f"csv {name}: expected to read the file {path}, found {why}") from None
+        raise SourceChanged(f"csv {name}: {path} cannot be read: {why}") from None
     if len(content) > LIMIT_BYTES:
         raise SourceChanged(f"csv {name}: the file exceeds {LIMIT_BYTES} bytes")
     return content

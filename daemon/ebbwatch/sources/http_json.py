@@ -21,9 +21,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jmespath
-from jmespath.exceptions import JMESPathError, LexerError, ParseError, UnknownFunctionError
-
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import ArgumentFault
@@ -32,6 +29,7 @@ from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
 from ebbwatch.sources.cells import Cell, in_order, published
 from ebbwatch.sources.formats import KEYS, Formats, fault_of_formats
+from ebbwatch.sources.jmes import Budget, CannotSearch, fault_of_expression, search
 from ebbwatch.sources.pointed import PointedSource, host_of
 from ebbwatch.sources.replies import LIMIT_BYTES, Reply, Validators
 from ebbwatch.sources.strict_numbers import shown
@@ -101,9 +99,10 @@ def parse(answer: Reply, series: Series, argument: Mapping[str, Any]) -> tuple[P
     """
     of = f"http_json {series.name}"
     formats = Formats.of(argument)
+    budget = Budget()
     found = [
-        _row(series, argument, formats, row)
-        for row in _rows(argument["rows"], answer.json(formats.encoding), of)
+        _row(series, argument, formats, row, budget)
+        for row in _rows(argument["rows"], answer.json(formats.encoding), budget, of)
     ]
     if found and all(figure.value is None for figure in found):
         raise SourceChanged(f"{of}: expected `{argument['value']}` to find values, found none")
@@ -125,9 +124,9 @@ class _Row:
     key: Cell | None = None
 
 
-def _rows(rows: str | Mapping[str, Any], data: object, of: str) -> list[_Row]:
+def _rows(rows: str | Mapping[str, Any], data: object, budget: Budget, of: str) -> list[_Row]:
     path = rows if isinstance(rows, str) else str(rows["at"])
-    found = _search(path, data, f"{of}, rows")
+    found = _search(path, data, budget, f"{of}, rows")
     if isinstance(rows, str):
         if not isinstance(found, list):
             raise SourceChanged(f"{of}: expected `{path}` to find a list, found {_kind(found)}")
@@ -142,10 +141,12 @@ def _rows(rows: str | Mapping[str, Any], data: object, of: str) -> list[_Row]:
     ]
 
 
-def _row(series: Series, argument: Mapping[str, Any], formats: Formats, row: _Row) -> Published:
+def _row(
+    series: Series, argument: Mapping[str, Any], formats: Formats, row: _Row, budget: Budget
+) -> Published:
     cells = {
         key: Cell(
-            _search(argument[key], row.data, f"{row.of}, {key}"),
+            _search(argument[key], row.data, budget, f"{row.of}, {key}"),
             f"{row.of}, {key} `{argument[key]}`",
         )
         for key in _OF_A_ROW
@@ -160,13 +161,11 @@ def _row(series: Series, argument: Mapping[str, Any], formats: Formats, row: _Ro
     )
 
 
-def _search(expression: str, data: object, of: str) -> object:
+def _search(expression: str, data: object, budget: Budget, of: str) -> object:
     try:
-        return jmespath.search(expression, data)
-    except JMESPathError as error:
-        raise SourceChanged(
-            f"{of}: `{expression}` does not fit what was answered ({type(error).__name__})"
-        ) from None
+        return search(expression, data, budget)
+    except CannotSearch as error:
+        raise SourceChanged(f"{of}: `{expression}` {error}") from None
 
 
 def _fault_of_rows(rows: object) -> ArgumentFault | None:
@@ -186,16 +185,8 @@ def _fault_of_rows(rows: object) -> ArgumentFault | None:
 
 def _fault_of_expression(expression: str, *keys: str) -> ArgumentFault | None:
     """Return why a text is no JMESPath expression, with the place where it breaks off."""
-    said = f"{'.'.join(keys)}: `{expression}` is no JMESPath expression"
-    try:
-        jmespath.compile(expression).search(None)
-    except (LexerError, ParseError) as error:
-        return ArgumentFault(f"{said}, at character {error.lex_position + 1}", *keys)
-    except UnknownFunctionError as error:
-        return ArgumentFault(f"{said}: {str(error).lower()}", *keys)
-    except JMESPathError:
-        return None  # a function that does not like null; real rows are something else
-    return None
+    fault = fault_of_expression(expression)
+    return None if fault is None else ArgumentFault(f"{'.'.join(keys)}: {fault}", *keys)
 
 
 def _fault_of_headers(headers: object) -> ArgumentFault | None:

@@ -29,6 +29,7 @@ from ebbwatch.model.periods import (
     Every,
     Rank,
     add_months,
+    begin_of,
     day_of,
     micros,
     period_of,
@@ -97,7 +98,7 @@ class Context:
         watched = self._judge.watched.get(move.rule)
         if watched is None or not move.period:
             return told
-        then, period = micros(move.at), watched.every.parse(move.period)
+        then, period = micros(move.at), begin_of(move.period)
         names = dict.fromkeys(row.series for row in move.inputs)
         carried = self._late_carried(watched, then)
         catalogue = self._judge.history.catalogue
@@ -295,7 +296,7 @@ class Context:
                 (move.period, level_word(t, move.level))
                 for move in moves
                 if move.change in (Change.FIRED, Change.ESCALATED)
-                and int(periods[0]) <= every.parse(move.period) <= int(periods[-1])
+                and int(periods[0]) <= begin_of(move.period) <= int(periods[-1])
             ),
             shaded=self._shaded(rule, int(periods[0]), int(periods[-1]), t),
         )
@@ -350,7 +351,7 @@ def _extreme_period(
     """Return the period of an episode's furthest reading, or None where it was revised away."""
     if move.extreme is None or entry_period is None or move.change is Change.FIRED:
         return None
-    begun = rule.every.parse(entry_period)
+    begun = begin_of(entry_period)
     inside = np.flatnonzero((periods >= begun) & (periods <= period))
     near = inside[np.isclose(values[inside], move.extreme, rtol=1e-9, atol=0)]
     return rule.every.text(int(periods[near[0]])) if len(near) else None

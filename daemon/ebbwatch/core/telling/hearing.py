@@ -27,6 +27,7 @@ class Why(StrEnum):
     HISTORY = "history"
     ARMED = "armed"
     NO_RECEIVER = "no receiver"
+    EDITED = "withdrawn by an edit"
     NOT_NEWS = "not news"
     SILENCE = "silence"
     INHIBITED = "inhibited"

@@ -33,7 +33,7 @@ from ebbwatch.runtime.telling.audience import Audience
 from ebbwatch.runtime.telling.base import Floor
 from ebbwatch.runtime.telling.edits import Edit, meet, tell_edit
 from ebbwatch.runtime.telling.groups import Fates, due_at, flush, join, note_mixed
-from ebbwatch.runtime.telling.looking_again import look
+from ebbwatch.runtime.telling.looking_again import look, put_off
 from ebbwatch.runtime.telling.memory import Memory, Owed, move_id
 from ebbwatch.runtime.telling.news import QUIETLY
 from ebbwatch.runtime.telling.writing import Languages, Outlet, Writer
@@ -170,6 +170,7 @@ class Telling:
         }
         if due:
             look(self._floor, self._floor.now(at, states), due)
+            put_off(self._floor, at)
         self.announcements.digests(at, states)
         self._floor.save()
 

@@ -13,14 +13,14 @@ from datetime import datetime
 
 from ebbwatch.core.render import ReloadContext, reload_message, summary_message
 from ebbwatch.core.telling.hearing import Told, Why
-from ebbwatch.model.alert import Level, Transition
+from ebbwatch.model.alert import Change, Level, Transition
 from ebbwatch.model.message import Reason, RowState
 from ebbwatch.model.periods import micros
 from ebbwatch.runtime.telling.announcements import LASTS_OF_SUMMARY
 from ebbwatch.runtime.telling.audience import Place, places_of
 from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, ask, remember, tell_places
-from ebbwatch.runtime.telling.groups import by_alert, episodes_waiting, receivers_told
+from ebbwatch.runtime.telling.groups import by_alert, episodes_waiting, receivers_told, regroup
 from ebbwatch.runtime.telling.inheritance import inherit
 from ebbwatch.runtime.telling.looking_again import hears, stands
 from ebbwatch.runtime.telling.memory import MoveId, move_id
@@ -112,6 +112,8 @@ def tell_edit(
     everywhere = floor.audience.everywhere()
     floor.memory.forget(lambda place: place in everywhere)
     _give_up(floor, everywhere, now.at)
+    floor.memory.release(lambda name: name in floor.judge.watched)
+    regroup(floor, {move.episode for move in moves if move.change is Change.WITHDRAWN})
     heard, fates = _moved(floor, now, moves)
     for one in _unheard(floor, now, {move.rule for move in moves}):
         heard.setdefault(one.place.key, []).append(one)

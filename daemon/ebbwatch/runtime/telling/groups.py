@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -77,6 +77,51 @@ def flush(floor: Floor, groups: Mapping[str, Group], now: Now, fates: Fates) -> 
             _note_untold(floor, group.receiver, flushed.untold, fates)
         if stored.get(key) is not rest:
             floor.memory.wait(key, rest)
+
+
+def regroup(floor: Floor, withdrawn: Collection[str]) -> None:
+    """Let what waits follow the rules in force: the names that it was stored under may be gone.
+
+    Moves of a receiver that is gone wait for whom the routes lead to now. Those of an alert that
+    is no more, or was withdrawn, are not told any more.
+
+    Args:
+        floor: Of telling, by the rules from now on.
+        withdrawn: Episodes that the edit ended.
+    """
+    rules = {rule.name for rule in floor.ruleset.rules}
+    stored = floor.memory.waiting()
+    groups = dict(stored)
+    for key, group in stored.items():
+        moves = [m for m in group.moves if m.rule in rules and m.episode not in withdrawn]
+        for move in group.moves:
+            if move not in moves:
+                floor.memory.note_untold(group.receiver, move_id(move), Why.EDITED.value)
+        if len(moves) == len(group.moves) and group.receiver in floor.audience.receivers:
+            continue
+        del groups[key]
+        if group.receiver not in floor.audience.receivers:
+            _reroute(floor, groups, group, moves)
+        elif moves:
+            groups[key] = replace(group, moves=tuple(moves))
+    for key in stored.keys() | groups.keys():
+        if stored.get(key) is not groups.get(key):
+            floor.memory.wait(key, groups.get(key))
+
+
+def _reroute(
+    floor: Floor, groups: dict[str, Group], group: Group, moves: Sequence[Transition]
+) -> None:
+    """Let moves wait for the receivers that hear of them now, if they do not wait there already."""
+    for name, some in by_alert(moves).items():
+        labels = floor.audience.labels(name, max(move.level for move in some))
+        told = receivers_told(floor, name, some[-1].episode, {})
+        destinations = floor.audience.destinations(labels, told)
+        for move in some:
+            for destination in destinations:
+                _put(groups, move, labels, destination)
+            if not destinations:
+                floor.memory.note_untold(group.receiver, move_id(move), Why.NO_RECEIVER.value)
 
 
 def due_at(floor: Floor) -> datetime | None:

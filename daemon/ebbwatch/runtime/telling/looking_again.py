@@ -24,11 +24,12 @@ from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.message import Reason
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import begin_of, instant, micros
 from ebbwatch.runtime.telling.audience import Place, places_of
 from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, answer, tell_places
 from ebbwatch.runtime.telling.groups import Waiting, episodes_waiting, receivers_told
+from ebbwatch.runtime.telling.memory import Owed
 from ebbwatch.runtime.telling.news import QUIETLY
 from ebbwatch.runtime.telling.recent_moves import LOOK_BACK
 
@@ -67,6 +68,17 @@ def look(
             heard.setdefault(one.place.key, []).append((one, group, grouped))
     for found in heard.values():
         _tell(floor, now, found)
+
+
+def put_off(floor: Floor, at: datetime) -> None:
+    """Wait for a reading, where nothing came of looking at what was due.
+
+    The route may lead elsewhere by now: an instant that has passed must not be due for ever.
+    """
+    for (place, name), owed in floor.memory.owed().items():
+        if owed.again_at is not None and owed.again_at <= at:
+            left = Owed(owed.why) if name in floor.judge.watched else None
+            floor.memory.owe(place, name, left)
 
 
 def _tell(floor: Floor, now: Now, found: Sequence[tuple[Heard, str, bool]]) -> None:
@@ -185,7 +197,7 @@ def _remind_at(floor: Floor, rule: Watched, last: Entry | None, at: datetime) ->
         return None
     if repeat.unit != "releases":
         return instant(floor.judge.deadline(micros(last.at), repeat))
-    told = rule.every.parse(last.period)
+    told = begin_of(last.period)
     since = int(np.count_nonzero(floor.context.periods(rule.name, micros(at)) > told))
     return at if since >= repeat.count else None
 

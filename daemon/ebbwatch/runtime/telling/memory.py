@@ -253,6 +253,11 @@ class Memory:
             for key in [k for k in shelf.texts() if not keep(k.rpartition("/")[0])]:
                 shelf.put(key, None)
 
+    def release(self, keep: Callable[[str], bool]) -> None:
+        """Owe nobody anything of the alerts that are not to be kept: they have no reading more."""
+        for key in [k for k in self._owed.texts() if not keep(k.rpartition("/")[2])]:
+            self._owed.put(key, None)
+
     def instants(self, key: str) -> dict[str, datetime]:
         """Return instants by name, as kept under a key."""
         rows = json.loads(self._store.get(key) or "{}")

@@ -11,7 +11,7 @@ import numpy as np
 from ebbwatch.core.telling.context import Context
 from ebbwatch.core.telling.muting import FLAPS, is_flapping
 from ebbwatch.model.alert import Change, Transition
-from ebbwatch.model.periods import Every, micros
+from ebbwatch.model.periods import Every, begin_of, micros
 from ebbwatch.ports import Step
 
 #: Moves of an alert that are looked back on: enough for 20 periods of flapping.
@@ -70,7 +70,7 @@ class LookBack:
         periods = self._context.periods(name, micros(at))
 
         def number(of: str) -> int:
-            return int(np.searchsorted(periods, every.parse(of)))
+            return int(np.searchsorted(periods, begin_of(of)))
 
         counted = [(number(step.period), step.change) for step in steps if step.period]
         return is_flapping(counted, now=number(period))

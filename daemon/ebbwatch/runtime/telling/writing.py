@@ -6,7 +6,6 @@ told in plain figures: a fault in one message never keeps an alert from being to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from ebbwatch.core.telling.context import Context
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.message import Message, OutboxRow, Reason, Target
 from ebbwatch.model.observation import TextItem
+from ebbwatch.ruleset.patterns import match_in
 from ebbwatch.runtime.telling.audience import Place
 from ebbwatch.runtime.telling.news import News, weightiest, worth_of
 from ebbwatch.runtime.telling.recent_moves import LOOK_BACK, LookBack
@@ -244,8 +244,8 @@ class Writer:
         for item in reversed(self.archive.texts(rule.text_source)):
             if not move.episode.endswith(item.key):
                 continue
-            match = re.search(rule.pattern, item.body)
-            passage = "" if match is None else _sentence(item.body, match.start(), match.end())
+            match = match_in(rule.pattern, item.body)
+            passage = "" if match is None else _sentence(item.body, *match)
             return Quote(
                 title=item.title, passage=passage, published_at=item.published_at,
                 address=item.key if item.key.startswith("https://") else "",
