@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -23,6 +24,7 @@ from ebbwatch.ports import (
     Uncertain,
     Undeliverable,
 )
+from ebbwatch.runtime import group_commit
 from ebbwatch.runtime.delivery import (
     CHART_PATIENCE,
     LOOK_AGAIN,
@@ -185,6 +187,12 @@ def a_row(key: str, target: Target = DESK, *, episode: str = "", **changes: Any)
     return replace(row, **changes)
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what becomes of a message be written at once."""
+    monkeypatch.setattr(group_commit, "GATHERS_S", 0.0)
+
+
 async def settled() -> None:
     """Let everything happen that can happen without time passing."""
     for _ in range(200):
@@ -243,6 +251,33 @@ async def test_a_message_is_delivered_once_and_its_receipt_kept() -> None:
             "duration_ms": 0,
         }
     ]
+
+
+async def test_a_backlog_is_written_in_few_transactions_and_begun_before_it_is_sent() -> None:
+    """A commit waits for the disk; what is sent without being begun would be told twice."""
+    begun: list[int] = []
+
+    class Counting(MemoryStore):
+        commits = 0
+
+        def transaction(self, *, leading: bool = True) -> AbstractContextManager[None]:
+            self.commits += 1
+            return super().transaction(leading=leading)
+
+    class Looking(World):
+        async def send(self, message: Message, target: Target, **how: Any) -> Receipt:
+            begun.append(sum(row.begun for row in self.store.outbox(limit=1000)))
+            return await super().send(message, target, **how)
+
+    store = Counting()
+    world = Looking(store=store)
+    world.enqueue(*(a_row(f"{n}") for n in range(200)))
+    store.commits = 0
+    await world.delivery().once()
+    assert (len(world.sent), set(world.states().values())) == (200, {"delivered"})
+    assert store.commits < 50
+    assert min(begun) >= 1
+    assert begun[0] == Abilities().at_once
 
 
 async def test_what_is_not_due_or_expired_is_not_sent() -> None:
@@ -686,9 +721,9 @@ class Failing(MemoryStore):
         self._fail("claim")
         return super().claim(**asked)
 
-    def delivered(self, key: str, **told: Any) -> bool:
+    def delivered(self, receipts: Mapping[str, Receipt], **told: Any) -> set[str]:
         self._fail("delivered")
-        return super().delivered(key, **told)
+        return super().delivered(receipts, **told)
 
     def next_due(self) -> datetime | None:
         self._fail("next_due")
@@ -750,8 +785,8 @@ async def test_a_claim_that_somebody_else_took_is_said_to_be_theirs() -> None:
     world = World()
 
     class Stolen(MemoryStore):
-        def delivered(self, key: str, **told: Any) -> bool:
-            return False
+        def delivered(self, receipts: Mapping[str, Receipt], **told: Any) -> set[str]:
+            return set()
 
     world.store = Stolen()
     world.enqueue(a_row("a"))

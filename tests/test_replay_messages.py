@@ -122,7 +122,7 @@ def one_by_one(judge: Judge) -> tuple[list[OutboxRow], MemoryStore]:
         at = instant(due)
         while claimed := store.claim(ts=at, owner="test", limit=100):
             for row in claimed:
-                store.delivered(row.key, ts=at, receipt=Receipt(), owner="test")
+                store.delivered({row.key: Receipt()}, ts=at, owner="test")
                 rows.append(row)
     return rows, store
 

@@ -229,6 +229,23 @@ def test_a_row_of_a_critical_alert_is_worth_three_days_and_makes_a_sound() -> No
     )
 
 
+def test_no_chart_is_drawn_up_for_a_place_that_shows_none() -> None:
+    """Two years of points would be written, read and thrown away with every message."""
+    receivers = (
+        "receivers: {desk: [{slack: {channel: C01}}, {webhook: {url: https://a.example}}]}\n"
+    )
+    story = september(SPREAD, receivers)
+    story.telling = Telling(
+        story.judge, story.store, TRANSLATORS, place_of=place_of,
+        shows=lambda kind: kind == "slack",
+    )  # fmt: skip
+    story.days(ny(2019, 9, 17), ny(2019, 9, 18))
+    drawn = {row.target.kind: row.message.chart is not None for row in story.rows}
+    assert drawn == {"slack": True, "webhook": False}
+    one, other = (replace(row.message, chart=None) for row in story.rows)
+    assert one == other
+
+
 def test_the_chart_shows_what_was_known_with_ladder_moves_and_turns() -> None:
     """The picture ends with the reading told, and names levels in the reader's language."""
     story = september(SPREAD, DESK)
@@ -739,7 +756,7 @@ def settle(story: Story, state: RowState, index: int = -1) -> OutboxRow:
         if state is RowState.PARKED:
             story.store.park(one.key, ts=row.not_before, error="gone", owner="t")
         else:
-            story.store.delivered(one.key, ts=row.not_before, receipt=Receipt("1"), owner="t")
+            story.store.delivered({one.key: Receipt("1")}, ts=row.not_before, owner="t")
     return next(one for one in story.rows if one.key == row.key)
 
 

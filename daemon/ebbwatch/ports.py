@@ -293,7 +293,7 @@ class Abilities:
 
     show_charts: bool = False
     edit: bool = False
-    at_once: int = 32
+    at_once: int = 64
     thread: bool = False
     move: str = ""
 
@@ -612,6 +612,7 @@ class Store(Protocol):
     ) -> list[OutboxRow]:
         """Take rows to deliver: waiting, due and not expired, the most severe first.
 
+        Of one severity those come first that have waited longest, whatever their place.
         Of one line of a place only the oldest unsettled row is handed out, so that messages
         arrive in the order in which things happened. Whoever takes rows is known to live then
         (`beat`). Claims of owners that are gone are taken over; where such a claim was begun,
@@ -636,8 +637,8 @@ class Store(Protocol):
         """Say that an owner lives: the claims of one that was silent for long are taken over."""
         ...
 
-    def delivered(self, key: str, *, ts: datetime, receipt: Receipt, owner: str) -> bool:
-        """Settle a row as delivered; False if the claim was no longer the owner's."""
+    def delivered(self, receipts: Mapping[str, Receipt], *, ts: datetime, owner: str) -> set[str]:
+        """Settle rows as delivered, by key; return those whose claim still was the owner's."""
         ...
 
     def retry(

@@ -124,7 +124,7 @@ def test_an_exception_brings_back_what_was_changed_and_deleted(store: Store) -> 
         store.put("cursor", None)
         store.silence(quiet_wish(until=at(9)))
         claim(store)
-        store.delivered("k", ts=T0, receipt=Receipt("1"), owner="a")
+        store.delivered({"k": Receipt("1")}, ts=T0, owner="a")
         raise ZeroDivisionError
     assert everything(store) == before
     assert claim(store) == ["k"]
@@ -421,7 +421,7 @@ def test_a_row_is_enqueued_once(store: Store) -> None:
     """A key that exists already is left alone, settled or not."""
     assert enqueue(store, row("a"), row("b"), row("a", quiet=True)) == 2
     assert claim(store) == ["a", "b"]
-    assert store.delivered("a", ts=T0, receipt=Receipt(), owner="a")
+    assert store.delivered({"a": Receipt()}, ts=T0, owner="a")
     assert enqueue(store, row("a"), row("c")) == 1
     assert claim(store) == ["c"]
     assert [one.key for one in store.outbox()] == ["c", "b", "a"]
@@ -489,21 +489,21 @@ def test_only_the_claims_owner_settles(store: Store) -> None:
     receipt = Receipt("1", "here")
     for key, owner in [("k", "a"), ("free", "a"), ("nowhere", "a")]:
         assert store.begin([key], ts=at(6), owner=owner) == set()
-        assert not store.delivered(key, ts=at(6), receipt=receipt, owner=owner)
+        assert not store.delivered({key: receipt}, ts=at(6), owner=owner)
         assert not store.park(key, ts=at(6), error="no", owner=owner)
         assert not store.retry(
             key, ts=at(6), not_before=at(7), error="no", uncertain=True, owner=owner
         )
     assert store.outbox() == before
-    assert store.delivered("k", ts=at(6), receipt=receipt, owner="b")
-    assert not store.delivered("k", ts=at(6), receipt=receipt, owner="b")
+    assert store.delivered({"k": receipt}, ts=at(6), owner="b")
+    assert not store.delivered({"k": receipt}, ts=at(6), owner="b")
 
 
 def test_a_late_settlement_counts_while_nobody_else_has_claimed(store: Store) -> None:
     """Silence alone takes nothing from an owner."""
     enqueue(store, row("k"))
     claim(store, owner="a")
-    assert store.delivered("k", ts=at(60), receipt=Receipt(), owner="a")
+    assert store.delivered({"k": Receipt()}, ts=at(60), owner="a")
     assert claim(store, at(60)) == []
 
 
@@ -513,7 +513,7 @@ def test_settled_rows_say_how_they_ended(store: Store) -> None:
     claim(store)
     store.begin(["sent", "stuck"], ts=T0, owner="a")
     assert store.delivered_at("terminal") is None
-    assert store.delivered("sent", ts=at(1), receipt=Receipt("7"), owner="a")
+    assert store.delivered({"sent": Receipt("7")}, ts=at(1), owner="a")
     assert store.park("stuck", ts=at(1), error="chat not found", owner="a")
     assert store.outbox() == [
         row("stuck", state=RowState.PARKED, error="chat not found", attempts=1),
@@ -583,7 +583,7 @@ def test_messages_of_a_line_go_out_in_order(store: Store) -> None:
     store.retry("1", ts=at(1), not_before=at(2), error="", uncertain=False, owner="a")
     assert claim(store, at(1)) == []
     assert claim(store, at(2)) == ["1"]
-    assert store.delivered("1", ts=at(2), receipt=Receipt("m1"), owner="a")
+    assert store.delivered({"1": Receipt("m1")}, ts=at(2), owner="a")
     assert claim(store, at(2)) == ["2"]
     assert store.park("2", ts=at(2), error="refused", owner="a")
     assert claim(store, at(2)) == ["3"]
@@ -593,9 +593,9 @@ def test_a_message_about_several_waits_for_each_of_them(store: Store) -> None:
     """A group goes out when no older message of any of its alerts is left."""
     enqueue(store, row("1", lines=("a",)), row("2", lines=("b",)), row("both", lines=("a", "b")))
     assert claim(store) == ["1", "2"]
-    store.delivered("1", ts=at(1), receipt=Receipt(), owner="a")
+    store.delivered({"1": Receipt()}, ts=at(1), owner="a")
     assert claim(store) == []
-    store.delivered("2", ts=at(1), receipt=Receipt(), owner="a")
+    store.delivered({"2": Receipt()}, ts=at(1), owner="a")
     assert claim(store) == ["both"]
     enqueue(store, row("after", lines=("b",)))
     assert claim(store) == []
@@ -652,7 +652,7 @@ def test_parked_rows_can_be_tried_again_and_waiting_ones_dropped(store: Store) -
     assert [(one.key, one.state.value, one.error) for one in dropped] == [
         ("2", "dropped", "asked"), ("3", "dropped", "asked"),
     ]  # fmt: skip
-    store.delivered("1", ts=at(2), receipt=Receipt(), owner="a")
+    store.delivered({"1": Receipt()}, ts=at(2), owner="a")
     assert claim(store, at(60)) == []
 
 
@@ -670,7 +670,7 @@ def test_the_next_due_is_the_earliest_row_that_could_be_had(store: Store) -> Non
     assert store.next_due() == at(10)
     claim(store, at(10))
     assert store.next_due() is None
-    store.delivered("1", ts=at(10), receipt=Receipt(), owner="a")
+    store.delivered({"1": Receipt()}, ts=at(10), owner="a")
     assert store.next_due() == at(1)
 
 
@@ -719,11 +719,11 @@ def test_the_receipt_is_of_the_newest_delivered_message(store: Store) -> None:
     for number, settled_at in (("1", at(9)), ("2", at(8))):
         assert claim(store)[0] == number
         receipt = Receipt(f"m{number}", "new chat")
-        assert store.delivered(number, ts=settled_at, receipt=receipt, owner="a")
+        assert store.delivered({number: receipt}, ts=settled_at, owner="a")
         assert store.receipt(place="slack:C01", episode="e") == receipt
     claim(store)
     store.park("3", ts=at(9), error="refused", owner="a")
-    store.delivered("none", ts=at(9), receipt=Receipt("x"), owner="a")
+    store.delivered({"none": Receipt("x")}, ts=at(9), owner="a")
     assert store.receipt(place="slack:C01", episode="e") == Receipt("m2", "new chat")
     assert store.receipt(place="slack:C02", episode="e") is None
     assert store.receipt(place="slack:C01", episode="f") is None
@@ -747,7 +747,7 @@ def test_settlements_can_share_a_commit(store: Store) -> None:
     enqueue(store, row("1"), row("2"))
     claim(store)
     with store.transaction():
-        assert store.delivered("1", ts=T0, receipt=Receipt(), owner="a")
+        assert store.delivered({"1": Receipt()}, ts=T0, owner="a")
         assert store.park("2", ts=T0, error="", owner="a")
     settled = store.outbox()
     enqueue(store, row("3"))
@@ -774,7 +774,7 @@ def test_two_claimers_never_get_the_same_row(database: Database) -> None:
             mine += batch
             assert store.begin(batch, ts=T0, owner=owner) == set(batch)
             for key in batch:
-                assert store.delivered(key, ts=T0, receipt=Receipt(), owner=owner)
+                assert store.delivered({key: Receipt()}, ts=T0, owner=owner)
         return mine
 
     with ThreadPoolExecutor(len(stores)) as pool:
@@ -798,7 +798,7 @@ def test_threads_can_share_a_store(database: Database) -> None:
         sent: list[str] = []
         while len(sent) < len(keys):
             for key in claim(store):
-                assert store.delivered(key, ts=T0, receipt=Receipt(), owner="a")
+                assert store.delivered({key: Receipt()}, ts=T0, owner="a")
                 sent.append(key)
         return sent
 

@@ -191,7 +191,7 @@ class TwoStores(RuleBasedStateMachine):
     @rule(key=KEYS, owner=OWNERS, ts=MOMENTS, number=WORDS)
     def delivered(self, key: str, owner: str, ts: Any, number: str) -> None:
         receipt = Receipt(number, "here")
-        self.both(lambda store: store.delivered(key, ts=ts, receipt=receipt, owner=owner))
+        self.both(lambda store: store.delivered({key: receipt}, ts=ts, owner=owner))
 
     @rule(key=KEYS, owner=OWNERS, ts=MOMENTS, later=MOMENTS, error=WORDS, uncertain=st.booleans())
     def retry(

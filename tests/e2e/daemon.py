@@ -70,10 +70,12 @@ class Daemon:
                     found.append(with_fields)
         return found
 
-    async def until(self, condition: Callable[[], object], what: str) -> None:
+    async def until(
+        self, condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S
+    ) -> None:
         """Return once something is so; fail if the process ends or takes too long."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while not condition():
                     assert self.process.returncode is None, self._account("ended before", what)
                     await asyncio.sleep(0.005)
@@ -170,16 +172,20 @@ class World:
 
     @asynccontextmanager
     async def running(
-        self, *, at: datetime | None = None, arguments: tuple[str, ...] = ("run",), **more: str
-    ) -> AsyncIterator[Daemon]:
-        """Run `ebbwatch run`; with `at`, in a process whose clocks show that instant at start."""
+        self, *, at: datetime | None = None, arguments: tuple[str, ...] = ("run",),
+        through: tuple[str, ...] = ("tests.e2e.moved",), **more: str,
+    ) -> AsyncIterator[Daemon]:  # fmt: skip
+        """Run `ebbwatch run`; with `at`, in a process whose clocks show that instant at start.
+
+        The clocks are moved by a module, which is given its own arguments before the instant.
+        """
         self._starts += 1
         log = self.folder / f"{self._starts}.log"
         shown = self.folder / f"{self._starts}.out"
         command = (
             [str(Path(sys.executable).with_name("ebbwatch"))]
             if at is None
-            else [sys.executable, "-m", "tests.e2e.moved", at.isoformat()]
+            else [sys.executable, "-m", *through, at.isoformat()]
         )
         environment = {
             "PATH": os.environ["PATH"],

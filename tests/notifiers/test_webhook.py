@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from ebbwatch.markup.alertmanager import payload
 from ebbwatch.model.message import Receipt, Target
 from ebbwatch.notifiers.webhook import WebhookNotifier
-from ebbwatch.ports import NotifierSetup, Secret
+from ebbwatch.ports import NotifierSetup, Secret, Undeliverable
 from tests.fakes import ManualClock
 from tests.markup.samples import ENGLISH
 from tests.standins.webhook import WebhookStandIn
@@ -41,3 +45,22 @@ async def test_one_connection_serves_many_posts() -> None:
         await notifier.aclose()
     assert len(hook.connections) == 1
     assert len(hook.taken) == 5
+
+
+async def test_which_proxy_is_asked_is_looked_up_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not with every post; a laptop may change its network all the same."""
+    clock = ManualClock()
+    async with WebhookStandIn() as hook:
+        notifier = WebhookNotifier(NotifierSetup(clock))
+        target = Target("oncall", "webhook", {"url": hook.url})
+        await notifier.send(ENGLISH, target, key="a")
+        monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:9")
+        clock.advance(timedelta(seconds=59))
+        await notifier.send(ENGLISH, target, key="b")
+        clock.advance(timedelta(seconds=1))
+        with pytest.raises(Undeliverable, match="proxy of the kind socks5"):
+            await notifier.send(ENGLISH, target, key="c")
+        await notifier.aclose()
+    assert [taken.key for taken in hook.taken] == ["a", "b"]

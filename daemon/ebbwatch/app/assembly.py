@@ -116,6 +116,7 @@ def build(
     telling = Telling(
         judge, store, {name: translator(name) for name in LANGUAGES},
         place_of=Whereabouts(store, told).of,
+        shows=lambda kind: kind in told and told[kind].can.show_charts,
     )  # fmt: skip
     ledger = Ledger(store, telling, judge)
     pipeline = Pipeline(judge, ledger)

@@ -12,6 +12,7 @@ import io
 import math
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from zoneinfo import ZoneInfo
@@ -154,7 +155,7 @@ class BabelTranslator:
             fewest, most = _DECIMALS[unit]
             fewest, most = (0 if short else fewest), most + extra
         pattern = "#,##0." + "0" * fewest + "#" * (most - fewest)
-        number = format_decimal(exact, pattern, locale=self._locale)
+        number = _decimal(exact, pattern, self._locale)
         sign = _MINUS if value < 0 and any(c in "123456789" for c in number) else ""
         return self._with_unit(unit, number, sign=sign, scale=scale, exact=exact)
 
@@ -210,7 +211,7 @@ class BabelTranslator:
         return self._date(day, self.gettext("d MMM"))
 
     def _date(self, day: date, pattern: str) -> str:
-        return str(format_date(day, pattern, locale=self._locale))
+        return _day(day, pattern, self._locale)
 
     def clock(self, at: datetime, zone: str, *, year: bool = False) -> str:
         """Return an instant on the clocks of a zone: ``Tue 4 Nov, 09:00 New York``.
@@ -283,3 +284,16 @@ class BabelTranslator:
         if every is None and period % 1440:
             return self.period(instant(period * 60_000_000).isoformat(), None, short=short)
         return self.period(day_of(period).isoformat(), every, short=short)
+
+
+# Messages of one event name the same figures and days again and again.
+
+
+@lru_cache(maxsize=4096)
+def _decimal(number: Decimal, pattern: str, locale: Locale) -> str:
+    return str(format_decimal(number, pattern, locale=locale))
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date, pattern: str, locale: Locale) -> str:
+    return str(format_date(day, pattern, locale=locale))

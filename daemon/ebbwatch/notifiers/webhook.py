@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from ebbwatch.ports import Abilities, NotifierSetup, RetryLater, Uncertain, Unde
 
 _CONNECT_S = 10.0
 _TOTAL_S = 30.0
+#: How long the proxy of an address is remembered: a laptop may change its network.
+_PROXY_HOLDS = timedelta(minutes=1)
 
 #: Statuses that say the request was not worked on. Source: RFC 9110 (408, 503), RFC 6585
 #: (429), RFC 8470 (425).
@@ -39,6 +42,7 @@ class WebhookNotifier:
         """Take clock and secrets."""
         self._setup = setup
         self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[str, tuple[datetime, str | None]] = {}
 
     def place(self, target: Target) -> str:
         """Return a digest of the address, which may be a secret and be moved to one."""
@@ -83,7 +87,7 @@ class WebhookNotifier:
         try:
             async with self._connections().post(
                 url,
-                proxy=proxy(url),
+                proxy=self._proxy(url),
                 json=body,
                 headers=headers,
                 allow_redirects=False,
@@ -115,6 +119,15 @@ class WebhookNotifier:
                 "give the address it leads to"
             )
         raise Undeliverable(f"the webhook refused the message with {status}")
+
+    def _proxy(self, url: str) -> str | None:
+        """Return the proxy for an address, looked up once a minute: that takes a while."""
+        now = self._setup.clock.now()
+        looked_up_at, found = self._proxies.get(url, (None, None))
+        if looked_up_at is None or now >= looked_up_at + _PROXY_HOLDS:
+            found = proxy(url)
+            self._proxies[url] = (now, found)
+        return found
 
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:

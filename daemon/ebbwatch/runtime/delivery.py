@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -33,8 +33,9 @@ from ebbwatch.ports import (
     Uncertain,
     Undeliverable,
 )
-from ebbwatch.runtime.deadline import in_time
+from ebbwatch.runtime.deadline import Patience, in_time
 from ebbwatch.runtime.drawing import Drawings
+from ebbwatch.runtime.group_commit import GroupCommit
 from ebbwatch.runtime.place_failures import Resting
 from ebbwatch.runtime.whereabouts import Whereabouts
 
@@ -45,10 +46,7 @@ BEAT = timedelta(seconds=1)
 #: Longest time for drawing and attaching a chart.
 CHART_PATIENCE = timedelta(seconds=60)
 #: Rows in hand at a time.
-IN_HAND = 64
-#: Rows claimed together where there is a backlog, and the longest wait for room for so many.
-ARMFUL = 32
-ARMFUL_WAIT = timedelta(milliseconds=100)
+IN_HAND = 256
 #: Pause between looks at the outbox while nothing wakes us: another process may have
 #: written to it, or be gone with what it had claimed.
 LOOK_AGAIN = timedelta(seconds=2)
@@ -132,16 +130,15 @@ class Delivery:
         self._woken = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
         self._attachments: set[asyncio.Task[None]] = set()
-        self._batch: list[Callable[[datetime], bool]] = []
-        self._writing: asyncio.Task[list[bool]] | None = None
+        self._bugs: list[BaseException] = []
+        self._commits = GroupCommit(store, clock, owner=owner, writers=lambda: len(self._sends))
+        self._patience = Patience(PATIENCE, clock)
         self._in_hand: Counter[str] = Counter()
         self._rests = Resting()
         self._beat_at = datetime.min.replace(tzinfo=UTC)
         self._whereabouts = Whereabouts(store, notifiers)
         self._store_failing = False
         self._stopping = False
-        # When a claim last took all it could: more may be waiting.
-        self._backlog_at = datetime.min.replace(tzinfo=UTC)
 
     def wake(self) -> None:
         """Look at the outbox now: something was written to it."""
@@ -150,7 +147,7 @@ class Delivery:
     def cry(self, messages: Sequence[tuple[Target, Message]]) -> None:
         """Send messages once, unrecorded, because nothing can be recorded."""
         for target, message in messages:
-            self._attachments.add(asyncio.create_task(self._cry(target, message)))
+            self._begin_task(self._cry(target, message), self._attachments)
 
     async def _cry(self, target: Target, message: Message) -> None:
         notifier = self._notifiers.get(target.kind)
@@ -173,7 +170,7 @@ class Delivery:
             while not stop.is_set():
                 self._woken.clear()
                 found = self._claim()
-                await self._work(stopping, found=found)
+                await self._wait(stopping, self._look_at(found=found))
                 self._beat()
             self._stopping = True
             await self._finish(self._sends)
@@ -200,8 +197,8 @@ class Delivery:
     async def _everything_due(self) -> None:
         try:
             while self._claim() or self._sends:
-                await asyncio.wait(self._sends, return_when=asyncio.FIRST_COMPLETED)
-                self._reap(self._sends)
+                await asyncio.wait([*self._sends], return_when=asyncio.FIRST_COMPLETED)
+                self._raise()
             await self._finish(self._attachments)
         finally:
             await self._abandon()
@@ -209,12 +206,9 @@ class Delivery:
     # the loop
 
     def _claim(self) -> bool:
-        """Begin to send what is due; return whether there was anything.
-
-        Behind a backlog, rows are claimed by the armful and not one for each that is done.
-        """
+        """Begin to send what is due; return whether there was anything."""
         free, now = IN_HAND - len(self._sends), self._clock.now()
-        if free <= 0 or (free < ARMFUL and now < self._backlog_at + ARMFUL_WAIT):
+        if free <= 0:
             return False
         try:
             rows = self._store.claim(ts=now, owner=self._owner, limit=free, room=self._room)
@@ -222,20 +216,44 @@ class Delivery:
             self._note_store(err)
             return False
         self._note_store(None)
-        if len(rows) == free:
-            self._backlog_at = now
         for row in rows:
             self._in_hand[row.place] += 1
-            self._sends.add(asyncio.create_task(self._deliver(row)))
+            self._begin_task(self._deliver(row), self._sends)
         return bool(rows)
+
+    def _begin_task(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(work)
+        among.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            among.discard(task)
+            if not task.cancelled() and (bug := task.exception()) is not None:
+                self._bugs.append(bug)
+                self._woken.set()
+
+        task.add_done_callback(done)
+
+    def _let_go(self, place: str) -> None:
+        """Have one row of a place less in hand; where half of its room is free, take others."""
+        self._in_hand[place] -= 1
+        if self._in_hand[place] <= self._at_once(place) // 2:
+            self._woken.set()
+
+    def _raise(self) -> None:
+        """Let a bug in a task end the process here."""
+        if self._bugs:
+            raise self._bugs[0]
 
     def _room(self, place: str) -> int:
         """Return how many more messages may be on their way to a place."""
         if self._rests.until(place, now := self._clock.now()) > now:
             return 0
+        return self._at_once(place) - self._in_hand[place]
+
+    def _at_once(self, place: str) -> int:
+        """Return how many messages may be on their way to a place at a time."""
         notifier = self._notifiers.get(place.partition(":")[0])
-        most = IN_HAND if notifier is None else notifier.can.at_once
-        return most - self._in_hand[place]
+        return IN_HAND if notifier is None else notifier.can.at_once
 
     def _beat(self) -> None:
         """Say that we live, while there are claims of ours."""
@@ -248,32 +266,25 @@ class Delivery:
         except StoreError as err:
             self._note_store(err)
 
-    async def _work(self, stopping: asyncio.Task[Any], *, found: bool) -> None:
-        """Wait until there may be something to do: a settled row frees the next one."""
+    async def _wait(self, stopping: asyncio.Task[Any], until: datetime) -> None:
+        """Wait until an instant, or until there may be something to do before."""
         waiting = [
             asyncio.create_task(self._woken.wait()),
-            asyncio.create_task(self._clock.wait_until(self._look_at(found=found))),
+            asyncio.create_task(self._clock.wait_until(until)),
         ]
         try:
-            await asyncio.wait(
-                {stopping, *waiting, *self._sends, *self._attachments},
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait({stopping, *waiting}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()
-        self._reap(self._sends)
-        self._reap(self._attachments)
+        self._raise()
 
     def _look_at(self, *, found: bool) -> datetime:
         """Return when to look at the outbox again, if nothing happens before."""
         now = self._clock.now()
-        free = IN_HAND - len(self._sends)
-        if free <= 0:
-            return now + BEAT
-        if free < ARMFUL and now < self._backlog_at + ARMFUL_WAIT:
-            return self._backlog_at + ARMFUL_WAIT
         again = now + (BEAT if self._sends else LOOK_AGAIN)
+        if len(self._sends) >= IN_HAND:
+            return again
         rested = self._rests.over_at(now)
         try:
             due = self._store.next_due()
@@ -288,14 +299,8 @@ class Delivery:
 
     async def _finish(self, tasks: set[asyncio.Task[None]]) -> None:
         while tasks:
-            await asyncio.wait(tasks)
-            self._reap(tasks)
-
-    def _reap(self, tasks: set[asyncio.Task[None]]) -> None:
-        """Forget finished tasks; a bug in one of them ends the process here."""
-        for task in [task for task in tasks if task.done()]:
-            tasks.discard(task)
-            task.result()
+            await asyncio.wait([*tasks])
+            self._raise()
 
     async def _abandon(self) -> None:
         """Drop what is left: charts at the end, sends only where a bug ends the process."""
@@ -315,7 +320,7 @@ class Delivery:
                 return
             await self._attempt(replace(row, attempts=row.attempts + 1), started)
         finally:
-            self._in_hand[row.place] -= 1
+            self._let_go(row.place)
 
     async def _attempt(self, row: OutboxRow, started: datetime) -> None:
         """Send a row's message and settle it."""
@@ -371,12 +376,8 @@ class Delivery:
 
     async def _begin(self, row: OutboxRow) -> bool:
         """Write that the attempt begins; return whether it may be made."""
-
-        def begin(ts: datetime) -> bool:
-            return bool(self._store.begin([row.key], ts=ts, owner=self._owner))
-
         try:
-            return await self._written(begin)
+            return await self._commits.begin(row.key)
         except StoreError as err:
             self._note_store(err)
             return False
@@ -393,19 +394,18 @@ class Delivery:
             raise Undeliverable(f"there is no notifier of kind {target.kind}; there are: {known}")
         earlier = self._earlier(row, notifier)
         edited = row.quiet and notifier.can.edit
-        sending = asyncio.ensure_future(
-            notifier.send(
-                self._as_told_now(row),
-                target,
-                key=row.key,
-                edit=earlier if edited else None,
-                thread=earlier if notifier.can.thread and not edited else None,
-                possible_repeat=row.uncertain,
-            )
+        sending = notifier.send(
+            self._as_told_now(row),
+            target,
+            key=row.key,
+            edit=earlier if edited else None,
+            thread=earlier if notifier.can.thread and not edited else None,
+            possible_repeat=row.uncertain,
         )
-        if not await in_time(sending, PATIENCE, self._clock):
-            raise Uncertain(f"no answer within {PATIENCE.total_seconds():.0f} s")
-        return sending.result()
+        try:
+            return await self._patience.wait_for(sending)
+        except TimeoutError:
+            raise Uncertain(f"no answer within {PATIENCE.total_seconds():.0f} s") from None
 
     def _as_told_now(self, row: OutboxRow) -> Message:
         """Return a row's message, which says of when it is where it comes late."""
@@ -430,15 +430,14 @@ class Delivery:
     async def _keep(
         self, row: OutboxRow, started: datetime, target: Target, receipt: Receipt
     ) -> None:
-        def settle(ts: datetime) -> bool:
-            return self._store.delivered(row.key, ts=ts, receipt=receipt, owner=self._owner)
-
-        await self._settle(row, started, Ending.DELIVERED, "", settle)
+        await self._settle(
+            row, started, Ending.DELIVERED, "", lambda: self._commits.delivered(row.key, receipt)
+        )
         self._guarded(self._whereabouts.follow, row.target, receipt)
         notifier = self._notifiers[target.kind]
         if row.message.chart is not None and self._drawings and notifier.can.show_charts:
             attaching = self._attach(row, self._now(row.target), receipt)
-            self._attachments.add(asyncio.create_task(attaching))
+            self._begin_task(attaching, self._attachments)
 
     async def _put_back(
         self, row: OutboxRow, started: datetime, ending: Ending, error: str, wait: timedelta
@@ -453,13 +452,13 @@ class Delivery:
                 owner=self._owner,
             )
 
-        await self._settle(row, started, ending, error, settle)
+        await self._settle(row, started, ending, error, lambda: self._commits.write(settle))
 
     async def _park(self, row: OutboxRow, started: datetime, error: str) -> None:
         def settle(ts: datetime) -> bool:
             return self._store.park(row.key, ts=ts, error=error, owner=self._owner)
 
-        await self._settle(row, started, Ending.PARKED, error, settle)
+        await self._settle(row, started, Ending.PARKED, error, lambda: self._commits.write(settle))
 
     async def _settle(
         self,
@@ -467,7 +466,7 @@ class Delivery:
         started: datetime,
         ending: Ending,
         error: str,
-        settle: Callable[[datetime], bool],
+        settle: Callable[[], Awaitable[bool]],
     ) -> None:
         """Write what became of a row, for as long as the claim is ours; then say so.
 
@@ -478,7 +477,7 @@ class Delivery:
         while True:
             now = self._clock.now()
             try:
-                ours = await self._written(settle)
+                ours = await settle()
             except StoreError as err:
                 self._note_store(err)
                 if self._stopping:
@@ -494,25 +493,6 @@ class Delivery:
             self._on_event(
                 Settled(row=row, ending=ending, ts=now, error=error, failing_since=since)
             )
-
-    async def _written(self, settle: Callable[[datetime], bool]) -> bool:
-        """Write one attempt or settlement, in one transaction with all that are ready at this moment.
-
-        A commit waits for the disk; ten in one wait no longer than one.
-        """
-        if self._writing is None:
-            self._batch = []
-            self._writing = asyncio.create_task(self._write(self._batch))
-        place = len(self._batch)
-        self._batch.append(settle)
-        return (await asyncio.shield(self._writing))[place]
-
-    async def _write(self, batch: Sequence[Callable[[datetime], bool]]) -> list[bool]:
-        """Write what was gathered until this task got its turn."""
-        self._writing = None
-        now = self._clock.now()
-        with self._store.transaction(leading=False):
-            return [settle(now) for settle in batch]
 
     def _say(
         self,

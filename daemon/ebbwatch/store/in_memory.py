@@ -321,7 +321,7 @@ class MemoryStore:
                 if entry.row.not_before <= ts <= entry.row.expires_at
             ]
             ready.sort(key=lambda entry: (-entry.row.level, entry.row.not_before, entry.seq))
-            taken = ready[:limit] if room is None else _place_by_place(ready, limit, room)
+            taken = ready[:limit] if room is None else _with_room(ready, limit, room)
             if taken:
                 self._set(self._seen, owner, ts)
             return [self._update(e, RowState.CLAIMED, owner=owner, ts=ts).row for e in taken]
@@ -345,13 +345,16 @@ class MemoryStore:
         with self._delivering():
             self._set(self._seen, owner, ts)
 
-    def delivered(self, key: str, *, ts: datetime, receipt: Receipt, owner: str) -> bool:
-        """Settle a row as delivered; False if the claim was no longer the owner's."""
+    def delivered(self, receipts: Mapping[str, Receipt], *, ts: datetime, owner: str) -> set[str]:
+        """Settle rows as delivered, by key; return those whose claim still was the owner's."""
         with self._delivering():
-            entry = self._claimed(key, owner)
-            if entry is not None:
-                self._update(entry, RowState.DELIVERED, ts=ts, receipt=receipt)
-            return entry is not None
+            settled = set()
+            for key, receipt in receipts.items():
+                entry = self._claimed(key, owner)
+                if entry is not None:
+                    self._update(entry, RowState.DELIVERED, ts=ts, receipt=receipt)
+                    settled.add(key)
+            return settled
 
     def retry(
         self,
@@ -494,18 +497,15 @@ class MemoryStore:
         return updated
 
 
-def _place_by_place(
-    ready: Sequence[_Entry], limit: int, room: Callable[[str], int]
-) -> list[_Entry]:
-    """Return the first rows of each place for which there is room, the most severe place first."""
-    first: dict[str, tuple[int, int]] = {}
-    for entry in ready:
-        level, seq = first.get(entry.row.place, (0, entry.seq))
-        first[entry.row.place] = (min(level, -entry.row.level), min(seq, entry.seq))
+def _with_room(ready: Sequence[_Entry], limit: int, room: Callable[[str], int]) -> list[_Entry]:
+    """Return the first rows, of each place no more than there is room for."""
+    left: dict[str, int] = {}
     taken: list[_Entry] = []
-    for place in sorted(first, key=lambda place: first[place]):
-        most = max(0, min(room(place), limit - len(taken)))
-        taken += [entry for entry in ready if entry.row.place == place][:most]
+    for entry in ready:
+        most = left.setdefault(entry.row.place, room(entry.row.place))
+        if most > 0 and len(taken) < limit:
+            left[entry.row.place] = most - 1
+            taken.append(entry)
     return taken
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     Dialect,
     Index,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    literal_column,
 )
 
 from ebbwatch.model.alert import Level, Transition
@@ -256,10 +258,32 @@ outbox = Table(
     Index(None, "place", "episode", "seq"),
 )
 
+
+def stands(*states: RowState) -> ColumnElement[bool]:
+    """Return the condition that a row of the outbox stands in one of some states.
+
+    They are written out: an index that holds some rows only serves a question in which its own
+    condition stands word for word.
+    """
+    written: list[ColumnElement[Any]] = [literal_column(f"'{state}'") for state in states]
+    if len(written) != 1:
+        return outbox.c.state.in_(written)
+    condition = outbox.c.state == written[0]
+    return condition & _OPEN if states[0] in UNSETTLED else condition
+
+
+#: States of rows that are on their way.
+UNSETTLED = (RowState.WAITING, RowState.CLAIMED)
+
 # Settled rows are left out of these: nobody asks for them.
-_OPEN = outbox.c.state.in_(("waiting", "claimed"))
+_OPEN = outbox.c.state.in_([literal_column("'waiting'"), literal_column("'claimed'")])
 Index("ix_outbox_open", outbox.c.state, outbox.c.not_before, sqlite_where=_OPEN,
       postgresql_where=_OPEN)  # fmt: skip
+_WAITS = outbox.c.state == literal_column("'waiting'")
+Index(
+    "ix_outbox_next", outbox.c.level.desc(), outbox.c.not_before, outbox.c.seq, outbox.c.place,
+    sqlite_where=_WAITS, postgresql_where=_WAITS,
+)  # fmt: skip
 _LOST = outbox.c.state.in_(("parked", "expired")) & ~outbox.c.returned
 Index("ix_outbox_lost", outbox.c.seq, sqlite_where=_LOST, postgresql_where=_LOST)
 

@@ -28,6 +28,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -43,6 +44,7 @@ from ebbwatch.model.periods import instant
 from ebbwatch.ports import SILENT, AlertRecord, Contended, Held, Silence, Step, StoreError
 from ebbwatch.store import schema
 from ebbwatch.store.leader import Leadership
+from ebbwatch.store.schema import UNSETTLED, stands
 
 #: Observations read at a time: enough to make a round trip cheap, few enough to hold.
 _PAGE_ROWS = 10_000
@@ -59,23 +61,98 @@ _OBSERVATION_COLUMNS = [schema.observations.c[field.name] for field in fields(Ob
 _HELD_COLUMNS = [schema.quarantine.c[field.name] for field in fields(Observation)]
 _TAPE_KEY = [schema.observations.c[name] for name in ("known_at", "series", "period", "source")]
 
-_UNSETTLED = (RowState.WAITING, RowState.CLAIMED)
 #: The database's clock, in microseconds since the epoch.
 _SERVER_MICROS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 
-# Built once: building a statement takes longer than SQLite takes to run it. The columns that
-# it sets are those named among its parameters.
-_SETTLE = update(schema.outbox).where(
-    schema.outbox.c.key == bindparam("claimed_key"),
-    schema.outbox.c.state == RowState.CLAIMED,
-    schema.outbox.c.owner == bindparam("claimed_by"),
-)
+# Statements are built once: building one takes longer than SQLite takes to run it.
+
+_CLAIMED = and_(stands(RowState.CLAIMED), schema.outbox.c.owner == bindparam("claimed_by"))
+
+# The columns that it sets are those named among its parameters.
+_SETTLE = update(schema.outbox).where(schema.outbox.c.key == bindparam("claimed_key"), _CLAIMED)
+
+_DELIVERED = (
+    update(schema.outbox)
+    .where(schema.outbox.c.key.in_(bindparam("keys", expanding=True)), _CLAIMED)
+    .values(
+        state=RowState.DELIVERED, begun=False, owner=None, touched_at=bindparam("ts"),
+        receipt=bindparam("its_receipt"),
+    )
+    .returning(schema.outbox.c.seq, schema.outbox.c.key)
+)  # fmt: skip
+
+_BEGIN = (
+    update(schema.outbox)
+    .where(
+        schema.outbox.c.key.in_(bindparam("keys", expanding=True)), _CLAIMED,
+        ~schema.outbox.c.begun,
+    )
+    .values(begun=True, attempts=schema.outbox.c.attempts + 1, touched_at=bindparam("ts"))
+    .returning(schema.outbox.c.key)
+)  # fmt: skip
 
 _LEAVE = delete(schema.queue).where(
     schema.queue.c.seq
     == select(schema.outbox.c.seq)
     .where(schema.outbox.c.key == bindparam("settled_key"))
     .scalar_subquery()
+)
+
+_LEAVE_ALL = delete(schema.queue).where(
+    schema.queue.c.seq.in_(bindparam("settled", expanding=True))
+)
+
+
+def _next_in_line() -> ColumnElement[bool]:
+    """Return the condition that a row is the oldest unsettled one in each of its lines."""
+    mine, older = schema.queue.alias("mine"), schema.queue.alias("older")
+    waits_for_another = (
+        select(older.c.seq)
+        .join(
+            mine,
+            and_(
+                older.c.place == mine.c.place,
+                older.c.line == mine.c.line,
+                older.c.seq < mine.c.seq,
+            ),
+        )
+        .where(mine.c.seq == schema.outbox.c.seq)
+        .correlate(schema.outbox)
+        .exists()
+    )
+    return ~waits_for_another
+
+
+_NEXT = (
+    select(schema.outbox.c.seq, schema.outbox.c.place)
+    .where(
+        schema.outbox.c.state == literal_column("'waiting'"),
+        schema.outbox.c.not_before <= bindparam("ts", type_=schema.Instant),
+        schema.outbox.c.expires_at >= bindparam("ts", type_=schema.Instant),
+        schema.outbox.c.place.not_in(bindparam("full", expanding=True)),
+        _next_in_line(),
+    )
+    .order_by(schema.outbox.c.level.desc(), schema.outbox.c.not_before, schema.outbox.c.seq)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+
+_CLAIM = (
+    update(schema.outbox)
+    .where(
+        schema.outbox.c.seq.in_(bindparam("chosen", expanding=True)), stands(RowState.WAITING)
+    )
+    .values(
+        state=RowState.CLAIMED, owner=bindparam("claims"), touched_at=bindparam("ts"),
+    )
+    .returning(schema.outbox.c.seq, *_OUTBOX_COLUMNS)
+)  # fmt: skip
+
+_NEXT_DUE = (
+    select(schema.outbox.c.not_before)
+    .where(stands(RowState.WAITING), _next_in_line())
+    .order_by(schema.outbox.c.not_before)
+    .limit(1)
 )
 
 
@@ -483,8 +560,7 @@ class SqlStore:
     def _leave(self, connection: Connection, rows: Sequence[int]) -> None:
         """Take settled rows out of their lines, so that the next ones may go."""
         if rows:
-            statement = delete(schema.queue).where(schema.queue.c.seq == bindparam("settled"))
-            connection.execute(statement, [{"settled": seq} for seq in rows])
+            connection.execute(_LEAVE_ALL, {"settled": rows})
 
     def claim(
         self, *, ts: datetime, owner: str, limit: int, room: Callable[[str], int] | None = None
@@ -492,66 +568,48 @@ class SqlStore:
         """Take rows to deliver, the most severe first, then those that have waited longest.
 
         1. Let go of the claims of owners that are gone.
-        2. Pick what is due and next in each of its lines, place by place, passing over rows
-           that another claimer has under its hands.
+        2. Pick what is due and next in each of its lines, passing over rows that another
+           claimer has under its hands, and places without room.
         3. Take it where it still waits.
         """
-        table = schema.outbox
         with self._delivering() as connection:
             self._free(connection, ts, owner)
             chosen = self._chosen(connection, ts, limit, room)
             if not chosen:
                 return []
             self.beat(owner, ts=ts)
-            taken = connection.execute(
-                update(table)
-                .where(table.c.seq.in_(chosen), table.c.state == RowState.WAITING)
-                .values(state=RowState.CLAIMED, owner=owner, touched_at=ts)
-                .returning(table.c.seq, *_OUTBOX_COLUMNS)
-            )
-            rows = sorted(taken, key=lambda row: chosen.index(row.seq))
+            taken = connection.execute(_CLAIM, {"chosen": chosen, "claims": owner, "ts": ts}).all()
+            order = {seq: number for number, seq in enumerate(chosen)}
+            rows = sorted(taken, key=lambda row: order[row.seq])
             return [OutboxRow(**dict(zip(_OUTBOX_NAMES, row[1:], strict=True))) for row in rows]
 
+    @staticmethod
     def _chosen(
-        self,
-        connection: Connection,
-        ts: datetime,
-        limit: int,
-        room: Callable[[str], int] | None,
+        connection: Connection, ts: datetime, limit: int, room: Callable[[str], int] | None
     ) -> list[int]:
         """Return which rows are to be taken, in order."""
-        table = schema.outbox
-        due = (
-            table.c.state == RowState.WAITING,
-            table.c.not_before <= ts,
-            table.c.expires_at >= ts,
-        )
-        ordered = (
-            select(table.c.seq)
-            .where(*due, _next_in_line())
-            .order_by(table.c.level.desc(), table.c.not_before, table.c.seq)
-            .with_for_update(skip_locked=True)
-        )
-        if room is None:
-            return [*connection.execute(ordered.limit(limit)).scalars()]
-        places = (
-            select(table.c.place)
-            .where(*due, _next_in_line())
-            .group_by(table.c.place)
-            .order_by(func.max(table.c.level).desc(), func.min(table.c.seq))
-        )
+        left: dict[str, int] = {}
         chosen: list[int] = []
-        for place in connection.execute(places).scalars().all():
-            most = min(room(place), limit - len(chosen))
-            if most > 0:
-                some = ordered.where(table.c.place == place).limit(most)
-                chosen += connection.execute(some).scalars()
+        full: list[str] = []
+        while len(chosen) < limit:
+            found = connection.execute(_NEXT, {"ts": ts, "full": full, "most": limit}).all()
+            for seq, place in found:
+                if place not in left:
+                    left[place] = limit if room is None else room(place)
+                if left[place] > 0 and len(chosen) < limit and seq not in chosen:
+                    left[place] -= 1
+                    chosen.append(seq)
+            # Behind the rows of a place without room there may be others'.
+            more = [place for place, most in left.items() if most <= 0 and place not in full]
+            if len(found) < limit or not more:
+                break
+            full += more
         return chosen
 
     def _free(self, connection: Connection, ts: datetime, owner: str) -> None:
         """Let the rows wait again that somebody claimed who is gone."""
         table, instances = schema.outbox, schema.instances
-        claimed = and_(table.c.state == RowState.CLAIMED, table.c.owner != owner)
+        claimed = and_(stands(RowState.CLAIMED), table.c.owner != owner)
         owners = set(connection.execute(select(table.c.owner).where(claimed).distinct()).scalars())
         if not owners:
             return
@@ -571,19 +629,8 @@ class SqlStore:
 
     def begin(self, keys: Sequence[str], *, ts: datetime, owner: str) -> set[str]:
         """Write that tries begin, just before they are sent; return those that may be sent."""
-        table = schema.outbox
         with self._delivering() as connection:
-            begun = connection.execute(
-                update(table)
-                .where(
-                    table.c.key.in_(keys),
-                    table.c.state == RowState.CLAIMED,
-                    table.c.owner == owner,
-                    ~table.c.begun,
-                )
-                .values(begun=True, attempts=table.c.attempts + 1, touched_at=ts)
-                .returning(table.c.key)
-            )
+            begun = connection.execute(_BEGIN, {"keys": keys, "claimed_by": owner, "ts": ts})
             return set(begun.scalars())
 
     def beat(self, owner: str, *, ts: datetime) -> None:
@@ -597,9 +644,18 @@ class SqlStore:
                 [{"owner": owner, "seen_at": self._moment(ts)}],
             )
 
-    def delivered(self, key: str, *, ts: datetime, receipt: Receipt, owner: str) -> bool:
-        """Settle a row as delivered; False if the claim was no longer the owner's."""
-        return self._settle(key, owner, _settled(RowState.DELIVERED, ts) | {"receipt": receipt})
+    def delivered(self, receipts: Mapping[str, Receipt], *, ts: datetime, owner: str) -> set[str]:
+        """Settle rows as delivered, by key; return those whose claim still was the owner's."""
+        same: dict[Receipt, list[str]] = {}
+        for key, receipt in receipts.items():
+            same.setdefault(receipt, []).append(key)
+        settled: dict[int, str] = {}
+        with self._delivering() as connection:
+            for receipt, keys in same.items():
+                values = {"keys": keys, "claimed_by": owner, "ts": ts, "its_receipt": receipt}
+                settled |= {row.seq: row.key for row in connection.execute(_DELIVERED, values)}
+            self._leave(connection, [*settled])
+        return set(settled.values())
 
     def retry(
         self,
@@ -635,7 +691,7 @@ class SqlStore:
         with self._delivering() as connection:
             stale = (
                 select(table.c.seq)
-                .where(table.c.state == RowState.WAITING, table.c.expires_at < ts)
+                .where(stands(RowState.WAITING), table.c.expires_at < ts)
                 .with_for_update(skip_locked=True)
             )
             expired = connection.execute(stale).scalars().all()
@@ -645,7 +701,7 @@ class SqlStore:
                 .values(**_settled(RowState.EXPIRED, ts))
             )
             self._leave(connection, expired)
-            lost = and_(table.c.state.in_((RowState.PARKED, RowState.EXPIRED)), ~table.c.returned)
+            lost = and_(stands(RowState.PARKED, RowState.EXPIRED), ~table.c.returned)
             query = select(table.c.seq, *_OUTBOX_COLUMNS).where(lost).order_by(table.c.seq)
             rows = connection.execute(query).all()
             connection.execute(
@@ -698,7 +754,7 @@ class SqlStore:
     def places(self) -> set[str]:
         """Return the places that unsettled rows go to."""
         table = schema.outbox
-        query = select(table.c.place).where(table.c.state.in_(_UNSETTLED)).distinct()
+        query = select(table.c.place).where(stands(*UNSETTLED)).distinct()
         with self._reading() as connection:
             return set(connection.execute(query).scalars())
 
@@ -738,20 +794,13 @@ class SqlStore:
         table = schema.outbox
         query = select(*_OUTBOX_COLUMNS).order_by(table.c.seq.desc()).limit(limit)
         if states is not None:
-            query = query.where(table.c.state.in_([RowState(state) for state in states]))
+            query = query.where(stands(*map(RowState, states)))
         return [OutboxRow(**row) for row in self._rows(query)]
 
     def next_due(self) -> datetime | None:
         """Return the earliest instant at which a row could be claimed, or None."""
-        table = schema.outbox
-        query = (
-            select(table.c.not_before)
-            .where(table.c.state == RowState.WAITING, _next_in_line())
-            .order_by(table.c.not_before)
-            .limit(1)
-        )
         with self._reading() as connection:
-            return connection.execute(query).scalar()
+            return connection.execute(_NEXT_DUE).scalar()
 
     def _moment(self, ts: datetime) -> datetime:
         """Return the wall time by which owners are taken for alive.
@@ -791,26 +840,6 @@ def _fact(observation: Observation) -> dict[str, Any]:
         "vintage": observation.vintage,
         "assumed": observation.assumed,
     }
-
-
-def _next_in_line() -> ColumnElement[bool]:
-    """Return the condition that a row is the oldest unsettled one in each of its lines."""
-    mine, older = schema.queue.alias("mine"), schema.queue.alias("older")
-    waits_for_another = (
-        select(older.c.seq)
-        .join(
-            mine,
-            and_(
-                older.c.place == mine.c.place,
-                older.c.line == mine.c.line,
-                older.c.seq < mine.c.seq,
-            ),
-        )
-        .where(mine.c.seq == schema.outbox.c.seq)
-        .correlate(schema.outbox)
-        .exists()
-    )
-    return ~waits_for_another
 
 
 def _settled(state: RowState, ts: datetime) -> dict[str, Any]:

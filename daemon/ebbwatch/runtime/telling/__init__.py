@@ -58,6 +58,7 @@ class Telling:
         translators: Mapping[str, Translator],
         *,
         place_of: Callable[[Target], str],
+        shows: Callable[[str], bool] = lambda _kind: True,
         outlet: Outlet | None = None,
         contexts: Contexts = Context,
     ) -> None:
@@ -68,12 +69,13 @@ class Telling:
             store: Where things are kept.
             translators: By language, the fallback first.
             place_of: What identifies the place that a target leads to.
+            shows: Tells whether targets of a kind show charts.
             outlet: Takes the rows; None puts them into the store's outbox.
             contexts: Makes what gathers the facts of messages.
         """
         self._memory = Memory(store)
         languages = Languages(translators)
-        self._writer = Writer(languages, outlet or _Outbox(store), store)
+        self._writer = Writer(languages, outlet or _Outbox(store), store, shows)
         self._store = store
         self._place_of = place_of
         self._contexts = contexts

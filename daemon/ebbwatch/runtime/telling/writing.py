@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -82,6 +83,7 @@ class Writer:
         languages: Of the messages.
         outlet: Takes the rows.
         archive: Is looked up for earlier moves and published texts.
+        shows: Tells whether targets of a kind show charts; for others none is drawn up.
         broken: Names of alerts whose words failed, and what was raised; whoever watches over
             rules takes them out.
     """
@@ -89,6 +91,7 @@ class Writer:
     languages: Languages
     outlet: Outlet
     archive: Archive
+    shows: Callable[[str], bool]
     broken: dict[str, Exception] = field(default_factory=dict)
     _rows: list[OutboxRow] = field(default_factory=list)
 
@@ -100,7 +103,7 @@ class Writer:
 
     def alerts(
         self,
-        places: Iterable[Place],
+        places: Sequence[Place],
         base: str,
         news: Sequence[News],
         context: Context,
@@ -125,34 +128,41 @@ class Writer:
         if not self.outlet.wants(at):
             return
         reason = weightiest(news)
-        first = news[0].last
+        drawn = len(news) == 1 and reason in _UP
+        with_chart = [place for place in places if drawn and self._shows(place)]
+        without = [place for place in places if place not in with_chart]
+        said: list[ToldChange] = []
 
-        def wording() -> Wording:
-            told = [one for item in news for one in self._said(item, context, back, at)]
-            drawn = len(news) == 1 and reason in _UP
+        def wording(*, drawn: bool) -> Wording:
+            said[:] = said or [one for item in news for one in self._said(item, context, back, at)]
+            first = news[0].last
             stored = self._recorded(first.rule, news[0].moves) if drawn else []
 
             def message(t: Translator) -> Message:
                 chart = context.chart(first.rule, first.at, t, stored) if drawn else None
-                return alert_message(told, reason=reason, t=t, group=group, chart=chart)
+                return alert_message(said, reason=reason, t=t, group=group, chart=chart)
 
             return message
 
         level = max(one.last.level for one in news)
-        self.write(
-            places,
-            base,
-            self._safely(wording, news, reason, group),
-            at=at,
-            lasts=worth_of(reason, level),
-            lines=tuple(one.last.rule for one in news),
-            level=level,
-            episode=first.episode,
-            foldable=len(news) == 1 and reason in _GOES_ON,
-            # An edit replaces the episode's last message, which of a route that tells alerts
-            # together may have told of others as well.
-            quiet=reason is Reason.EASED and not grouped,
-        )
+        for some, drawn in ((with_chart, True), (without, False)):
+            self.write(
+                some,
+                base,
+                self._safely(partial(wording, drawn=drawn), news, reason, group),
+                at=at,
+                lasts=worth_of(reason, level),
+                lines=tuple(one.last.rule for one in news),
+                level=level,
+                episode=news[0].last.episode,
+                foldable=len(news) == 1 and reason in _GOES_ON,
+                # An edit replaces the episode's last message, which of a route that tells alerts
+                # together may have told of others as well.
+                quiet=reason is Reason.EASED and not grouped,
+            )
+
+    def _shows(self, place: Place) -> bool:
+        return any(self.shows(target.kind) for target in place.targets)
 
     def write(
         self,

@@ -40,6 +40,11 @@ def upgrade() -> None:
         "ix_outbox_open", "outbox", ["state", "not_before"], sqlite_where=open_,
         postgresql_where=open_,
     )  # fmt: skip
+    waits = sa.text("state = 'waiting'")
+    op.create_index(
+        "ix_outbox_next", "outbox", [sa.text("level DESC"), "not_before", "seq", "place"],
+        sqlite_where=waits, postgresql_where=waits,
+    )  # fmt: skip
     lost = sa.text("state IN ('parked', 'expired') AND NOT returned")
     op.create_index("ix_outbox_lost", "outbox", ["seq"], sqlite_where=lost, postgresql_where=lost)
     op.create_table(
