@@ -107,9 +107,10 @@ class Attendant:
             frozenset(s.id for s in self._store.silences() if s.until > now),
             frozenset(self._store.memos("ack/")),
         )
+        # Nobody knows what people changed before this process began: it looks once, too.
         before, self._wishes = self._wishes, wishes
-        if before is None or before == wishes:
+        if before == wishes or not (names := self._telling.owed(lost=False)):
             return False
         with self._store.transaction():
-            self._telling.look(self._telling.owed(), at=now, states=self._states())
+            self._telling.look(names, at=now, states=self._states())
         return True

@@ -102,9 +102,10 @@ class Telling:
         due += [owed.again_at for owed in self._memory.owed().values()]
         return min((at for at in due if at is not None), default=None)
 
-    def owed(self) -> set[str]:
-        """Return the alerts of which somebody has yet to hear."""
-        return {name for _, name in self._memory.owed()}
+    def owed(self, *, lost: bool = True) -> set[str]:
+        """Return the alerts of which somebody has yet to hear; without `lost`, not for its sake."""
+        owed = self._memory.owed().items()
+        return {name for (_, name), one in owed if lost or one.why != LOST}
 
     def untold(self, move: Transition) -> dict[str, str]:
         """Return why a transition that others are told of is not told, by receiver."""
