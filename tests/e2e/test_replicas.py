@@ -1,0 +1,39 @@
+"""Two daemons over one PostgreSQL: a leader that is frozen is replaced, and each thing told once."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.e2e.daemon import World
+from tests.e2e.test_telling_once import DAYS, NINE, RULES, quiet
+from tests.postgres import server
+
+
+async def test_a_frozen_leader_is_replaced_and_comes_back_as_one_that_stands_by(
+    world: World,
+) -> None:
+    """What came out meanwhile is told by the other; the old one writes and tells nothing more."""
+    world.rules(RULES)
+    quiet(world)
+    with server() as url:
+        database = {"EBBWATCH_DATABASE_URL": f"{url}/postgres"}
+        async with world.running(at=NINE, **database) as first:
+            await first.polled(news=17)
+            await first.until(lambda: len(world.in_telegram) == 1, "the summary was told")
+            async with world.running(at=NINE, **database) as second:
+                await second.until(lambda: second.lines("lead.awaited"), "the other stands by")
+                first.process.send_signal(signal.SIGSTOP)
+                world.effr[DAYS[-1]] = "3.68"
+                await second.until(lambda: second.lines("lead.taken"), "the lead was taken")
+                await second.until(
+                    lambda: len(world.in_telegram) == len(world.in_slack) == 2, "both were told"
+                )
+                first.process.send_signal(signal.SIGCONT)
+                await first.until(lambda: first.lines("lead.lost"), "it sees that it was replaced")
+                await first.until(lambda: first.lines("lead.awaited"), "it stands by")
+                # The lead goes back where the one that has it ends.
+                assert await second.stop() == 0
+                await first.until(lambda: first.lines("lead.taken"), "it leads again")
+                assert await first.stop() == 0
+    assert [m.text.startswith("🟠 WARNING") for m in world.in_telegram] == [False, True]
+    assert len(world.in_slack) == 2
