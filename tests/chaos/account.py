@@ -25,6 +25,21 @@ _RENAMED = {"traders": "desk"}
 _LADDER = ((30, Level.CRITICAL), (20, Level.WARNING), (10, Level.WATCH))
 
 
+@dataclass(frozen=True)
+class Restart:
+    """How soon a daemon that was killed with much to tell had told it.
+
+    Attributes:
+        waiting: Messages.
+        first_s: From its start to the first of them.
+        last_s: From its start to the last.
+    """
+
+    waiting: int
+    first_s: float
+    last_s: float
+
+
 @dataclass
 class Account:
     """What a run came to.
@@ -43,6 +58,7 @@ class Account:
         longest_silence_s: Longest time from a decision to its arrival, troubles included.
         ended: Exit codes of daemons that ended by themselves.
         troubles: How often each was made.
+        restart: How soon a restarted daemon told what waited; None for several daemons.
     """
 
     seed: int
@@ -59,6 +75,7 @@ class Account:
     ended: list[int] = field(default_factory=list)
     calm: bool = True
     troubles: Mapping[str, int] = field(default_factory=dict)
+    restart: Restart | None = None
 
     @property
     def kept(self) -> bool:
@@ -82,6 +99,12 @@ class Account:
             f"calm in the end: {'yes' if self.calm else 'no'}",
             f"seed: {self.seed}",
         ]
+        if self.restart is not None:
+            told = self.restart
+            found.append(
+                f"after a kill with {told.waiting} messages waiting: the first {told.first_s:.1f} s "
+                f"after the start, the last after {told.last_s:.1f} s"
+            )
         for name in ("lost", "unmarked", "out_of_order", "wrong"):
             found += [f"  {name}: {what}" for what in getattr(self, name)[:10]]
         return found

@@ -37,6 +37,7 @@ class Replica:
         wire: To the database server; None for a file.
         process: The one that runs now; None between two.
         ended: Exit codes of daemons that ended by themselves.
+        started_s: When the one that runs was started, on the clock that only runs.
     """
 
     number: int
@@ -46,11 +47,11 @@ class Replica:
     wire: Wire | None = None
     process: asyncio.subprocess.Process | None = None
     ended: list[int] = field(default_factory=list)
-    frozen: bool = False
+    started_s: float = 0.0
 
     async def start(self) -> None:
         """Start it."""
-        (self.folder / "ahead").touch()
+        self.started_s = time.monotonic()
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),

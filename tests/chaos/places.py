@@ -43,6 +43,7 @@ class Hook(StandIn):
         arrivals: All that were taken in, in order.
         bad: How it treats posts now; empty for as it should.
         broken: Answers that were not given although the post was taken.
+        closed: Whether it takes nothing at all.
     """
 
     def __init__(self, chance: random.Random) -> None:
@@ -50,6 +51,7 @@ class Hook(StandIn):
         self.arrivals: list[Arrival] = []
         self.bad = ""
         self.broken = 0
+        self.closed = False
         self._chance = chance
 
     @property
@@ -62,6 +64,8 @@ class Hook(StandIn):
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        if self.closed:
+            return web.Response(status=503)
         match self.bad if self._chance.random() < 0.7 else "":
             case "error":
                 return web.Response(status=500)
@@ -120,4 +124,4 @@ class Places:
     def behave(self) -> None:
         """Have all of them take what comes."""
         for hook in self.hooks.values():
-            hook.bad = ""
+            hook.bad, hook.closed = "", False

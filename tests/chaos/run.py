@@ -8,9 +8,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from tests.chaos.account import Account, account
+from tests.chaos.account import Account, Restart, account
 from tests.chaos.troubles import troubles_of, two_at_once
 from tests.chaos.world import World, world
 
@@ -45,12 +46,17 @@ async def run(
                 say(f"{time.monotonic() - began:.0f} s, {found.kills} kills")
                 await found.pause(0.0, 2.0)
             calm = await found.calm()
+            restart = await _restarted(found) if replicas == 1 else None
             for replica in found.fleet.replicas:
                 replica.signal(signal.SIGTERM)
             await asyncio.sleep(2)
             for replica in found.fleet.replicas:
                 replica.signal(signal.SIGKILL)
-            return account(found, calm=calm)
+            return replace(account(found, calm=calm), restart=restart)
+
+
+#: How many messages wait.
+_WAITING = "SELECT count(*) FROM outbox WHERE state IN ('waiting', 'claimed')"
 
 
 @contextmanager
@@ -66,6 +72,29 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _is_over(found: World, began: float, *, kills: int | None, seconds: float | None) -> bool:
     enough = kills is not None and found.kills >= kills
     return enough or (seconds is not None and time.monotonic() - began >= seconds)
+
+
+async def _restarted(found: World) -> Restart:
+    """Kill a daemon that has a lot to tell, and see how soon the next one has told it."""
+    hooks = list(found.places.hooks.values())
+    for hook in hooks:
+        hook.closed = True
+    await found.awake()
+    # Every series prints once in a minute: all of them at the beginning of the next.
+    await asyncio.sleep(60 - found.fleet.now().timestamp() % 60)
+    found.press.storm()
+    waiting = 0
+    while (now := found.count(_WAITING)) > waiting or not now:
+        waiting = now
+        await asyncio.sleep(1)
+    [replica] = found.fleet.replicas
+    before = sum(len(hook.arrivals) for hook in hooks)
+    found.kill(replica)
+    found.places.behave()
+    while found.count(_WAITING):  # noqa: ASYNC110 another process empties it
+        await asyncio.sleep(0.2)
+    arrived = sorted(a.at_s for hook in hooks for a in hook.arrivals)[before:]
+    return Restart(waiting, arrived[0] - replica.started_s, arrived[-1] - replica.started_s)
 
 
 async def _started(found: World) -> None:
