@@ -44,7 +44,7 @@ class Office:
         [row] = store.claim(ts=at, owner="me", limit=10, room=lambda _: 10)
         store.begin([row.key], ts=at, owner="me")
         if state is RowState.DELIVERED:
-            store.delivered(row.key, ts=at, receipt=Receipt(), owner="me")
+            store.delivered({row.key: Receipt()}, ts=at, owner="me")
         else:
             store.park(row.key, ts=at, error="there is no such chat", owner="me")
         return row
