@@ -26,7 +26,8 @@ def load() -> Settings:
 @pytest.fixture(autouse=True)
 def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Start from nothing: no variable of ours, an empty working directory."""
-    for name in [n for n in os.environ if n.startswith("EBBWATCH_") or n == "STATE_DIRECTORY"]:
+    systems = ("STATE_DIRECTORY", "CREDENTIALS_DIRECTORY")
+    for name in [n for n in os.environ if n.startswith("EBBWATCH_") or n in systems]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -299,3 +300,45 @@ def test_settings_are_frozen() -> None:
     """Nobody changes a setting while the daemon runs."""
     with pytest.raises(ValidationError):
         load().language = "zh-Hant"
+
+
+def test_credentials_of_a_service_are_secrets(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What systemd hands a unit counts, under its plain name or with our prefix; others' do not."""
+    folder = place / "credentials"
+    folder.mkdir()
+    (folder / "ebbwatch_telegram__token").write_text("7:abc\n")
+    (folder / "slack__bot_token").write_text("xoxb-1")
+    (folder / "somebody.elses").write_text("x")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    settings = load()
+    assert settings.telegram.token == Secret("7:abc")
+    assert settings.slack.bot_token == Secret("xoxb-1")
+    assert settings.origins[TOKEN] == str(folder / "ebbwatch_telegram__token")
+    monkeypatch.setenv(TOKEN, "8:def")
+    assert load().telegram.token == Secret("8:def")
+
+
+def test_credentials_that_went_away_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that a service started keeps the variable."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/gone.service")
+    assert load().telegram.token is None
+
+
+def test_no_home_is_a_trouble_only_where_it_is_needed(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container may run as a user of whom nobody knows."""
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    load()
+    monkeypatch.delenv("XDG_STATE_HOME")
+    [said] = complaints()
+    assert said == (
+        "EBBWATCH_DATABASE_URL: this user has no home directory where the database could be | "
+        "set it to sqlite:////PATH/ebbwatch.db, or set XDG_STATE_HOME or HOME"
+    )
+    monkeypatch.setenv("EBBWATCH_DATABASE_URL", f"sqlite:///{place}/x.db")
+    load()

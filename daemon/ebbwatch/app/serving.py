@@ -138,6 +138,7 @@ async def serve(
     stop: asyncio.Event,
     shown: Callable[[Built], None],
     asked: asyncio.Event,
+    waits: Callable[[], None],
 ) -> None:
     """Run the daemon until it is to stop.
 
@@ -149,6 +150,7 @@ async def serve(
         stop: Set when it shall end.
         shown: Is given the daemon each time it begins to lead.
         asked: Set by whoever wants the rule files read again.
+        waits: Is called each time it begins to stand by.
 
     Raises:
         RulesInvalid: If the rule files have mistakes at the first start.
@@ -159,7 +161,7 @@ async def serve(
     while not stop.is_set():
         store: Store | None = None
         try:
-            store = await leading_store(settings, clock=clock, owner=owner, stop=stop)
+            store = await leading_store(settings, clock=clock, owner=owner, stop=stop, waits=waits)
             if store is None:
                 return
             ruleset = _ruleset(settings, rules, store)
@@ -210,7 +212,12 @@ async def _follow(stop: asyncio.Event, ours: asyncio.Event) -> None:
 
 
 async def leading_store(
-    settings: Settings, *, clock: Clock, owner: str, stop: asyncio.Event
+    settings: Settings,
+    *,
+    clock: Clock,
+    owner: str,
+    stop: asyncio.Event,
+    waits: Callable[[], None] = lambda: None,
 ) -> Store | None:
     """Open the database, and return it once this process leads; None when stopped before.
 
@@ -227,6 +234,7 @@ async def leading_store(
         if leads := store.lead(owner):
             return store
         log.info("lead.awaited", remedy="another replica leads; this one delivers meanwhile")
+        waits()
         told = Notifiers(settings, clock)
         delivery = Delivery(store, told, clock, owner=owner, charts=PngCharts())
         delivering = asyncio.create_task(delivery.run(stop))

@@ -13,6 +13,7 @@ from ebbwatch import __version__
 #: Module and function of each command; a group's commands have its name in front.
 COMMANDS = {
     "run": "daemon:run",
+    "healthcheck": "health_command:healthcheck",
     "status": "daemon:status",
     "poll": "daemon:poll",
     "check": "rule_commands:check",
@@ -30,6 +31,8 @@ COMMANDS = {
     "silence": "telling_commands:silence",
     "ack": "telling_commands:ack",
     "outbox": "outbox_command:outbox",
+    "backup": "backup_commands:backup",
+    "restore": "backup_commands:restore",
     "init": "setup:init",
     "settings": "setup:settings",
     "notify test": "telling_commands:notify_test",

@@ -57,11 +57,19 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
 
 async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
     from ebbwatch.clocks import SystemClock
+    from ebbwatch.runtime.supervisor import Supervisor
+    from ebbwatch.settings.environment import supervision
 
     clock, stop, owner = SystemClock(), asyncio.Event(), root.new_owner()
+    supervisor = Supervisor() if once else Supervisor(*supervision())
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        supervisor.stopping()
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     asked = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, asked.set)
 
@@ -70,14 +78,16 @@ async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
             print(f"ebbwatch: {warning}", file=sys.stderr)
         _show(built.service.desk.standings(clock.now()))
         sys.stdout.flush()
+        supervisor.ready("watching")
         _settle()
 
     if once:
         await _run_once(settings, rules, clock, owner, stop)
     else:
         await root.serve(
-            settings, rules, clock=clock, owner=owner, stop=stop, shown=shown, asked=asked
-        )
+            settings, rules, clock=clock, owner=owner, stop=stop, shown=shown, asked=asked,
+            waits=lambda: supervisor.ready("standing by: another replica leads"),
+        )  # fmt: skip
 
 
 async def _run_once(

@@ -2,7 +2,8 @@
 
 A name is looked for in the environment, then in ``.env`` of the working directory, then in
 the secrets directory (``EBBWATCH_SECRETS_DIR``: a file per name, ``telegram__token`` or
-``EBBWATCH_TELEGRAM__TOKEN``), then in the file that ``<NAME>_FILE`` points to; else its
+``EBBWATCH_TELEGRAM__TOKEN``), then likewise among the credentials that systemd hands a service
+(``CREDENTIALS_DIRECTORY``), then in the file that ``<NAME>_FILE`` points to; else its
 default holds. A name that is set to nothing counts as not set, because that is how compose
 files pass on what they were not given.
 """

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,8 @@ def _nested(found: Mapping[str, _Found]) -> dict[str, Any]:
         for section in sections:
             place = place.setdefault(section, {})
         place[leaf] = one.text
-    nested.setdefault("database_url", _default_database())
+    if "database_url" not in nested:
+        nested["database_url"] = _default_database()
     return nested
 
 
@@ -110,6 +112,8 @@ def _read(keyed: Collection[str]) -> dict[str, _Found]:
     folder = direct.pop(SECRETS_DIR, None)
     if folder is not None and folder.text:
         layers.append(_secrets(folder, keyed))
+    if (credentials := _credentials()) is not None:
+        layers.append(_secrets(credentials, keyed))
     layers.append(_files(direct, keyed))
     found: dict[str, _Found] = {}
     for layer in reversed(layers):
@@ -129,6 +133,15 @@ def _dotenv(path: Path) -> dict[str, _Found]:
             line = next((n for n, line in enumerate(lines, 1) if name in line), 1)
             found[name.upper()] = _Found(name.upper(), text or "", DOTENV, Span(DOTENV, line, 1))
     return found
+
+
+def _credentials() -> _Found | None:
+    """Return the directory of a service's credentials, where systemd made one."""
+    name = "CREDENTIALS_DIRECTORY"
+    folder = os.environ.get(name, "")
+    # A shell may have been started by a service, and hold what that one was given.
+    readable = folder and os.access(folder, os.R_OK | os.X_OK)
+    return _Found(name, folder, "environment", Span("environment", 1, 1)) if readable else None
 
 
 def _secrets(folder: _Found, keyed: Collection[str]) -> dict[str, _Found]:
@@ -251,6 +264,28 @@ def _default_database() -> str:
     ``STATE_DIRECTORY`` is what systemd gives a service with ``StateDirectory=``.
     """
     given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    folder = Path(given) if given else Path(state) / "ebbwatch"
-    return f"sqlite:///{folder / DATABASE_FILE}"
+    if given:
+        return f"sqlite:///{Path(given) / DATABASE_FILE}"
+    state = os.environ.get("XDG_STATE_HOME")
+    try:
+        folder = Path(state) if state else Path.home() / ".local" / "state"
+    except RuntimeError:
+        name = variable(("database_url",))
+        one = _Found(name, "", "default", Span("environment", 1, 1))
+        message = "this user has no home directory where the database could be"
+        hint = "set it to sqlite:////PATH/ebbwatch.db, or set XDG_STATE_HOME or HOME"
+        raise SettingsInvalid((_problem(one, message, "no-home", hint),)) from None
+    return f"sqlite:///{folder / 'ebbwatch' / DATABASE_FILE}"
+
+
+def supervision() -> tuple[str, timedelta | None]:
+    """Return the socket on which systemd listens, and how long we may be silent there.
+
+    The socket is empty where there is none, and the time is None where it does not matter.
+    """
+    socket = os.environ.get("NOTIFY_SOCKET", "")
+    silence, process = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    # What was meant for a process that started us is not ours to keep.
+    ours = process in ("", str(os.getpid()))
+    counts = ours and silence.isascii() and silence.isdigit() and int(silence) > 0
+    return socket, timedelta(microseconds=int(silence)) if counts else None

@@ -97,6 +97,18 @@ class FileLock:
         Raises:
             StoreError: If another process has the lock.
         """
+        if self.hold():
+            # Whoever had claims here is gone: nobody has to wait for that to show.
+            with self._engine.begin() as connection:
+                connection.execute(text("DELETE FROM instances"))
+        return True
+
+    def hold(self) -> bool:
+        """Take the lock; return whether it was not ours yet.
+
+        Raises:
+            StoreError: If another process has it.
+        """
         if self._file is None:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
@@ -112,10 +124,8 @@ class FileLock:
             os.truncate(file, 0)
             os.write(file, str(os.getpid()).encode())
             self._file = file
-            # Whoever had claims here is gone: nobody has to wait for that to show.
-            with self._engine.begin() as connection:
-                connection.execute(text("DELETE FROM instances"))
-        return True
+            return True
+        return False
 
     def drop(self) -> None:
         """Let go of the lock; the file stays, for removing it would race with the next one."""

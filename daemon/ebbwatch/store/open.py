@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -14,14 +17,10 @@ from ebbwatch.ports import StoreError
 from ebbwatch.store.leader import FileLock, Lease
 from ebbwatch.store.schema import HEAD
 from ebbwatch.store.sql import WRITES, SqlStore, reason
-
-_MIGRATIONS = Path(__file__).with_name("migrations")
+from ebbwatch.store.upgrading import lock_tables, upgrade, version_of
 
 #: How long to wait for another writer of a SQLite file, or for PostgreSQL to answer.
 _PATIENCE_S = 10
-
-#: Number of the advisory lock under which PostgreSQL is migrated: "ebbm" in ASCII.
-_MIGRATION_LOCK = 0x6562626D
 
 _EXPECTED = "expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
@@ -37,35 +36,93 @@ def open_store(url: str) -> SqlStore:
         StoreError: If the address is not understood, the database cannot be reached, or it
             belongs to a newer version. The text holds no password.
     """
+    database = database_at(url)
+    database.make()
+    with database.refusals():
+        _migrate(database.engine, database.where)
+    return SqlStore(database.engine, database.leadership())
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """A database that an address names, whether it is there or not.
+
+    Attributes:
+        engine: To connect with.
+        where: What it is, for people; holds no password.
+        file: Where it is one of SQLite.
+    """
+
+    engine: Engine
+    where: str
+    file: Path | None = None
+
+    def make(self) -> None:
+        """Make the file of a SQLite database, its owner's alone, where there is none.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        if self.file is None:
+            return
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The files that SQLite puts beside it take over these permissions.
+            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as err:
+            raise StoreError(
+                f"{self.where} cannot be opened for writing: {err.strerror}; check "
+                "that its directory exists and belongs to the user Ebbwatch runs as"
+            ) from err
+
+    def leadership(self) -> FileLock | Lease:
+        """Return the way to be the only one who evaluates on it."""
+        return Lease(self.engine) if self.file is None else FileLock(self.file, self.engine)
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Turn what the database says into a `StoreError`, and let go of it.
+
+        Raises:
+            StoreError: With what the database said, and never its address.
+        """
+        try:
+            yield
+        except DBAPIError as err:
+            self.engine.dispose()
+            said = _without_password(reason(err), self.engine.url)
+            # The cause is left out: a driver's error may hold what it was asked to connect to.
+            raise StoreError(
+                f"{self.where} cannot be used: {said}; check that "
+                "it is there and that its address in EBBWATCH_DATABASE_URL is right"
+            ) from None
+        except StoreError:
+            self.engine.dispose()
+            raise
+
+
+def database_at(url: str) -> DatabaseAddress:
+    """Return the database that an address names, without looking at it.
+
+    Raises:
+        StoreError: If the address is not understood.
+    """
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
         raise StoreError(f"the database address cannot be read; {_EXPECTED}") from None
     match address.get_backend_name():
         case "sqlite":
-            return _open_sqlite(address)
+            if address.database in (None, "", ":memory:"):
+                raise StoreError("expected the path of a file after sqlite:///, found none")
+            path = Path(str(address.database))
+            return DatabaseAddress(_sqlite_engine(address), f"the database file {path}", path)
         case "postgresql" | "postgres":
-            return _open_postgresql(address)
+            name, host = address.database or "", address.host or "localhost"
+            engine = _postgresql_engine(address)
+            return DatabaseAddress(engine, f"the PostgreSQL database {name} at {host}")
         case other:
             raise StoreError(f"{_EXPECTED}, found a database of kind {other}")
-
-
-def _open_sqlite(address: URL) -> SqlStore:
-    if address.database in (None, "", ":memory:"):
-        raise StoreError("expected the path of a file after sqlite:///, found none")
-    path = Path(str(address.database))
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The files that SQLite puts beside it take over these permissions.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as err:
-        raise StoreError(
-            f"the database file {path} cannot be opened for writing: {err.strerror}; check "
-            "that its directory exists and belongs to the user Ebbwatch runs as"
-        ) from err
-    engine = _sqlite_engine(address)
-    _migrate(engine, f"the database file {path}")
-    return SqlStore(engine, FileLock(path, engine))
 
 
 def _sqlite_engine(address: URL) -> Engine:
@@ -96,13 +153,6 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _open_postgresql(address: URL) -> SqlStore:
-    engine = _postgresql_engine(address)
-    where = f"the PostgreSQL database {address.database or ''} at {address.host or 'localhost'}"
-    _migrate(engine, where)
-    return SqlStore(engine, Lease(engine))
-
-
 def _postgresql_engine(address: URL) -> Engine:
     return create_engine(
         address.set(drivername="postgresql+psycopg"),
@@ -123,58 +173,15 @@ def _postgresql_engine(address: URL) -> Engine:
 
 
 def _migrate(engine: Engine, where: str) -> None:
-    """Bring a database up to date, or refuse it.
-
-    Raises:
-        StoreError: With what the database said, and never its address.
-    """
-    try:
-        with engine.connect() as connection:
-            if _version(connection) == HEAD:
-                return
-        with engine.connect() as connection:
-            connection.execution_options(**{WRITES: True})
-            with connection.begin():
-                if engine.dialect.name == "postgresql":
-                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-                _upgrade(connection, where)
-    except DBAPIError as err:
-        engine.dispose()
-        # The cause is left out: a driver's error may hold what it was asked to connect to.
-        raise StoreError(
-            f"{where} cannot be used: {_without_password(reason(err), engine.url)}; check that "
-            "it is there and that its address in EBBWATCH_DATABASE_URL is right"
-        ) from None
-    except StoreError:
-        engine.dispose()
-        raise
-
-
-def _version(connection: Connection) -> str | None:
-    """Return the migration a database stands at, or None where it is empty."""
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
-
-
-def _upgrade(connection: Connection, where: str) -> None:
-    # Imported here because it is slow, and not needed for a database that is up to date.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
-
-    config = Config(attributes={"connection": connection})
-    # Alembic reads this through configparser, to which a percent sign is special.
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    version = _version(connection)
-    if version is not None and version not in known:
-        raise StoreError(
-            f"{where} belongs to a newer Ebbwatch: expected its schema to be at most {HEAD}, "
-            f"found {version}; install that version, or go back to a backup made before it"
-        )
-    command.upgrade(config, "head")
+    """Bring a database up to date, or refuse it."""
+    with engine.connect() as connection:
+        if version_of(connection) == HEAD:
+            return
+    with engine.connect() as connection:
+        connection.execution_options(**{WRITES: True})
+        with connection.begin():
+            lock_tables(connection)
+            upgrade(connection, where)
 
 
 def _without_password(said: str, address: URL) -> str:
