@@ -266,6 +266,7 @@ async def test_a_figure_is_handed_over_with_its_cursor() -> None:
                 source="nyfed",
             ),
         ),
+        met=("sofr",),
         cursors=(("cursor/nyfed", "c1"),),
     )
     assert desk.sources["nyfed"].asked == [(("sofr", "sofr"),)]
@@ -501,6 +502,93 @@ async def test_what_is_held_back_for_one_cause_is_one_notice() -> None:
     nyfed.answer = answers(figure("sofr", days[-1], "-500"), *good)
     await desk.at(desk.next("nyfed"), "nyfed")
     assert [(h.period, h.count) for h in desk.told[1:]] == [("2026-09-04", 2)]
+
+
+async def test_a_part_that_fails_is_told_and_the_rest_is_used() -> None:
+    """Only what failed rests and is asked again; the host does not count as down."""
+    error = SourceUnavailable("nyfed: answered HTTP 500")
+    part = Poll((figure("tgcr", FRIDAY, "4.31"),), faults={"sofr": error})
+    nyfed = Provider(lambda names: part if "tgcr" in names else error)
+    desk = Desk(replace(SOFR, fallback=None), TGCR, nyfed=nyfed)
+    outcome = await desk.visit("nyfed")
+    assert (outcome.news, outcome.fault) == (1, "nyfed: answered HTTP 500")
+    for _ in range(2):
+        await desk.at(desk.next("nyfed"), "nyfed")
+    assert [sorted(name for name, _ in asked) for asked in nyfed.asked] == [
+        ["sofr", "tgcr"], ["sofr"], ["sofr"],
+    ]  # fmt: skip
+    assert [(h.kind, h.affected) for h in desk.told] == [(Trouble.SOURCE_FAILING, ("sofr",))]
+    nyfed.answer = answers(figure("sofr", FRIDAY, "4.31"))
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert [h.kind for h in desk.told[1:]] == [Trouble.SOURCE_RECOVERED]
+
+
+async def test_rows_that_cannot_be_read_are_one_notice() -> None:
+    """A row that moves down as its table grows is the same row."""
+
+    def table(line: int, *figures: Published) -> Answer:
+        complaint = f"csv desk, line {line}: expected 2 cells, found 3"
+        return Poll(figures, unread={"sofr": (complaint,)})
+
+    nyfed = Provider(lambda _: table(7, figure("sofr", THURSDAY, "4.30")))
+    desk = Desk(SOFR, nyfed=nyfed)
+    await desk.visit("nyfed")
+    nyfed.answer = lambda _: table(8, figure("sofr", FRIDAY, "4.31"))
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert [name for name, *_ in desk.facts] == ["sofr", "sofr"]
+    assert [(h.kind, h.count, h.reason) for h in desk.told] == [
+        (Trouble.ROWS_UNREAD, 1, "csv desk, line 7: expected 2 cells, found 3")
+    ]
+
+
+async def test_a_page_in_place_of_data_is_asked_for_again_soon() -> None:
+    """It is told as a change of shape only when it came three times."""
+    page = SourceChanged("nyfed: expected JSON, found a page (HTML or XML)", passing=True)
+    nyfed = Provider(lambda _: page)
+    desk = Desk(replace(SOFR, fallback=None), TGCR, nyfed=nyfed)
+    start = desk.clock.now()
+    await desk.visit("nyfed")
+    nyfed.answer = answers(figure("sofr", FRIDAY, "4.31"))
+    await desk.at(desk.next("nyfed"), "nyfed")
+    assert (desk.told, desk.clock.now() - start <= timedelta(minutes=1)) == ([], True)
+    assert [name for name, *_ in desk.facts] == ["sofr"]
+    nyfed.answer = lambda _: page
+    for _ in range(3):
+        await desk.at(desk.next("nyfed"), "nyfed")
+    assert [h.kind for h in desk.told] == [Trouble.SOURCE_CHANGED]
+
+
+async def test_a_machine_that_is_offline_is_one_notice_and_one_at_its_end() -> None:
+    """However many sources cannot be reached; a file of its own says nothing of the network."""
+    error = SourceUnavailable("the connection failed (ConnectError)", reached=False)
+    near = series("near", source="csv", fallback=None)
+    names = ("nyfed", "ofr", "h41")
+    sources = {name: Provider(lambda _: error) for name in names}
+    followed = [series(f"of_{name}", source=name, fallback=None) for name in names]
+    table = Provider(lambda _: Poll(local=True))
+    desk = Desk(*followed, near, csv=table, **sources)
+    for _ in range(6):
+        for name in (*names, "csv"):
+            await desk.at(max(desk.next(name), desk.clock.now()), name)
+    (notice,) = desk.told
+    assert (notice.kind, notice.count) == (Trouble.OFFLINE, 3)
+    assert notice.affected == ("of_h41", "of_nyfed", "of_ofr")
+    for source in sources.values():
+        source.answer = lambda _: Poll()
+    for name in names:
+        await desk.at(max(desk.next(name), desk.clock.now()), name)
+    assert [h.kind for h in desk.told[1:]] == [Trouble.ONLINE]
+
+
+async def test_one_host_that_cannot_be_reached_is_named_while_others_answer() -> None:
+    """The machine is not offline then."""
+    error = SourceUnavailable("the connection failed (ConnectError)", reached=False)
+    other = series("of_ofr", source="ofr", fallback=None)
+    desk = Desk(TGCR, other, nyfed=Provider(lambda _: error), ofr=Provider())
+    for _ in range(3):
+        await desk.at(desk.next("nyfed"), "nyfed")
+        await desk.visit("ofr")
+    assert [(h.kind, h.name) for h in desk.told] == [(Trouble.SOURCE_FAILING, "nyfed")]
 
 
 async def test_texts_are_polled_by_the_minute() -> None:

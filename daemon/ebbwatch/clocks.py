@@ -19,8 +19,16 @@ class SystemClock:
         return datetime.now(UTC)
 
     async def wait_until(self, when: datetime) -> None:
-        """Return once an instant has come, waking up now and then to look again."""
-        while (left_s := (when - self.now()).total_seconds()) > 0:  # noqa: ASYNC110  time passes by itself
+        """Return once an instant has come, waking up now and then to look again.
+
+        Or once as much time has run as lay before it, where the clock was set back meanwhile:
+        what waits for a moment must not wait for hours.
+        """
+        began_s, whole_s = elapsed_s(), (when - self.now()).total_seconds()
+        while True:
+            left_s = min((when - self.now()).total_seconds(), whole_s - (elapsed_s() - began_s))
+            if left_s <= 0:
+                return
             await asyncio.sleep(min(left_s, _NAP_S))
 
 

@@ -47,12 +47,16 @@ class SourceUnavailable(SourceError):
 
     Attributes:
         after: How long it asked us to wait; None where it did not say.
+        reached: Whether anything of it was heard at all: no connection may be our own fault.
     """
 
-    def __init__(self, message: str, *, after: timedelta | None = None) -> None:
-        """Take what happened, and the provider's own delay."""
+    def __init__(
+        self, message: str, *, after: timedelta | None = None, reached: bool = True
+    ) -> None:
+        """Take what happened, the provider's own delay, and whether it was reached."""
         super().__init__(message)
         self.after = after
+        self.reached = reached
 
 
 class SourceRefused(SourceError):
@@ -60,7 +64,17 @@ class SourceRefused(SourceError):
 
 
 class SourceChanged(SourceError):
-    """The answer no longer has the shape we know; nothing of it was used."""
+    """The answer no longer has the shape we know; nothing of it was used.
+
+    Attributes:
+        passing: Whether it may be gone in a moment: a page of HTML where JSON was expected, a
+            body that is cut. It is asked for again soon, and only then taken for a change.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        """Take what was expected and found, and whether it may pass."""
+        super().__init__(message)
+        self.passing = passing
 
 
 class DeliveryError(EbbwatchError):
@@ -126,12 +140,19 @@ class Poll:
         cursor: Where the next visit resumes (validators, last period); kept by the caller
             only after a successful commit, and handed back as it is.
         note: Why it is empty, if it is: ``not modified``, ``no rows``.
+        faults: By name, the series of which no whole answer came, and why; nothing of them is
+            published.
+        unread: By name, complaints about rows that could not be read; the others are published.
+        local: Whether it was read from this machine, over no network.
     """
 
     published: tuple[Published, ...] = ()
     texts: tuple[TextItem, ...] = ()
     cursor: str | None = None
     note: str = ""
+    faults: Mapping[str, SourceError] = field(default_factory=dict)
+    unread: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

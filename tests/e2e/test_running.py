@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -231,3 +232,45 @@ async def test_a_power_cut_between_sending_and_settling_repeats_it_once_and_says
     marked = f"{headline}\nPossibly a repeat: an earlier copy may have reached you\n{rest}"
     assert [shown.text for shown in world.in_telegram[1:]] == [FIRED, marked]
     assert [posted.text for posted in world.in_slack[1:]] == [FIRED]
+
+
+DIGEST = """
+receivers: {desk: [{telegram: {chat: -1001}}]}
+routes: [{to: [desk]}]
+digests:
+  - {at: "08:30", zone: America/New_York, on: business days, to: [desk]}
+"""
+EVENING = datetime(2026, 11, 23, 20, 0, tzinfo=NEW_YORK)
+ASLEEP = 13 * 3600 + 120
+
+
+async def test_a_machine_that_slept_visits_first_and_then_tells(world: World) -> None:
+    """From 20:00 to 09:02: the night's figure is told at once, and the digest knows of it."""
+    world.rules(RULES + DIGEST)
+    world.sofr, world.effr = dict.fromkeys(DAYS[:-1], "3.70"), dict.fromkeys(DAYS[:-1], "3.68")
+    async with world.running(at=EVENING, JUMP_S=str(ASLEEP)) as daemon:
+        await daemon.until(lambda: len(daemon.lines("source.polled")) >= 1, "the first visit")
+        await daemon.until(world.settled, "the summary")
+        stressed(world)
+        daemon.process.send_signal(signal.SIGUSR1)
+        await daemon.until(lambda: len(world.in_telegram) >= 3, "the alert and the digest")
+        assert len(daemon.lines("clock.jumped")) == 1
+        assert await daemon.stop() == 0
+    alert, digest = (shown.text for shown in world.in_telegram[1:3])
+    assert alert.splitlines()[0] == "🟠 WARNING · Repo trades above fed funds"
+    assert "Repo trades above fed funds" in digest
+
+
+async def test_a_restart_in_the_morning_visits_first_and_then_tells(world: World) -> None:
+    """The digest that fell due while nobody ran says what the sources had by then."""
+    world.rules(RULES + DIGEST)
+    world.sofr, world.effr = dict.fromkeys(DAYS[:-1], "3.70"), dict.fromkeys(DAYS[:-1], "3.68")
+    async with world.running(at=EVENING) as daemon:
+        await daemon.until(lambda: len(daemon.lines("source.polled")) >= 1, "the first visit")
+        await daemon.until(world.settled, "the summary")
+        assert await daemon.stop() == 0
+    stressed(world)
+    async with world.running(at=NINE) as daemon:
+        await daemon.until(lambda: len(world.in_telegram) >= 3, "the alert and the digest")
+        assert await daemon.stop() == 0
+    assert world.in_telegram[1].text.splitlines()[0] == "🟠 WARNING · Repo trades above fed funds"

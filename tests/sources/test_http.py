@@ -219,8 +219,9 @@ async def test_a_download_lies_in_a_file_that_the_caller_closes(
     [
         (b"<!DOCTYPE html><html></html>", "expected JSON, found a page"),
         (b"", "expected JSON, found an empty answer"),
-        (b'{"a": [1, 2', "expected JSON, found 11 bytes that are none"),
-        (b'{"a": NaN}', "expected JSON"),
+        (b'{"a": [1, 2', "expected JSON, found one that is cut off"),
+        (b'{"a": "NaN", "b": NaN}', "expected JSON, found a bare NaN at byte 19"),
+        (b'{"a": 1,, "b": 2}', "expected JSON, found none at byte 9 "),
         (b"[" * 100_000, "expected JSON"),
         (b"9" * 5000, "expected JSON"),
         (b'{"a": "\xff"}', "expected JSON"),
@@ -350,3 +351,29 @@ def test_dates_must_exist_and_have_come() -> None:
     ]:
         with pytest.raises(SourceChanged, match=message):
             day(written, of="x", today=today)
+
+
+@pytest.mark.parametrize(
+    ("asked", "target", "followed"),
+    [
+        ("http://example.org/a", "https://example.org/a", True),
+        ("http://example.org:80/a", "https://example.org:443/a", True),
+        ("https://example.org/a", "http://example.org/a", False),
+        ("http://example.org:8000/a", "https://example.org/a", False),
+        ("http://example.org/a", "https://example.com/a", False),
+        ("http://example.org/a", "http://u:secret@example.org/a", False),
+    ],
+)
+def test_a_redirect_is_followed_to_the_same_host_or_a_safer_scheme(
+    asked: str, target: str, followed: bool
+) -> None:
+    """From http to https, as many sites do; never back, elsewhere, or with a password."""
+    setup = SourceSetup(clock=EagerClock(NOW))
+    client = ProviderClient(setup, "http://example.org", name="somebody")
+    response = httpx.Response(301, headers={"Location": target})
+    if followed:
+        assert client._elsewhere(httpx.URL(asked), response) == httpx.URL(target)
+        return
+    with pytest.raises(SourceChanged, match="which is not followed") as caught:
+        client._elsewhere(httpx.URL(asked), response)
+    assert "secret" not in str(caught.value)

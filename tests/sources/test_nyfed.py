@@ -430,3 +430,44 @@ async def test_the_recorded_revision_and_the_recorded_gap_are_read(
     assert len(figures(poll.published, "target_upper")) == 5
     assert figures(poll.published, "sofr_p1") == {"2019-05-31": None}
     assert figures(poll.published, "obfr") == {}
+
+
+async def test_an_endpoint_that_fails_spoils_no_other(
+    provider: StandIn, source: NewYorkFed
+) -> None:
+    """With SOFR's endpoint down EFFR's figures are used, and what is missing is named."""
+    provider.refuse(RATES, 500)
+    row = {"effectiveDate": "2026-11-23", "type": "EFFR", "percentRate": 3.88}
+    provider.serve(EFFR, rates(row))
+    poll = await source.poll(wanting("nyfed", "sofr", "effr"), cursor=None)
+    assert figures(poll.published, "effr") == {"2026-11-23": Decimal("3.88")}
+    assert {name: str(error) for name, error in poll.faults.items()} == {
+        "sofr": "nyfed: answered HTTP 500"
+    }
+
+
+async def test_a_host_that_asks_for_patience_is_asked_no_more(
+    provider: StandIn, source: NewYorkFed
+) -> None:
+    """After a 429 nothing else is asked in the same visit, and what came before is used."""
+    provider.serve(RATES, rates({"effectiveDate": "2026-11-23", "type": "SOFR", "percentRate": 4}))
+    provider.refuse(EFFR, 429, after="60")
+    provider.refuse(OPERATIONS, 429, after="60")
+    poll = await source.poll(wanting("nyfed", "sofr", "effr", "reverse_repo"), cursor=None)
+    assert figures(poll.published, "sofr") == {"2026-11-23": Decimal(4)}
+    assert sorted(poll.faults) == ["effr", "reverse_repo"]
+    assert len(provider.requests) == 2
+
+
+async def test_two_rates_for_a_day_are_both_handed_on(
+    provider: StandIn, source: NewYorkFed
+) -> None:
+    """Where neither is marked as revised, nobody here chooses."""
+    rows = [
+        {"effectiveDate": "2026-11-23", "type": "SOFR", "percentRate": rate,
+         "revisionIndicator": ""}
+        for rate in (4.01, 4.02)
+    ]  # fmt: skip
+    provider.serve(RATES, rates(*rows))
+    poll = await source.poll(wanting("nyfed", "sofr"), cursor=None)
+    assert [one.value for one in poll.published] == [Decimal("4.01"), Decimal("4.02")]

@@ -145,6 +145,7 @@ def build(
         stop=stop,
     )  # fmt: skip
     watching = ClockWatch(clock, elapsed_s, [service.jumped])
+    service.steady = watching.steady
     service.others.append(watching.run)
     if settings.heartbeat_url is not None:
         service.others.append(_heartbeat(settings.heartbeat_url, service, clock))

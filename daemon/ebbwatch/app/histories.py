@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebbwatch.app.loading import NoSuchDirectory, builtin_files
+from ebbwatch.core.doubts import fits
 from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.core.facts.figure_tables import TableFault, Tables
 from ebbwatch.core.facts.release_clock import ReleaseClock
@@ -81,7 +82,8 @@ def history_from_archive(ruleset: Ruleset, store: Store | None) -> History:
     for name in sorted(_archived(ruleset, entries)):
         tables.read(ruleset.series[name], entries[name].read_text("utf-8"))
     if store is not None:
-        history.observe(o for o in store.observations() if o.series in ruleset.series)
+        # What an earlier version let pass must not keep this one from starting.
+        history.observe(o for o in store.observations() if o.series in ruleset.series and fits(o))
     return history
 
 

@@ -195,7 +195,7 @@ async def _lead(
     service = built.service
     following = asyncio.create_task(_follow(stop, service.stop))
     try:
-        service.begin()
+        service.begin(visits_first=True)
         rules.keep(built.store)
         if rules.problems:
             service.refuse(rules.problems)

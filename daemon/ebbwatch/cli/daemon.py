@@ -102,7 +102,7 @@ async def _run_once(
     try:
         for warning in built.warnings:
             print(f"ebbwatch: {warning}", file=sys.stderr)
-        built.service.begin()
+        built.service.begin(visits_first=True)
         for outcome in await built.service.once(ONCE_S):
             if outcome.fault:
                 print(f"ebbwatch: {outcome.fault}", file=sys.stderr)

@@ -205,6 +205,8 @@ def series_accept(
     rules: common.RulesOption = None,
 ) -> None:
     """Release a figure that was held back: it counts from now on."""
+    from ebbwatch.core.doubts import fits
+
     with common.faults_end_it():
         ruleset = common.valid(common.rules_directory(rules), data_only=True)
         series = common.known_series(ruleset, name)
@@ -218,6 +220,9 @@ def series_accept(
             common.stop("nothing is held back: there is no database yet")
         waiting = [h for h in store.held() if h.observation.series == name]
         chosen = _meant(series, [h for h in waiting if h.observation.period == wanted], value)
+        for held in chosen:
+            if not fits(held.observation):
+                common.stop(f"{held.reason}: no rule could reckon with it")
         with store.transaction():
             released = [held for held in store.release(name, wanted) if held in chosen]
             store.record([held.observation for held in released])

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, micros, period_of
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import Kind
@@ -27,6 +28,9 @@ SMALLEST = Decimal("1e-18")
 
 #: Before the first year of any series that rules are made of.
 EARLIEST = period_of(date(1900, 1, 1))
+
+#: No figure is given for a later day, not by announcement either.
+_LATEST = period_of(date(2200, 1, 1))
 
 #: The farthest east that a publisher's day begins before UTC's.
 _FARTHEST_EAST = timedelta(hours=14)
@@ -74,6 +78,13 @@ class HeldBack:
     count: int
     newest: int
     since: int
+
+
+def fits(observation: Observation) -> bool:
+    """Return whether a figure can be reckoned with; the edge lets no other pass."""
+    value = observation.value
+    sized = not value or SMALLEST <= abs(value) < LARGEST
+    return sized and EARLIEST <= observation.period < _LATEST
 
 
 def doubt_of_value(series: Series, value: Decimal, last: Decimal | None) -> Doubt | None:

@@ -120,13 +120,26 @@ class Every:
             return day_of(period).isoformat()
         return instant(period * 60_000_000).strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    def written(self, text: str) -> int:
+        """Return the date or instant that a publisher wrote, be it a period or not.
+
+        Raises:
+            ValueError: If it is no date, or no instant with its offset.
+        """
+        period = period_of(date.fromisoformat(text[:10])) if self.dated else begin_of(text)
+        if not self.dated and datetime.fromisoformat(text).tzinfo is None:
+            message = f"{text} has no offset: write {text}Z for UTC"
+            raise ValueError(message)
+        return period
+
     def parse(self, text: str) -> int:
         """Return the period that a text stands for.
 
         Raises:
-            ValueError: If it is no date (or instant) or not one of this frequency.
+            ValueError: If it is no date (or instant with its offset) or not one of this
+                frequency.
         """
-        period = period_of(date.fromisoformat(text[:10])) if self.dated else begin_of(text)
+        period = self.written(text)
         if (fault := self.fault(period)) is not None:
             message = f"{text} {fault}"
             raise ValueError(message)

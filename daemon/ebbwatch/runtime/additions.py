@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
+from ebbwatch.core.doubts import fits
 from ebbwatch.core.facts.asof import History
 from ebbwatch.ports import Store
 
@@ -38,5 +39,7 @@ def learn(history: History, store: Store, series: Collection[str]) -> None:
         if name in history.catalogue:
             known = history.known(name)
             history.observe(
-                o for o in store.observations(name) if (o.period, o.known_at) not in known
+                o
+                for o in store.observations(name)
+                if (o.period, o.known_at) not in known and fits(o)
             )

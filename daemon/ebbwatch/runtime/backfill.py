@@ -123,7 +123,10 @@ def _kept(
         note_added(store, {o.series for o in observations})
     return Brought(
         source=name, read=len(poll.published), new=new, held=len(held),
-        notices=tuple(f"{n.series}: {n.found} where {n.expected} was expected" for n in notices),
+        notices=(
+            *(f"{n.series}: {n.found} where {n.expected} was expected" for n in notices),
+            *(f"{series}: {error}" for series, error in poll.faults.items()),
+        ),
     )  # fmt: skip
 
 

@@ -38,15 +38,24 @@ class ClockWatch:
         self._clock = clock
         self._elapsed_s = elapsed_s
         self._wake = tuple(wake)
+        self._began, self._ran_s = clock.now(), elapsed_s()
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            began, ran_s = self._clock.now(), self._elapsed_s()
-            await self._clock.wait_until(began + LOOK_EVERY)
-            ran = timedelta(seconds=self._elapsed_s() - ran_s)
-            jump = (self._clock.now() - began) - ran
+            self._began, self._ran_s = self._clock.now(), self._elapsed_s()
+            await self._clock.wait_until(self._began + LOOK_EVERY)
+            jump = self._jump()
             if abs(jump) >= LEAST:
                 log.warning("clock.jumped", by_s=round(jump.total_seconds()))
                 for wake in self._wake:
                     wake()
+
+    def steady(self) -> bool:
+        """Return whether no jump is to be noticed: who wakes first need not be this watch."""
+        return abs(self._jump()) < LEAST
+
+    def _jump(self) -> timedelta:
+        """Return by how much the clocks differ since the last look."""
+        ran = timedelta(seconds=self._elapsed_s() - self._ran_s)
+        return (self._clock.now() - self._began) - ran

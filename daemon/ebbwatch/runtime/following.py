@@ -86,6 +86,10 @@ class Following:
                 found.append(self.question(ref, series))
         return found
 
+    def hosts(self, at: datetime) -> set[str]:
+        """Return who is asked for anything at an instant."""
+        return {each.whom for name in self.sources for each in self.asked(name, at)}
+
     def question(self, ref: SourceRef, series: Series) -> Question:
         """Return what a source that there is is asked for a series."""
         source = self.sources[ref.name]

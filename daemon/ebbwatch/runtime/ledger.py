@@ -7,14 +7,15 @@ leaves the event to be polled again, one after it leaves rows to be delivered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import structlog
 
-from ebbwatch.core.alerting.judging import Judge, episode_of
+from ebbwatch.core.alerting.judging import Judge, Watched, episode_of
 from ebbwatch.core.alerting.ladder import AlertState
+from ebbwatch.core.telling.hearing import Why
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
 from ebbwatch.model.alert import Cause, Change, Level, Transition
@@ -91,11 +92,7 @@ class Ledger:
             self.store.record(event.observations)
             self.store.hold(event.held)
             self.store.record_texts(event.texts)
-            told = self.telling.tell(handled.moves, at=at, states=states, history=handled.history)
-            if not handled.history:
-                told += self.telling.tell(handled.others, at=at, states=states)
-            elif self.edit is not None and not handled.aside:
-                told += self._edited(self.edit, handled, states)
+            told = self._told(handled, handled.moves, states)
             self.store.append(told)
             first = handled.history and self.store.get(HANDLED) is None
             # A rule that has no figure yet is known all the same: it is no new one tomorrow.
@@ -103,11 +100,13 @@ class Ledger:
             saved = self._save(blank | handled.states)
             if handled.removed:
                 self.store.forget_alerts(handled.removed)
-            if not handled.history:
-                self.telling.look(self._read(handled), at=at, states=states)
-            self.telling.tick(at=at, states=states)
-            if first:
-                self.telling.summary(at=at, states=states)
+            if not handled.aside:
+                if not handled.history:
+                    read = self._read(handled)
+                    self.telling.look(read, met=handled.met, at=at, states=states)
+                self.telling.tick(at=at, states=states)
+                if first:
+                    self.telling.summary(at=at, states=states)
             for key, text in event.cursors:
                 self.store.put(key, text)
             self.store.put(HANDLED, at.isoformat())
@@ -129,6 +128,24 @@ class Ledger:
         told = self.telling.edited(edit, handled.others, at=at, states=states)
         ended = {m.rule: m.episode for m in handled.others if m.change is Change.WITHDRAWN}
         carry_acks(self.store, ended, edit.renamed, states)
+        return told
+
+    def _told(
+        self, handled: Handled, moves: Sequence[Transition], states: Mapping[str, AlertState]
+    ) -> list[Transition]:
+        """Tell an event's moves; return them with the named reason of each that nobody hears."""
+        at = instant(handled.event.at)
+        if handled.aside:
+            untold = Why.BROKEN.value
+            return [replace(move, muted=untold) for move in (*moves, *handled.others)]
+        past = [move for move in moves if move.rule in handled.met]
+        present = [move for move in moves if move.rule not in handled.met]
+        told = self.telling.tell(past, at=at, states=states, history=True)
+        told += self.telling.tell(present, at=at, states=states, history=handled.history)
+        if not handled.history:
+            told += self.telling.tell(handled.others, at=at, states=states)
+        elif self.edit is not None:
+            told += self._edited(self.edit, handled, states)
         return told
 
     def _read(self, handled: Handled) -> list[str]:
@@ -186,7 +203,7 @@ class Ledger:
         at = instant(handled.event.at).isoformat()
         count = 0
         for t in transitions:
-            if handled.history and t.muted == "history":
+            if t.muted == Why.HISTORY.value:
                 continue
             if t.change in (Change.ARMED, Change.DISARMED):
                 continue
@@ -244,34 +261,45 @@ def refreshed(judge: Judge, states: dict[str, AlertState], at: int) -> dict[str,
     evaluation = Evaluation(judge.history, at - 1, at)
     found = {}
     for name, state in states.items():
-        rule = judge.watched[name]
-        signals = judge.signals(
-            rule,
-            evaluation.current(rule.node),
-            None if rule.clear is None else evaluation.current(rule.clear),
-        )
-        if len(signals.at) == 0:
+        try:
+            found[name] = _refreshed(judge, judge.watched[name], state, evaluation)
+        except Exception:
+            # One poisoned rule must not keep the others from starting.
+            log.exception("rule.unread", rule=name)
             found[name] = state
-            continue
-        known = bool(signals.known[0])
-        value = state.value
-        if signals.values is not None and known:
-            value = float(signals.values[0])
-        period = int(signals.periods[0])
-        counting = rule.ladder.waits and state.base != state.count
-        found[name] = replace(
-            state,
-            period=state.period if counting else max(state.period, period),
-            known=known,
-            value=value,
-            value_period=period if known else state.value_period,
-            why=0 if known else int(signals.why[0]),
-        )
-        if known and period > state.value_period:
-            # Readings that move nothing are not saved; what they leave is read off once more.
-            read_at, previous = _left_behind(evaluation, rule.node, period)
-            found[name] = replace(found[name], read_at=read_at, previous=previous)
     return found
+
+
+def _refreshed(
+    judge: Judge, rule: Watched, state: AlertState, evaluation: Evaluation
+) -> AlertState:
+    """Return one stored state with the reading that stands."""
+    signals = judge.signals(
+        rule,
+        evaluation.current(rule.node),
+        None if rule.clear is None else evaluation.current(rule.clear),
+    )
+    if len(signals.at) == 0:
+        return state
+    known = bool(signals.known[0])
+    value = state.value
+    if signals.values is not None and known:
+        value = float(signals.values[0])
+    period = int(signals.periods[0])
+    counting = rule.ladder.waits and state.base != state.count
+    fresh = replace(
+        state,
+        period=state.period if counting else max(state.period, period),
+        known=known,
+        value=value,
+        value_period=period if known else state.value_period,
+        why=0 if known else int(signals.why[0]),
+    )
+    if known and period > state.value_period:
+        # Readings that move nothing are not saved; what they leave is read off once more.
+        read_at, previous = _left_behind(evaluation, rule.node, period)
+        fresh = replace(fresh, read_at=read_at, previous=previous)
+    return fresh
 
 
 def _left_behind(evaluation: Evaluation, node: Node, period: int) -> tuple[int, float | None]:

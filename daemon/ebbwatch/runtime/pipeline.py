@@ -40,11 +40,13 @@ class Event:
         held: What goes into quarantine.
         cursors: Key and text to be stored in the same transaction.
         added: Series whose past was added to beside us, and is in the history already.
+        met: Series of which nothing was held before: their figures are the past.
     """
 
     at: int
     observations: tuple[Observation, ...] = ()
     added: tuple[str, ...] = ()
+    met: tuple[str, ...] = ()
     texts: tuple[TextItem, ...] = ()
     held: tuple[Held, ...] = ()
     cursors: tuple[tuple[str, str | None], ...] = ()
@@ -91,8 +93,10 @@ class Handled:
         quiet: Names of alerts that a new reading leaves exactly as they stand.
         firing: Names of those among them that fire.
         moves: The outcomes as transitions, once they were made; None before.
-        aside: Whether what the event did could not be recorded for a fault of ours, and is
-            left out: nothing of it is told, an edit of the rules neither.
+        met: Names of alerts that did not fire, and see a series for the first time: what moved
+            them is the past, and how they stand is told as of new rules.
+        aside: Whether nothing of the event is told, an edit of the rules neither: telling it, or
+            recording what it did, failed for a fault of ours.
     """
 
     event: Event
@@ -105,6 +109,7 @@ class Handled:
     quiet: Sequence[str] = ()
     firing: Sequence[str] = ()
     moves: list[Transition] | None = None
+    met: frozenset[str] = frozenset()
     aside: bool = False
 
 
@@ -136,12 +141,15 @@ class Pipeline:
         recorder: Takes every outcome.
         states: Where each alert stands.
         handled: µs of the newest event; nothing at or before it is walked again.
+        timeless: Alerts whose timers could not be found, and what was raised; whoever watches
+            over rules takes them out.
     """
 
     judge: Judge
     recorder: Recorder
     states: States = field(default_factory=States)
     handled: int = BEGINNING
+    timeless: dict[str, Exception] = field(default_factory=dict)
     _timers: dict[str, tuple[tuple[object, ...], int | None]] = field(default_factory=dict)
 
     def next_due(self) -> int | None:
@@ -191,8 +199,16 @@ class Pipeline:
                 if rule.series & past:
                     self._judge(handled, rule, present, cause=Cause.HISTORY_ADDED)
         handled.others.extend(self._texts(event))
+        handled.met = frozenset(self._met(event))
         self.states.update(handled.states)
         return handled
+
+    def _met(self, event: Event) -> Iterable[str]:
+        """Yield the alerts that are introduced by an event, not moved by it."""
+        for name, rule in self.judge.watched.items() if event.met else ():
+            was = self.states.get(name)
+            if rule.series.intersection(event.met) and (was is None or was.level is Level.NONE):
+                yield name
 
     def _touched(self, handled: Handled) -> list[Watched]:
         """Take an event's facts into the history; return the rules it asks to be judged."""
@@ -229,7 +245,11 @@ class Pipeline:
         basis = (rule, state, *(known.late(series) for series in sorted(rule.node.setters)))
         before, at = self._timers.get(name, ((), None))
         if len(before) != len(basis) or any(a is not b for a, b in zip(before, basis, strict=True)):
-            at = self.judge.timer(rule, state)
+            try:
+                at = self.judge.timer(rule, state)
+            except Exception as error:  # noqa: BLE001  one poisoned rule must not stop the rest
+                at = None
+                self.timeless[name] = error
             self._timers[name] = (basis, at)
         return at
 

@@ -193,6 +193,15 @@ class Polling:
             and len({failure.source for failure in self._failures}) < len(self._sources)
         )
 
+    def busy(self) -> bool:
+        """Return whether any source is being visited, or is to be at once."""
+        at = self._clock.now()
+        return bool(self._running) or any(
+            self.next_visit(name, at) <= at
+            for name in self._sources
+            if self._following.asked(name, at)
+        )
+
     # when
 
     def next_visit(self, name: str, at: datetime) -> datetime:

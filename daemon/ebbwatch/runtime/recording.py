@@ -3,8 +3,8 @@
 An event is decided once. Where the database refuses it, because its disk is full, another
 program holds it, or it is away, the same outcome is offered again until it is taken; meanwhile
 nothing else is decided, polling goes on, and what it brings waits. An outcome that cannot be
-recorded for a fault of ours is set aside, with what made it: its figures last, and the rules
-that it moved are named.
+recorded for a fault of ours is not tried twice in the same way: first telling is left out, then
+all but the figures, and the rules that were moved are named.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -24,6 +25,9 @@ from ebbwatch.runtime.pipeline import Event, Failure, Handled, Pipeline
 #: Pauses between two offers: doubling from the first to the last.
 _FIRST_PAUSE = timedelta(milliseconds=500)
 _LAST_PAUSE = timedelta(seconds=10)
+
+#: As it was decided, without telling, and the facts alone.
+_WAYS = 3
 
 log = structlog.get_logger()
 
@@ -54,43 +58,59 @@ class Recording:
             LeadLost: If another process leads since.
             StoreError: If the process is to stop while the database is in trouble.
         """
+        return await self.decide(self._deciding(event))
+
+    def handle_now(self, event: Event, *, history: bool = False) -> Handled:
+        """Decide an event and record its outcome at once, where nothing else is decided.
+
+        Raises:
+            StoreError: If the database refuses.
+        """
+        return self.record_now(self._deciding(event, history=history)())
+
+    def record_now(self, handled: Handled) -> Handled:
+        """Record an outcome at once, where nothing else is decided; raises as `handle_now`."""
+        for left in reversed(range(_WAYS)):
+            try:
+                self._pipeline.commit(handled)
+            except StoreError:
+                raise
+            except Exception as error:
+                if not left:
+                    raise
+                handled = self._otherwise(handled, error)
+            else:
+                break
+        return handled
+
+    def _deciding(self, event: Event, *, history: bool = False) -> Callable[[], Handled]:
+        """Return what decides an event; what cannot be decided is recorded without consequence."""
 
         def decision() -> Handled:
             try:
-                return self._pipeline.decide(event)
+                return self._pipeline.decide(event, history=history)
             except Exception as error:
                 log.exception("event.undecided", at=instant(event.at).isoformat())
-                return Handled(event, failures=[Failure("", error)], moves=[])
+                return Handled(event, failures=[Failure("", error)], history=history, moves=[])
 
-        return await self.decide(decision)
+        return decision
 
     async def decide(self, decision: Callable[[], Handled]) -> Handled:
         """Take a decision when it is its turn, and record its outcome; raises as `handle`."""
         async with self._turn:
             handled = decision()
-            try:
-                await self._record(handled)
-            except (StoreError, asyncio.CancelledError):
-                raise
-            except Exception as error:
-                log.exception("event.set_aside", at=instant(handled.event.at).isoformat())
-                handled = self._set_aside(handled, error)
-                await self._record(handled)
+            for left in reversed(range(_WAYS)):
+                try:
+                    await self._record(handled)
+                except (StoreError, asyncio.CancelledError):
+                    raise
+                except Exception as error:
+                    if not left:
+                        raise
+                    handled = self._otherwise(handled, error)
+                else:
+                    break
             return handled
-
-    def commit(self, handled: Handled) -> None:
-        """Record an outcome before anything runs: once, and what fails for a fault of ours aside.
-
-        Raises:
-            StoreError: If the database refuses.
-        """
-        try:
-            self._pipeline.commit(handled)
-        except StoreError:
-            raise
-        except Exception as error:
-            log.exception("event.set_aside", at=instant(handled.event.at).isoformat())
-            self._pipeline.commit(self._set_aside(handled, error))
 
     async def _record(self, handled: Handled) -> None:
         pause = _FIRST_PAUSE
@@ -120,15 +140,18 @@ class Recording:
             stopping.cancel()
             waiting.cancel()
 
-    @staticmethod
-    def _set_aside(handled: Handled, error: Exception) -> Handled:
-        """Return an event with its facts alone: what it moved could not be recorded."""
-        moved = [outcome.judged.rule.name for outcome in handled.outcomes if outcome.judged.moves]
+    def _otherwise(self, handled: Handled, error: Exception) -> Handled:
+        """Return an outcome to be recorded in another way than the one that failed.
+
+        First without telling anything; then the facts alone, as if nothing had been decided.
+        """
+        log.error("event.set_aside", at=instant(handled.event.at).isoformat(), exc_info=error)
+        moved = dict.fromkeys(move.rule for move in (*(handled.moves or ()), *handled.others))
+        failures = [Failure(name, error) for name in moved] or [Failure("", error)]
+        failures = [*handled.failures, *failures]
+        if not handled.aside:
+            return replace(handled, aside=True, failures=failures)
         return Handled(
-            handled.event,
-            history=handled.history,
-            removed=handled.removed,
-            failures=[*handled.failures, *(Failure(name, error) for name in moved)],
-            moves=[],
-            aside=True,
-        )
+            handled.event, history=handled.history, removed=handled.removed,
+            failures=failures, moves=[], aside=True,
+        )  # fmt: skip

@@ -58,6 +58,9 @@ class SelfWatchStore(Protocol):
         ...
 
 
+#: Key of the trouble that nothing can be reached.
+_OFFLINE = "offline"
+
 #: What is told of numbers that are used all the same.
 _NOTICED = {
     NoticeKind.UNIT_CHANGED: Trouble.SCALE_CHANGED,
@@ -112,6 +115,20 @@ class SelfWatch:
         """Report that a source answers."""
         self._well((f"source/{source}",), Health(kind=Trouble.SOURCE_RECOVERED, name=source), at)
 
+    def offline(
+        self, count: int, *, since: datetime, affected: Sequence[str], at: datetime
+    ) -> None:
+        """Report that no source can be reached, which is more likely our own fault."""
+        health = Health(
+            kind=Trouble.OFFLINE, since=since, count=count, affected=tuple(affected),
+            frozen=tuple(self.frozen_by(affected)),
+        )  # fmt: skip
+        self._ill(_OFFLINE, health, at)
+
+    def online(self, *, at: datetime) -> None:
+        """Report that a source was reached."""
+        self._well((_OFFLINE,), Health(kind=Trouble.ONLINE), at)
+
     def noticed(self, notices: Sequence[Notice], *, at: datetime) -> None:
         """Report what the edge noticed of the numbers; each finding is told once for ever."""
         for notice in notices:
@@ -121,7 +138,7 @@ class SelfWatch:
                 Health(
                     kind=kind,
                     name=notice.series,
-                    reason=f"{notice.source} gives {notice.found}; expected {notice.expected}",
+                    reason=_reason(notice),
                     since=at,
                     affected=(notice.series,) if notice.stops else (),
                     count=notice.count,
@@ -305,7 +322,7 @@ class SelfWatch:
         told = [datetime.fromisoformat(self._open[key]) for key in keys if key in self._open]
         if not told:
             return
-        lasted = at - min(told)
+        lasted = max(at - min(told), timedelta(0))
         left = {key: since for key, since in self._open.items() if key not in keys}
         self._change(left, replace(health, lasted=lasted), f"{keys[0]}/well/{at.isoformat()}")
         log.info("trouble.over", key=keys[0], lasted_s=lasted.total_seconds(), at=at.isoformat())
@@ -338,6 +355,13 @@ class SelfWatch:
                 if health is not None:
                     self._tell(health, key)
         self._unwritten.clear()
+
+
+def _reason(notice: Notice) -> str:
+    """Return what the edge noticed, in words; a complaint says itself what was expected."""
+    if "expected" in notice.found:
+        return notice.found
+    return f"{notice.source} gives {notice.found}; expected {notice.expected}"
 
 
 def _is_late(key: str, source: str) -> bool:

@@ -51,6 +51,11 @@ LOOK_EVERY = timedelta(seconds=30)
 #: How often what was told is attended to, and the lead is renewed.
 ATTEND_EVERY = timedelta(seconds=2)
 LEAD_EVERY = timedelta(seconds=1)
+#: What is named where a fault is no one rule's.
+_NO_RULE = "an event"
+#: How long digests wait for the visits that are due after a start or a sleep.
+VISITS_FIRST = timedelta(minutes=1)
+LOOK_AT_VISITS = timedelta(milliseconds=500)
 #: How long `stop` waits for tasks to end by themselves.
 PATIENCE_S = 0.8
 
@@ -94,6 +99,9 @@ class Service:
     recording: Recording = field(init=False)
     attendant: Attendant = field(init=False)
     _freshness: FreshnessWatch = field(init=False)
+    #: Whether the clock runs as it should; set by whoever watches it.
+    steady: Callable[[], bool] = lambda: True
+    _visits_due: asyncio.Event = field(default_factory=asyncio.Event)
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _running_since: datetime = field(init=False)
 
@@ -102,6 +110,7 @@ class Service:
         pipeline = self.pipeline
         self.desk = Desk(lambda: pipeline.judge, lambda _names, _at: pipeline.states, self.store)
         self.watch.frozen_by = self._frozen_by
+        self.telling.current = lambda: not self._visits_due.is_set() and self.steady()
         self.database = DatabaseWatch(self.clock, self._cry)
         self.recording = Recording(pipeline, self.clock, self.database, self.stop)
         self.attendant = Attendant(
@@ -112,8 +121,10 @@ class Service:
 
     # ---- start -----------------------------------------------------------------------
 
-    def begin(self) -> bool:
+    def begin(self, *, visits_first: bool = False) -> bool:
         """Take up where the store left off; return whether this is the first start.
+
+        With `visits_first`, digests that fell due meanwhile wait for what the sources have.
 
         1. Read the alerts' states, and how far the tape was handled.
         2. On a first start, walk the tape so far, tell nobody, and sum up what fires.
@@ -122,19 +133,21 @@ class Service:
         Raises:
             StoreError: If the database refuses.
         """
+        if visits_first:
+            self._visits_due.set()
         at = micros(self.clock.now())
         states = self.ledger.load()
         handled = self.store.get(HANDLED)
         judge = self.pipeline.judge
         if handled is None:
-            self.recording.commit(self.pipeline.decide(Event(at=at), history=True))
+            self.recording.handle_now(Event(at=at), history=True)
             self._freshness.report(self.pipeline.judge, at)
             return True
         self.pipeline.handled = micros(datetime.fromisoformat(handled))
         self.pipeline.states.update(refreshed(judge, states, self.pipeline.handled))
         at = max(at, self.pipeline.handled)
-        self.recording.commit(self._edited_meanwhile(at))
-        self.recording.commit(self.pipeline.decide(self._catching_up(at)))
+        self.recording.record_now(self._edited_meanwhile(at))
+        self.recording.handle_now(self._catching_up(at))
         self._freshness.report(self.pipeline.judge, at)
         return False
 
@@ -173,6 +186,7 @@ class Service:
             asyncio.create_task(self.delivery.run(self.stop), name="delivery"),
             asyncio.create_task(self.polling.run(), name="polling"),
             asyncio.create_task(self._keep_the_lead(), name="lead"),
+            asyncio.create_task(self._await_visits(), name="visits first"),
             asyncio.create_task(self._every(LOOK_EVERY, self._look), name="self-watch"),
             asyncio.create_task(
                 self._every(ATTEND_EVERY, self._attend, self._hurry), name="attendant"
@@ -205,18 +219,41 @@ class Service:
         """Have delivered what an event put into the outbox, and watch what it showed."""
         self.delivery.wake()
         at = instant(handled.event.at)
-        for failure in handled.failures:
-            self.watch.rule_broken(failure.rule, type(failure.error).__name__, at=at)
+        broken = {
+            failure.rule or _NO_RULE: type(failure.error).__name__ for failure in handled.failures
+        }
+        if _NO_RULE not in broken:
+            self.watch.rule_recovered(_NO_RULE, at=at)
+        for rule, error in self.pipeline.timeless.items():
+            broken.setdefault(rule, f"its timer: {type(error).__name__}")
+        self.pipeline.timeless.clear()
         for rule, error in self.telling.unspoken().items():
-            self.watch.rule_broken(rule, f"its message: {type(error).__name__}", at=at)
+            broken.setdefault(rule, f"its message: {type(error).__name__}")
         for name, state in handled.states.items():
             if state.broken:
-                self.watch.rule_broken(name, REASONS.get(state.why, "unknown"), at=at)
-            elif state.known:
+                broken.setdefault(name, REASONS.get(state.why, "unknown"))
+            elif state.known and name not in broken:
                 self.watch.rule_recovered(name, at=at)
+        for name, why in broken.items():
+            self.watch.rule_broken(name, why, at=at)
         moved = {o.series for o in handled.event.observations}
-        self._freshness.report(self.pipeline.judge, handled.event.at, moved)
+        try:
+            self._freshness.report(self.pipeline.judge, handled.event.at, moved)
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("freshness.unknown", series=sorted(moved))
         self.delivery.wake()
+
+    async def _await_visits(self) -> None:
+        """After a start or a jump of the clock, let digests go once the sources were visited."""
+        while not self.stop.is_set():
+            await self._visits_due.wait()
+            until = self.clock.now() + VISITS_FIRST
+            while self.clock.now() < until and self.polling.busy():
+                await self.clock.wait_until(self.clock.now() + LOOK_AT_VISITS)
+            self._visits_due.clear()
+            self.feed.poke()
 
     async def _keep_the_lead(self) -> None:
         while not self.stop.is_set():
@@ -253,6 +290,9 @@ class Service:
                 raise
             except StoreError as error:
                 self.database.refused(error)
+            except Exception:
+                # What cannot be looked at now must not keep events from being handled.
+                log.exception("look.failed")
 
     def _look(self) -> None:
         """Take what commands added beside us, and look at series and outbox."""
@@ -260,7 +300,8 @@ class Service:
         if names:
             learn(self.pipeline.judge.history, self.store, names)
             at = max(micros(self.clock.now()), self.pipeline.handled)
-            self._after(self.pipeline.handle(self._catching_up(at)))
+            handled = self.recording.handle_now(self._catching_up(at))
+            self._after(handled)
         at = micros(self.clock.now())
         self._freshness.report(self.pipeline.judge, at)
         self._look_at_outbox(instant(at))
@@ -292,10 +333,11 @@ class Service:
         """Visit every source once, handle what they brought, deliver what is due."""
         outcomes = await self.polling.poll_once(timeout_s)
         self.stop.set()
+        self._visits_due.clear()
         while not self.feed.inbox.empty():
             arrived = self.feed.inbox.get_nowait()
-            self._after(self.pipeline.handle(arrived.event))
-        self.pipeline.handle(Event(at=max(micros(self.clock.now()), self.pipeline.handled)))
+            self._after(self.recording.handle_now(arrived.event))
+        self.recording.handle_now(Event(at=max(micros(self.clock.now()), self.pipeline.handled)))
         await self.delivery.once()
         self.attendant.attend()
         return outcomes
@@ -355,6 +397,7 @@ class Service:
 
     def jumped(self) -> None:
         """Do at once what is due: the clock was set, or the machine slept."""
+        self._visits_due.set()
         self.feed.poke()
         self.delivery.wake()
         self.polling.replan()

@@ -51,6 +51,7 @@ class HostFailure:
         last_at: Newest failure.
         count: Failures so far.
         keys: What was asked for in vain.
+        reached: Whether anything was heard of it the last time; else the fault may be ours.
     """
 
     source: str
@@ -59,6 +60,7 @@ class HostFailure:
     last_at: datetime
     count: int = 0
     keys: set[QuestionKey] = field(default_factory=set)
+    reached: bool = True
 
 
 class Failures:
@@ -68,6 +70,8 @@ class Failures:
         """Begin with everybody well."""
         #: When anybody last answered.
         self.answered_at: datetime | None = None
+        #: When anybody was last heard of over the network.
+        self.reached_at: datetime | None = None
         self._by_whom: dict[str, HostFailure] = {}
         self._hosts_rest: dict[str, datetime] = {}
         self._rests: dict[QuestionKey, datetime] = {}
@@ -92,7 +96,14 @@ class Failures:
         return question.key in self._sick
 
     def failed(
-        self, questions: Collection[Asked], error: Exception, *, sick: bool, at: datetime
+        self,
+        questions: Collection[Asked],
+        error: Exception,
+        *,
+        sick: bool,
+        whole: bool = True,
+        began_at: datetime,
+        at: datetime,
     ) -> HostFailure:
         """Note that one host was asked in vain for some things; return how it fails by now.
 
@@ -100,31 +111,50 @@ class Failures:
             questions: What was asked for, all of one host.
             error: Why in vain.
             sick: Whether the answer had another shape.
+            whole: Whether the host answered nothing at all of what it was asked.
+            began_at: When the visit began; what fails in one visit counts once.
             at: When.
         """
         first = next(iter(questions))
         failure = self._by_whom.setdefault(
             first.whom, HostFailure(first.source, first.whom, at, at)
         )
-        failure.count += 1
+        failure.count += failure.count == 0 or began_at > failure.last_at
         failure.last_at = at
         failure.keys |= {question.key for question in questions}
         pause = min(_FIRST_PAUSE * 2 ** min(failure.count - 1, 10), _LONGEST_PAUSE)
         if sick:
             self._sick |= {question.key for question in questions}
             pause = _LONGEST_PAUSE
+        failure.reached = not isinstance(error, SourceUnavailable) or error.reached
+        if failure.reached:
+            self.reached_at = at
         asked_for = error.after if isinstance(error, SourceUnavailable) else None
         until = at + max(pause, asked_for or pause)
         for question in questions:
             self._rests[question.key] = until
-        if not sick:
+        if not sick and (whole or asked_for is not None):
             # The host as a whole rests, not only what it was asked for this time.
             self._hosts_rest[first.whom] = until
         return failure
 
-    def answered(self, questions: Collection[Asked], *, at: datetime) -> HostFailure | None:
-        """Note that a host answered some questions; return its failure if that is over now."""
+    def unreached(self) -> list[HostFailure]:
+        """Return the hosts that cannot be reached, where nothing at all can; else none."""
+        found = [failure for failure in self if not failure.reached]
+        first = min((failure.since for failure in found), default=None)
+        heard = self.reached_at is not None and first is not None and self.reached_at >= first
+        return [] if heard or len(found) < 2 else found
+
+    def answered(
+        self, questions: Collection[Asked], *, at: datetime, local: bool = False
+    ) -> HostFailure | None:
+        """Note that a host answered some questions; return its failure if that is over now.
+
+        With `local`, it is this machine, which says nothing about the network.
+        """
         self.answered_at = at
+        if not local:
+            self.reached_at = at
         keys = {question.key for question in questions}
         self._sick -= keys
         for key in keys:

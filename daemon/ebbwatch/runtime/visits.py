@@ -24,7 +24,7 @@ from typing import Protocol
 import structlog
 
 from ebbwatch.core.doubts import HeldBack
-from ebbwatch.core.facts.edge import Admitted, HeldFigures, Notice, admit
+from ebbwatch.core.facts.edge import Admitted, HeldFigures, Notice, admit, unread_rows
 from ebbwatch.core.render import Trouble
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
@@ -43,6 +43,7 @@ from ebbwatch.ports import (
 from ebbwatch.runtime.feeds import Arrived
 from ebbwatch.runtime.following import Following, Question
 from ebbwatch.runtime.holes import Holes
+from ebbwatch.runtime.ledger import HANDLED
 from ebbwatch.runtime.pipeline import Event
 from ebbwatch.runtime.source_failures import Failures, HostFailure
 
@@ -51,6 +52,11 @@ LONGEST_S = 600.0
 
 #: A host that merely does not answer is told about after so many visits in vain.
 _TELL_AFTER = 3
+
+#: How long a host that cannot be reached is kept to ourselves, where nobody else was asked.
+_PATIENCE = timedelta(minutes=10)
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Least distance of two arrivals.
 _APART = timedelta(microseconds=1)
@@ -101,6 +107,16 @@ class Watch(Protocol):
 
     def source_recovered(self, source: str, *, at: datetime) -> None:
         """Hear that it answers."""
+        ...
+
+    def offline(
+        self, count: int, *, since: datetime, affected: Sequence[str], at: datetime
+    ) -> None:
+        """Hear that no host can be reached at all."""
+        ...
+
+    def online(self, *, at: datetime) -> None:
+        """Hear that one was reached."""
         ...
 
     def noticed(self, notices: Sequence[Notice], *, at: datetime) -> None:
@@ -163,7 +179,7 @@ class Visits:
         self._holes = Holes(following, history)
         self._at: dict[tuple[str, str], datetime] = {}
         self._served: dict[str, str] = {}
-        self._arrived_at = datetime.min.replace(tzinfo=UTC)
+        self._arrived_at = _BEGINNING
         self._admitting = asyncio.Lock()
 
     def last(self, question: Question) -> datetime | None:
@@ -186,19 +202,18 @@ class Visits:
         groups = [[each for each in questions if not self._failures.is_sick(each)]]
         groups += [[each] for each in questions if self._failures.is_sick(each)]
         visit = Visit(questions[0].source, tuple(each.series for each in questions if each.wanted))
+        visit_at = self._clock.now()
         for group in filter(None, groups):
             began_at = self._clock.now()
             try:
-                found = await self._group(group, began_at, commit=commit)
+                found = await self._group(group, began_at, visit_at, commit=commit)
             except SourceChanged as err:
-                if len(group) > 1:
+                if len(group) > 1 and not err.passing:
                     groups += [[each] for each in group]
                     continue
-                found = self._in_vain(group, err, Trouble.SOURCE_CHANGED)
-            except SourceRefused as err:
-                found = self._in_vain(group, err, Trouble.SOURCE_REFUSED)
+                found = self._in_vain(group, err, visit_at)
             except SourceError as err:
-                found = self._in_vain(group, err, Trouble.SOURCE_FAILING)
+                found = self._in_vain(group, err, visit_at)
             except StoreError as err:
                 log.warning("observation.unrecorded", source=visit.source, reason=str(err))
                 found = Visit(visit.source, (), fault=f"not recorded: {err}")
@@ -208,13 +223,15 @@ class Visits:
                     log.exception(
                         "source.broke", source=group[0].whom, series=[q.series for q in group]
                     )
-                found = self._in_vain(group, err, Trouble.SOURCE_CHANGED)
+                found = self._in_vain(group, err, visit_at)
             for question in group:
                 self._at[question.key] = began_at
             visit = visit.joined(found)
         return visit
 
-    async def _group(self, group: Sequence[Question], began_at: datetime, *, commit: bool) -> Visit:
+    async def _group(
+        self, group: Sequence[Question], began_at: datetime, visit_at: datetime, *, commit: bool
+    ) -> Visit:
         """Ask a host for some things together; return what came of it."""
         name, whom = group[0].source, group[0].whom
         wanted = [each.wanted for each in group if each.wanted is not None]
@@ -222,9 +239,14 @@ class Visits:
         start = min(starts.values(), default=None)
         since = None if start is None else instant(start * _MINUTE)
         poll = await self._ask(group[0], wanted, since)
+        wanted = [each for each in wanted if each.series.name not in poll.faults]
         admitted = await self._admit(name, whom, wanted, poll, commit=commit)
-        self._answered(group)
-        self._holes.asked(name, starts, began_at)
+        failed = self._apart(group, poll)
+        good = [each for each in group if each.series not in poll.faults]
+        if good:
+            self._answered(good, local=poll.local)
+        in_shape = {series: start for series, start in starts.items() if series not in poll.faults}
+        self._holes.asked(name, in_shape, began_at)
         lasted = self._clock.now() - began_at
         (log.info if admitted.observations else log.debug)(
             "source.polled",
@@ -236,7 +258,23 @@ class Visits:
             note=poll.note,
             duration_ms=round(lasted / timedelta(milliseconds=1)),
         )
-        return Visit(name, (), len(admitted.observations), len(admitted.held))
+        visit = Visit(name, (), len(admitted.observations), len(admitted.held))
+        return reduce(
+            Visit.joined,
+            (self._in_vain(part, err, visit_at, whole=not good) for err, part in failed),
+            visit,
+        )
+
+    @staticmethod
+    def _apart(
+        group: Sequence[Question], poll: Poll
+    ) -> list[tuple[SourceError, Sequence[Question]]]:
+        """Return the questions that a visit brought no answer to, by the error."""
+        failed: dict[int, tuple[SourceError, list[Question]]] = {}
+        for question in group:
+            if (error := poll.faults.get(question.series)) is not None:
+                failed.setdefault(id(error), (error, []))[1].append(question)
+        return list(failed.values())
 
     async def _ask(self, first: Question, wanted: Sequence[Wanted], since: datetime | None) -> Poll:
         """Ask a host for its texts, or for some series.
@@ -264,6 +302,8 @@ class Visits:
         async with self._admitting:
             # Instants order events: two answers never share one, even if the clock stands still.
             at = max(self._clock.now(), self._arrived_at + _APART)
+            if (handled_at := self._handled_at()) > at:
+                at = handled_at + _APART
             self._arrived_at = at
             parts = [
                 admit(
@@ -277,12 +317,20 @@ class Visits:
                 )
                 for each in wanted
             ]
+            parts = [
+                replace(part, notices=(*part.notices, unread_rows(each.series, name, unread)))
+                if (unread := poll.unread.get(each.series.name))
+                else part
+                for each, part in zip(wanted, parts, strict=True)
+            ]
             whole = Admitted(
                 tuple(o for part in parts for o in part.observations),
                 tuple(h for part in parts for h in part.held),
                 tuple(n for part in parts for n in part.notices),
                 tuple(h for part in parts for h in part.held_back),
             )
+            brought = dict.fromkeys(o.series for o in whole.observations)
+            met = tuple(name for name in brought if self._history.newest(name) is None)
             cursor = None if poll.cursor == self._kept.get(_key(whom)) else poll.cursor
             texts = self._new_texts(name, poll.texts)
             if whole.observations or whole.held or texts or cursor is not None:
@@ -292,6 +340,7 @@ class Visits:
                         observations=whole.observations,
                         texts=texts,
                         held=whole.held,
+                        met=met,
                         cursors=() if cursor is None else ((_key(whom), cursor),),
                     )
                 )
@@ -300,6 +349,11 @@ class Visits:
                     await arrived.committed
             self._report(name, [(w.series, p) for w, p in zip(wanted, parts, strict=True)], at)
             return whole
+
+    def _handled_at(self) -> datetime:
+        """Return the newest instant that was decided on: later than now, where the clock went back."""
+        handled = self._kept.get(HANDLED)
+        return _BEGINNING if handled is None else datetime.fromisoformat(handled)
 
     def _new_texts(self, name: str, texts: Sequence[TextItem]) -> tuple[TextItem, ...]:
         """Return the texts of new addresses, and those with another body than any before."""
@@ -327,10 +381,30 @@ class Visits:
 
     # how it went
 
-    def _in_vain(self, group: Sequence[Question], err: Exception, kind: Trouble) -> Visit:
-        """Note that a host was asked in vain, and tell people where that is due."""
+    def _in_vain(
+        self,
+        group: Sequence[Question],
+        err: Exception,
+        visit_at: datetime,
+        *,
+        whole: bool = True,
+    ) -> Visit:
+        """Note that a host was asked in vain, and tell people where that is due.
+
+        Args:
+            group: What it was asked for.
+            err: Why in vain.
+            visit_at: When the visit to the host began.
+            whole: Whether it answered nothing else meanwhile.
+        """
+        at = self._clock.now()
+        known = self._failures.of(group[0])
+        again = 0 if known is None else known.count
+        kind = _trouble(err, again=again + 1)
         sick = kind is Trouble.SOURCE_CHANGED
-        failure = self._failures.failed(group, err, sick=sick, at=self._clock.now())
+        failure = self._failures.failed(
+            group, err, sick=sick, whole=whole, began_at=visit_at, at=at
+        )
         expected = isinstance(err, SourceError)
         reason = str(err) if expected else "its answer could not be read"
         (log.warning if failure.count == 1 else log.debug)(
@@ -341,25 +415,64 @@ class Visits:
             count=failure.count,
             since=failure.since.isoformat(),
         )
+        if failure.reached:
+            self._watch.online(at=at)
         if kind is not Trouble.SOURCE_FAILING or failure.count >= _TELL_AFTER:
+            self._tell(failure, kind, reason, at)
+        unread = f"could not be read ({type(err).__name__}); the log says where"
+        return Visit(failure.source, (), fault=str(err) if expected else unread)
+
+    def _tell(self, failure: HostFailure, kind: Trouble, reason: str, at: datetime) -> None:
+        """Tell that a host fails; where nothing can be reached, that, once for all of them."""
+        if failure.reached:
             affected = self._following.unserved(failure)
             self._watch.source_failed(
                 failure.whom, kind, reason, since=failure.since, affected=affected
             )
-        unread = f"could not be read ({type(err).__name__}); the log says where"
-        return Visit(failure.source, (), fault=str(err) if expected else unread)
+            return
+        if unreached := self._failures.unreached():
+            affected = sorted(
+                {name for each in unreached for name in self._following.unserved(each)}
+            )
+            since = min(each.since for each in unreached)
+            self._watch.offline(len(unreached), since=since, affected=affected, at=at)
+            return
+        heard_at = self._failures.reached_at
+        heard = heard_at is not None and heard_at >= failure.since
+        # Whether it is the host or our own network, another host will show.
+        if heard or at - failure.since >= _PATIENCE or self._following.hosts(at) == {failure.whom}:
+            affected = self._following.unserved(failure)
+            self._watch.source_failed(
+                failure.whom, kind, reason, since=failure.since, affected=affected
+            )
 
-    def _answered(self, group: Sequence[Question]) -> None:
-        ended = self._failures.answered(group, at=self._clock.now())
+    def _answered(self, group: Sequence[Question], *, local: bool) -> None:
+        at = self._clock.now()
+        ended = self._failures.answered(group, at=at, local=local)
+        if not local:
+            self._watch.online(at=at)
         if ended is not None:
             self.recovered(ended)
 
     def recovered(self, failure: HostFailure) -> None:
         """Tell that a host fails no more."""
         at = self._clock.now()
-        lasted = at - failure.since
+        lasted = max(at - failure.since, timedelta(0))
         log.info("source.recovered", source=failure.whom, lasted_s=lasted.total_seconds())
         self._watch.source_recovered(failure.whom, at=at)
+
+
+def _trouble(err: Exception, *, again: int) -> Trouble:
+    """Return what people are told of an error that came so often in a row."""
+    match err:
+        case SourceChanged(passing=True) if again < _TELL_AFTER:
+            return Trouble.SOURCE_FAILING
+        case SourceRefused():
+            return Trouble.SOURCE_REFUSED
+        case SourceUnavailable():
+            return Trouble.SOURCE_FAILING
+        case _:
+            return Trouble.SOURCE_CHANGED
 
 
 def _key(whom: str) -> str:

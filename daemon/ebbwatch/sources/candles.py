@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
@@ -23,6 +24,7 @@ from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros
 from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources import cursors
+from ebbwatch.sources.endpoints import Endpoints
 from ebbwatch.sources.provider import Provider
 from ebbwatch.sources.strict_numbers import number
 
@@ -80,20 +82,18 @@ class Exchange(Provider, ABC):
         now = self._clock.now()
         entries = cursors.load(cursor)
         published: list[Published] = []
+        endpoints = Endpoints()
         for item in wanted:
             pair = str(item.argument)
             minutes = self._length_of(item.series.every, pair)
             key = f"{item.series.name} {pair} {minutes}"
             seen = entries.get(key) if isinstance(entries.get(key), int) else None
-            found = await self._closes(item, minutes, seen=seen, since=since, now=now)
-            published += found
+            question = partial(self._closes, item, minutes, seen=seen, since=since, now=now)
+            found = await endpoints.ask([item.series.name], question)
             if found:
+                published += found
                 entries[key] = max(found[-1].period, seen or 0)
-        return Poll(
-            published=tuple(published),
-            cursor=cursors.dump(entries),
-            note="" if published else "no rows",
-        )
+        return endpoints.poll(wanted, published, cursor=cursors.dump(entries))
 
     @abstractmethod
     async def _read(

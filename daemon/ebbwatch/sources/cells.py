@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import pairwise
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import Rank, micros
@@ -26,6 +25,10 @@ _WITH_COMMAS = re.compile(r"[+-]?\d[\d.]*(,\d+)+(\.\d*)?", re.ASCII)
 
 #: What stands where a date should, and how it is said that dates are written so.
 _HINTS = (
+    (
+        re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?"),
+        "; write its offset, as in 2026-11-01T01:00-04:00, for an hour may come twice",
+    ),
     (re.compile(r"\d{9,10}"), "; if it counts seconds since 1970, say date: epoch"),
     (re.compile(r"\d{12,13}"), "; if it counts milliseconds since 1970, say date: epoch-ms"),
     (re.compile(r"[01]\d{2}[-/.]?\d{2}[-/.]?\d{2}"), "; if it is a year of 民國, say date: roc"),
@@ -84,26 +87,45 @@ def published(
     )
 
 
-def in_order(
-    series: Series, formats: Formats, rows: Sequence[Published], *, of: str
-) -> tuple[Published, ...]:
-    """Return figures oldest first, versions of a period in the order they became known.
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a table, read as figures.
+
+    Attributes:
+        figures: Oldest first.
+        unread: Complaints about rows that could not be read, in order.
+    """
+
+    figures: tuple[Published, ...]
+    unread: tuple[str, ...] = ()
+
+
+def each_alone(rows: Iterable[Callable[[], Published]]) -> tuple[list[Published], list[str]]:
+    """Return the figures of the rows that can be read, and the complaints about the others.
 
     Raises:
-        SourceChanged: If two rows give the same period at the same instant, and `formats` do
-            not say what becomes of them.
+        SourceChanged: If most cannot be read: then the table is another.
     """
-    ordered = sorted(
-        reduced(rows, formats.reduce), key=lambda row: (row.period, row.known_at or _LATEST)
+    figures: list[Published] = []
+    unread: list[SourceChanged] = []
+    for read in rows:
+        try:
+            figures.append(read())
+        except SourceChanged as changed:
+            unread.append(changed)
+    if len(unread) > len(figures):
+        raise unread[0]
+    return figures, [str(changed) for changed in unread]
+
+
+def in_order(formats: Formats, rows: Sequence[Published]) -> tuple[Published, ...]:
+    """Return figures oldest first, versions of a period in the order they became known.
+
+    Of two values for a period at the same instant none is chosen here; the edge holds them back.
+    """
+    return tuple(
+        sorted(reduced(rows, formats.reduce), key=lambda row: (row.period, row.known_at or _LATEST))
     )
-    for before, row in pairwise(ordered):
-        if (before.period, before.known_at) == (row.period, row.known_at):
-            found = series.every.text(row.period)
-            raise SourceChanged(
-                f"{of}: expected one row for a period, found two for {found}; "
-                "if each is a part of it, say reduce: sum"
-            )
-    return tuple(ordered)
 
 
 def digest(item: Wanted, content: bytes = b"") -> str:
@@ -126,7 +148,8 @@ def _period(series: Series, formats: Formats, cell: Cell) -> int:
             text = moment.date().isoformat() if every.dated else moment.isoformat()
         else:
             text = _first_day(value.strip(), every.rank) if isinstance(value, str) else ""
-        return every.parse(text)
+        # Whether it is a period of the series is looked at for all of an answer together.
+        return every.written(text)
     except (ValueError, OverflowError):
         expected = f"expected a period of `every: {every.name}`"
         if formats.date:

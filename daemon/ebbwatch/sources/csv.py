@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from ebbwatch.model.source import ArgumentFault, SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
-from ebbwatch.sources.cells import Cell, in_order, published
+from ebbwatch.sources.cells import Cell, Rows, each_alone, in_order, published
 from ebbwatch.sources.formats import KEYS, USUAL, Formats, fault_of_formats
 from ebbwatch.sources.pointed import PointedSource, host_of
 from ebbwatch.sources.replies import Reply, Validators
@@ -115,15 +116,18 @@ class Csv(PointedSource):
         content = await asyncio.to_thread(_content, Path(layout.place), name)
         return Reply(provider=f"{self.name} {name}", status=200, content=content)
 
-    def _read(self, answer: Reply, item: Wanted) -> tuple[Published, ...]:
+    def _is_local(self, item: Wanted) -> bool:
+        return not Layout.of(item.argument).remote
+
+    def _read(self, answer: Reply, item: Wanted) -> Rows:
         return parse(answer.content, item.series, Layout.of(item.argument))
 
 
-def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ...]:
-    """Return a table's figures, oldest first.
+def parse(content: bytes, series: Series, layout: Layout) -> Rows:
+    """Return a table's figures, and the complaints about rows that cannot be read.
 
     Raises:
-        SourceChanged: If a column is missing, or a row cannot be read; it names the line.
+        SourceChanged: If a column is missing, or most rows cannot be read; it names the line.
     """
     of = f"csv {series.name}"
     try:
@@ -134,33 +138,41 @@ def parse(content: bytes, series: Series, layout: Layout) -> tuple[Published, ..
     try:
         header = [cell.strip() for cell in next(reader, [])]
         places = _places(header, layout, of)
-        rows = []
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(header):
-                raise SourceChanged(
-                    f"{of}, line {reader.line_num}: expected {len(header)} cells, found {len(row)}"
-                )
-            line = f"{of}, line {reader.line_num}"
-            cells = {
-                role: Cell(row[place].strip(), f"{line}, column {header[place]}")
-                for role, place in places.items()
-            }
-            rows.append(
-                published(
-                    series,
-                    layout.formats,
-                    period=cells["period"],
-                    value=cells["value"],
-                    known_at=cells.get("known_at"),
-                )
-            )
+        rows = [
+            partial(_row, row, f"{of}, line {reader.line_num}", series, layout, header, places)
+            for row in reader
+            if row
+        ]
     except csv.Error:
         raise SourceChanged(
             f"{of}, line {reader.line_num}: expected rows of cells, found quotes out of place or a cell without end"
         ) from None
-    return in_order(series, layout.formats, rows, of=of)
+    figures, unread = each_alone(rows)
+    return Rows(in_order(layout.formats, figures), tuple(unread))
+
+
+def _row(
+    row: Sequence[str],
+    line: str,
+    series: Series,
+    layout: Layout,
+    header: Sequence[str],
+    places: Mapping[str, int],
+) -> Published:
+    """Return one row's figure."""
+    if len(row) != len(header):
+        raise SourceChanged(f"{line}: expected {len(header)} cells, found {len(row)}")
+    cells = {
+        role: Cell(row[place].strip(), f"{line}, column {header[place]}")
+        for role, place in places.items()
+    }
+    return published(
+        series,
+        layout.formats,
+        period=cells["period"],
+        value=cells["value"],
+        known_at=cells.get("known_at"),
+    )
 
 
 def _places(header: Sequence[str], layout: Layout, of: str) -> dict[str, int]:

@@ -57,6 +57,9 @@ _MARGIN = timedelta(days=7)
 #: The rate of the next business day is out already: over a long weekend, some days ahead.
 _AHEAD = timedelta(days=7)
 
+#: A decision is known to last until the next one can take effect, some seven weeks later.
+_ANNOUNCED = timedelta(days=90)
+
 #: What the file declares ("Percent"), by our name of it.
 _UNIT = "percent per year"
 
@@ -117,7 +120,7 @@ class FedPolicy(Provider):
     facts: ClassVar[SourceFacts] = SourceFacts(
         # The implementation note comes with the FOMC's statement.
         planned=(Planned(at=time(14, 0, 2), zone="America/New_York"),),
-        ahead=_AHEAD,
+        ahead=_ANNOUNCED,
     )
     base_url: ClassVar[str] = "https://www.federalreserve.gov"
     pace_s: ClassVar[float] = 1.0

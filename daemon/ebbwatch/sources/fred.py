@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,7 @@ from ebbwatch.ports import (
 )
 from ebbwatch.sources import cursors
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
+from ebbwatch.sources.endpoints import Endpoints
 from ebbwatch.sources.provider import Provider
 from ebbwatch.sources.replies import Reply
 from ebbwatch.sources.strict_numbers import day, number
@@ -115,9 +117,15 @@ class Fred(Provider):
         entries = cursors.load(cursor)
         published: list[Published] = []
         modified = False
+        endpoints = Endpoints()
         for item in wanted:
             series_id, vintages = _asked(item.argument)
-            declared = await self._declared(series_id, item.series, every_version=vintages)
+            name = item.series.name
+            declared = await endpoints.ask(
+                [name], partial(self._declared, series_id, item.series, every_version=vintages)
+            )
+            if declared is None:
+                continue
             key = f"{item.series.name} {series_id}"
             entry = entries.get(key)
             entry = entry if since is None and isinstance(entry, dict) else {}
@@ -125,17 +133,27 @@ class Fred(Provider):
                 continue
             modified = True
             if vintages:
-                found, seen, whole = await self._vintages(series_id, item, declared, entry, since)
+                versions = await endpoints.ask(
+                    [name], partial(self._vintages, series_id, item, declared, entry, since)
+                )
+                if versions is None:
+                    continue
+                found, seen, whole = versions
                 entry = {"seen": seen.isoformat()}
             else:
-                found, whole = await self._latest(series_id, item, declared, since), True
+                latest = await endpoints.ask(
+                    [name], partial(self._latest, series_id, item, declared, since)
+                )
+                if latest is None:
+                    continue
+                found, whole = latest, True
                 entry = {}
             published += found
             entries[key] = {**entry, "updated": declared.updated} if whole else entry
             if not whole:
                 break
-        note = "" if published else ("no rows" if modified else "not modified")
-        return Poll(published=tuple(published), cursor=cursors.dump(entries), note=note)
+        note = "" if modified else "not modified"
+        return endpoints.poll(wanted, published, cursor=cursors.dump(entries), note=note)
 
     async def _declared(self, series_id: str, series: Series, *, every_version: bool) -> Declared:
         """Return what FRED says of a series; with `every_version`, what it ever said."""

@@ -165,7 +165,9 @@ class ProviderClient:
                 async with asyncio.timeout(total_s):
                     return await self._once(url, sent, limit_bytes, expected, sink)
             except TimeoutError:
-                failure = SourceUnavailable(f"{self.name}: no whole answer within {total_s:g} s")
+                failure = SourceUnavailable(
+                    f"{self.name}: no whole answer within {total_s:g} s", reached=False
+                )
             except SourceUnavailable as unavailable:
                 failure = unavailable
             if left <= 0 or failure.after is not None:
@@ -194,10 +196,10 @@ class ProviderClient:
                         return response
                     url = self._elsewhere(url, response)
             except httpx.TimeoutException:
-                raise SourceUnavailable(f"{self.name}: no answer in time") from None
+                raise SourceUnavailable(f"{self.name}: no answer in time", reached=False) from None
             except httpx.TransportError as error:
                 raise SourceUnavailable(
-                    f"{self.name}: the connection failed ({type(error).__name__})"
+                    f"{self.name}: the connection failed ({type(error).__name__})", reached=False
                 ) from None
         raise SourceChanged(f"{self.name}: redirected more than {_MOST_REDIRECTS} times")
 
@@ -225,9 +227,21 @@ class ProviderClient:
         return path.removeprefix(base) if path.startswith(f"{base}/") else path
 
     def _elsewhere(self, url: httpx.URL, response: httpx.Response) -> httpx.URL:
-        """Return where a redirect leads, if it stays on the host."""
-        target = url.join(response.headers.get("Location", ""))
-        if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
+        """Return where a redirect leads, if it stays on the host: as it is, or by https."""
+        try:
+            target = url.join(response.headers.get("Location", ""))
+        except httpx.InvalidURL:
+            raise SourceChanged(
+                f"{self.name}: redirected to something that is no address"
+            ) from None
+        if target.userinfo and target.userinfo != url.userinfo:
+            raise SourceChanged(
+                f"{self.name}: redirected to an address with a password in it, which is not followed"
+            )
+        # A port of its own is none of another scheme's.
+        same = (target.scheme, target.port) == (url.scheme, url.port)
+        safer = (url.scheme, target.scheme, url.port, target.port) == ("http", "https", None, None)
+        if target.host != url.host or not (same or safer):
             raise SourceChanged(f"{self.name}: redirected to another host, which is not followed")
         return target
 

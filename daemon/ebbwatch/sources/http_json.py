@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
@@ -27,7 +28,7 @@ from ebbwatch.model.source import ArgumentFault
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
-from ebbwatch.sources.cells import Cell, in_order, published
+from ebbwatch.sources.cells import Cell, Rows, each_alone, in_order, published
 from ebbwatch.sources.formats import KEYS, Formats, fault_of_formats
 from ebbwatch.sources.jmes import Budget, CannotSearch, fault_of_expression, search
 from ebbwatch.sources.pointed import PointedSource, host_of
@@ -85,28 +86,28 @@ class HttpJson(PointedSource):
             limit_bytes=LIMIT_BYTES,
         )
 
-    def _read(self, answer: Reply, item: Wanted) -> tuple[Published, ...]:
+    def _read(self, answer: Reply, item: Wanted) -> Rows:
         assert isinstance(item.argument, Mapping)
         return parse(answer, item.series, item.argument)
 
 
-def parse(answer: Reply, series: Series, argument: Mapping[str, Any]) -> tuple[Published, ...]:
-    """Return an answer's figures, oldest first.
+def parse(answer: Reply, series: Series, argument: Mapping[str, Any]) -> Rows:
+    """Return an answer's figures, and the complaints about rows that cannot be read.
 
     Raises:
-        SourceChanged: If `rows` finds no list, a row has no period, or no row has a value:
+        SourceChanged: If `rows` finds no list, most rows cannot be read, or none has a value:
             then a key was renamed, and nobody published "no value".
     """
     of = f"http_json {series.name}"
     formats = Formats.of(argument)
     budget = Budget()
-    found = [
-        _row(series, argument, formats, row, budget)
+    found, unread = each_alone(
+        partial(_row, series, argument, formats, row, budget)
         for row in _rows(argument["rows"], answer.json(formats.encoding), budget, of)
-    ]
+    )
     if found and all(figure.value is None for figure in found):
         raise SourceChanged(f"{of}: expected `{argument['value']}` to find values, found none")
-    return in_order(series, formats, found, of=of)
+    return Rows(in_order(formats, found), tuple(unread))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ Subject to the New York Fed's Terms of Use for its data; it does not endorse thi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,7 @@ from ebbwatch.model.periods import period_of
 from ebbwatch.model.source import Planned, SourceFacts
 from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources.arguments import fault_of_choice
+from ebbwatch.sources.endpoints import Endpoints
 from ebbwatch.sources.provider import Provider
 from ebbwatch.sources.strict_numbers import day, number
 
@@ -34,6 +37,9 @@ _RECENT_SOMA = timedelta(weeks=8)
 
 #: A day's figures of one argument: period and value, in any order.
 Figures = Iterator[tuple[date, Decimal | None]]
+
+#: Reads the figures of an argument from the rows it is given with.
+Reading = Callable[[str, Any], Figures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,35 +126,45 @@ class NewYorkFed(Provider):
         first = None if since is None else since.astimezone(_NEW_YORK).date() - _MARGIN
         names = {_argument(each) for each in wanted}
         figures: dict[str, list[tuple[date, Decimal | None]]] = {}
+        endpoints = Endpoints()
 
-        for kind, rate in sorted({(_RATES[n].kind, _RATES[n].rate) for n in names & _RATES.keys()}):
-            rows = await self._rates(kind, rate, first, today)
-            for name in names & _RATES.keys():
-                if (_RATES[name].kind, _RATES[name].rate) == (kind, rate):
-                    figures[name] = list(_rate_figures(_RATES[name], rows))
-        if asked := names & _OPERATIONS.keys():
-            operations = await self._operations(first, today)
-            for name in asked:
-                figures[name] = list(_OPERATIONS[name](operations))
-        if asked := names & _SOMA.keys():
-            holdings = await self._soma(first or today - _RECENT_SOMA, today)
-            for name in asked:
-                figures[name] = list(_soma_figures(name, holdings))
+        def called(arguments: Iterable[str]) -> list[str]:
+            return [each.series.name for each in wanted if _argument(each) in set(arguments)]
+
+        for asked, ask, read in self._questions(names, first, today):
+            rows = await endpoints.ask(called(asked), ask)
+            for name in sorted(asked) if rows is not None else ():
+                with endpoints.sparing(called([name])):
+                    figures[name] = list(read(name, rows))
 
         published = sorted(
             (
                 Published(series=each.series.name, period=period_of(period), value=value)
                 for each in wanted
-                for period, value in figures[_argument(each)]
+                for period, value in figures.get(_argument(each), ())
             ),
             key=lambda fact: (fact.period, fact.series),
         )
-        return Poll(tuple(published), note="" if published else "no rows")
+        return endpoints.poll(wanted, published, cursor=None)
+
+    def _questions(
+        self, names: AbstractSet[str], first: date | None, today: date
+    ) -> Iterator[tuple[AbstractSet[str], Callable[[], Awaitable[Any]], Reading]]:
+        """Yield what is to be asked for some arguments: which each is for, and how it is read."""
+        rates = names & _RATES.keys()
+        for kind, rate in sorted({(_RATES[name].kind, _RATES[name].rate) for name in rates}):
+            asked = {name for name in rates if _RATES[name].rate == rate}
+            yield asked, partial(self._rates, kind, rate, first, today), _rate_figures
+        if asked := names & _OPERATIONS.keys():
+            yield asked, partial(self._operations, first, today), _operation_figures
+        if asked := names & _SOMA.keys():
+            since = first or today - _RECENT_SOMA
+            yield asked, partial(self._soma, since, today), _soma_figures
 
     async def _rates(
         self, kind: str, rate: str, first: date | None, today: date
     ) -> list[tuple[date, Mapping[str, Any]]]:
-        """Return one rate's rows by date, one a day."""
+        """Return one rate's rows by date; one a day, unless the answer contradicts itself."""
         if first is None:
             answer = await self._client.get(f"/rates/{kind}/{rate}/last/10.json")
         else:
@@ -156,16 +172,18 @@ class NewYorkFed(Provider):
                 f"/rates/{kind}/{rate}/search.json",
                 params={"startDate": str(first), "endDate": str(today)},
             )
-        by_day: dict[date, Mapping[str, Any]] = {}
+        by_day: dict[date, list[Mapping[str, Any]]] = {}
         for row in _rows(answer.json(), "refRates"):
             of = f"{self.name} {rate}"
             period = day(row.get("effectiveDate"), of=f"{of} effectiveDate", today=today)
             if row.get("type") != rate.upper():
                 raise SourceChanged(f"{of}: expected rows of type {rate.upper()}, found another")
-            # Where a day stands there twice, the row that is marked as revised counts.
-            if period not in by_day or row.get("revisionIndicator"):
-                by_day[period] = row
-        return sorted(by_day.items())
+            # Where a day stands there twice, the row that is marked as revised counts; where
+            # none is marked, both are handed on, and nobody here chooses.
+            held = by_day.setdefault(period, [])
+            revised = [one for one in (*held, row) if one.get("revisionIndicator")]
+            by_day[period] = revised[-1:] or [*held, row]
+        return [(period, row) for period, rows in sorted(by_day.items()) for row in rows]
 
     async def _operations(self, first: date | None, today: date) -> list[_Operation]:
         """Return the day's operations that have results.
@@ -301,13 +319,19 @@ _OPERATIONS: dict[str, Callable[[Sequence[_Operation]], Figures]] = {
 }
 
 
-def _rate_figures(what: _Rate, rows: Sequence[tuple[date, Mapping[str, Any]]]) -> Figures:
+def _operation_figures(name: str, operations: Sequence[_Operation]) -> Figures:
+    """Give what an argument means of the days' operations."""
+    return _OPERATIONS[name](operations)
+
+
+def _rate_figures(name: str, rows: Sequence[tuple[date, Mapping[str, Any]]]) -> Figures:
     """Give one field of the rows that have it.
 
     Raises:
         SourceChanged: If a rate itself is missing, or all rows of an answer lack the field
             in an era that has it: then it was renamed.
     """
+    what = _RATES[name]
     of = f"nyfed {what.rate} {what.field}"
     present = [(period, row[what.field]) for period, row in rows if what.field in row]
     renamed = not present and any(period >= _SINCE_ALWAYS for period, _ in rows)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -14,7 +16,8 @@ from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Poll, SourceSetup, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.addresses import Addresses
-from ebbwatch.sources.cells import digest, reaching
+from ebbwatch.sources.cells import Rows, digest, reaching
+from ebbwatch.sources.endpoints import Endpoints
 from ebbwatch.sources.replies import Reply, Validators
 
 
@@ -42,37 +45,48 @@ class PointedSource(ABC):
         """
         entries = cursors.load(cursor)
         published: list[Published] = []
+        unread: dict[str, Sequence[str]] = {}
         modified = False
+        endpoints = Endpoints()
         for item in wanted:
             name, question = item.series.name, digest(item)
             entry = entries.get(name) if since is None else None
             entry = entry if isinstance(entry, dict) else {}
             known = entry.get("question") == question
-            answer = await self._ask(
-                item, Validators.load(entry.get("file")) if known else Validators()
-            )
-            if answer.not_modified:
+            validators = Validators.load(entry.get("file")) if known else Validators()
+            answer = await endpoints.ask([name], partial(self._ask, item, validators))
+            if answer is None or answer.not_modified:
                 continue
-            entries[name] = {
+            fresh = {
                 "question": question,
                 "answer": digest(item, answer.content),
                 "file": answer.validators.dump(),
             }
-            if entry.get("answer") == entries[name]["answer"]:
-                continue
-            modified = True
-            rows = await asyncio.to_thread(self._read, answer, item)
-            published += reaching(item.series, rows, since)
-        note = "" if published else ("no rows" if modified else "not modified")
-        return Poll(published=tuple(published), cursor=cursors.dump(entries), note=note)
+            if entry.get("answer") != fresh["answer"]:
+                modified = True
+                reading = partial(asyncio.to_thread, self._read, answer, item)
+                rows = await endpoints.ask([name], reading)
+                if rows is None:
+                    continue
+                published += reaching(item.series, rows.figures, since)
+                if rows.unread:
+                    unread[name] = rows.unread
+            entries[name] = fresh
+        note = "" if modified else "not modified"
+        poll = endpoints.poll(wanted, published, cursor=cursors.dump(entries), note=note)
+        return replace(poll, unread=unread, local=all(self._is_local(item) for item in wanted))
+
+    def _is_local(self, item: Wanted) -> bool:  # noqa: ARG002  a source may know better
+        """Return whether a series is read from this machine."""
+        return False
 
     @abstractmethod
     async def _ask(self, item: Wanted, validators: Validators) -> Reply:
         """Return what stands at the place a series is pointed at; may be ``not modified``."""
 
     @abstractmethod
-    def _read(self, answer: Reply, item: Wanted) -> tuple[Published, ...]:
-        """Return an answer's figures, oldest first; called on a thread."""
+    def _read(self, answer: Reply, item: Wanted) -> Rows:
+        """Return an answer's figures; called on a thread."""
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Poll, SourceSetup, Wanted
+from ebbwatch.sources.endpoints import Endpoints
 
 
 class Provider:
@@ -57,14 +59,18 @@ class DatedProvider(Provider, ABC):
         """Read each series from `since` on, or as far back as an ordinary visit reaches."""
         today = self._clock.now().date()
         published: list[Published] = []
+        endpoints = Endpoints()
         for item in wanted:
             first = today - self._reach(item) if since is None else since.date()
+            found = await endpoints.ask(
+                [item.series.name], partial(self._figures, item, first, today)
+            )
             published += [
                 figure
-                for figure in await self._figures(item, first, today)
+                for figure in found or ()
                 if since is None or figure.period >= period_of(first)
             ]
-        return Poll(published=tuple(published), cursor=cursor, note="" if published else "no rows")
+        return endpoints.poll(wanted, published, cursor=cursor)
 
     @abstractmethod
     def _reach(self, item: Wanted) -> timedelta:

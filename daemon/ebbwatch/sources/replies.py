@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -99,16 +100,50 @@ class Reply:
                     f"{self.provider}: expected {encoding} text, found other bytes"
                 ) from None
         if body.startswith(b"<"):
-            raise SourceChanged(f"{self.provider}: expected JSON, found a page (HTML or XML)")
+            raise SourceChanged(
+                f"{self.provider}: expected JSON, found a page (HTML or XML)", passing=True
+            )
         if not body:
-            raise SourceChanged(f"{self.provider}: expected JSON, found an empty answer")
+            raise SourceChanged(
+                f"{self.provider}: expected JSON, found an empty answer", passing=True
+            )
         try:
             return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-        except (ValueError, RecursionError, ArithmeticError):
+        except json.JSONDecodeError as error:
+            place = len(error.doc[: error.pos].encode())
+            cut = place >= len(body.rstrip()) or error.msg.startswith("Unterminated")
+            what = (
+                "one that is cut off" if cut else f"none at byte {place + 1} ({error.msg.lower()})"
+            )
             raise SourceChanged(
-                f"{self.provider}: expected JSON, found {len(body)} bytes that are none (cut off?)"
+                f"{self.provider}: expected JSON, found {what}", passing=cut
+            ) from None
+        except _Constant as constant:
+            place = _place_of(str(constant).encode(), body)
+            raise SourceChanged(
+                f"{self.provider}: expected JSON, found a bare {constant} at byte {place}"
+            ) from None
+        except RecursionError:
+            raise SourceChanged(
+                f"{self.provider}: expected JSON, found one nested too deeply"
+            ) from None
+        except (ValueError, ArithmeticError):
+            raise SourceChanged(
+                f"{self.provider}: expected JSON, found bytes that are none"
             ) from None
 
 
+class _Constant(ValueError):
+    """A constant that is no JSON, such as NaN."""
+
+
+def _place_of(word: bytes, body: bytes) -> int:
+    """Return at which byte, from 1, a word first stands outside of texts."""
+    for found in re.finditer(rb'"(?:[^"\\]|\\.)*"|' + re.escape(word), body):
+        if found[0] == word:
+            return found.start() + 1
+    return 1
+
+
 def _no_constant(name: str) -> Any:
-    raise ValueError(name)
+    raise _Constant(name)

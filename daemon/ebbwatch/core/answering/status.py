@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -91,7 +91,11 @@ def standings(
     # Rules that measure the same come one after the other: what was read need not be kept.
     for node, group in groupby(sorted(asked, key=number), key=number):
         for rule in group:
-            found[rule.name] = standing(judge, rule, states.get(rule.name, AlertState()), reader)
+            state = states.get(rule.name, AlertState())
+            try:
+                found[rule.name] = standing(judge, rule, state, reader)
+            except Exception:  # noqa: BLE001  one poisoned rule must not hide the others
+                found[rule.name] = replace(_unread(rule, state, instant(at)), state="broken")
         if node not in judge.inner and rule.name in judge.watched:
             reader.forget(judge.watched[rule.name].node)
     return tuple(found[rule.name] for rule in asked)
@@ -109,10 +113,7 @@ def standing(judge: Judge, rule: Rule, state: AlertState, reader: Reader) -> Sta
     at = instant(reader.at)
     watched = judge.watched.get(rule.name)
     if watched is None:
-        return Standing(
-            rule=rule, at=at, state="inactive", level=Level.NONE, since=None, reading=None,
-            near=None, frozen=False, late=(), overdue_since=None, next_due=None,
-        )  # fmt: skip
+        return _unread(rule, AlertState(), at)
     reading = reader.read(watched.node, watched.unit)
     begun = state.entered_at if state.entered_at is not None else state.begun_at
     expected = reader.expected
@@ -131,6 +132,16 @@ def standing(judge: Judge, rule: Rule, state: AlertState, reader: Reader) -> Sta
         overdue_since=due.passed,
         next_due=due.ahead,
     )
+
+
+def _unread(rule: Rule, state: AlertState, at: datetime) -> Standing:
+    """Return how a rule stands of which there is nothing to read."""
+    begun = state.entered_at if state.entered_at is not None else state.begun_at
+    return Standing(
+        rule=rule, at=at, state=state.state.value, level=state.level,
+        since=None if begun is None else instant(begun), reading=None,
+        near=None, frozen=False, late=(), overdue_since=None, next_due=None,
+    )  # fmt: skip
 
 
 def _nearest(rule: Watched, reading: Reading) -> float | None:

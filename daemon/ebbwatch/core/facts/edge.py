@@ -17,6 +17,7 @@ Figures that a person hands over (``--data``, ``import``) and the archive do not
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -131,7 +132,9 @@ class Notice:
     @property
     def key(self) -> str:
         """Return what makes two notices the same news."""
-        return f"{self.kind}/{self.series}/{self.source}/{self.found}"
+        # Where a row stands in its table changes with every row above it.
+        found = re.sub(r"\b(line|row) \d+", r"\1", self.found)
+        return f"{self.kind}/{self.series}/{self.source}/{found}"
 
     @property
     def stops(self) -> bool:
@@ -154,6 +157,18 @@ class Admitted:
     held: tuple[Held, ...] = ()
     notices: tuple[Notice, ...] = ()
     held_back: tuple[HeldBack, ...] = ()
+
+
+def unread_rows(series: Series, source: str, complaints: Sequence[str]) -> Notice:
+    """Return the notice about rows that could not be read.
+
+    Args:
+        series: Its catalogue entry.
+        source: Who published them.
+        complaints: One for each row, at least one.
+    """
+    kind, every = NoticeKind.ROW_UNPLACED, series.every.name
+    return Notice(kind, series.name, source, complaints[-1], every, len(complaints))
 
 
 def admit(

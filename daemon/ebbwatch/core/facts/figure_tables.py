@@ -14,6 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ebbwatch.core.doubts import EARLIEST, LARGEST, SMALLEST
 from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.expr.numbers import EXACT, Floats, Longs
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, micros
@@ -82,6 +83,7 @@ class Tables:
         columns = _columns(series, text)
         periods = self._periods(series, columns[0])
         quanta, quantum = _quanta(columns[1])
+        _check(series, columns, periods, quanta, quantum)
         size = len(periods)
         if len(columns) == 2:
             assumed = np.ones(size, np.bool_)
@@ -129,6 +131,23 @@ class Tables:
             found = np.array([memo[text] for text in texts if text], np.int64)
             found = self._instants[key] = self.history.intern(found)
         return found
+
+
+def _check(
+    series: Series, columns: list[list[str]], periods: Longs, quanta: Floats, quantum: Fraction
+) -> None:
+    """Refuse figures that nothing can be reckoned with.
+
+    Raises:
+        _RowFault: At the first of them.
+    """
+    for row in np.flatnonzero(periods < EARLIEST)[:1].tolist():
+        raise _RowFault(row, f"{columns[0][row]} lies before 1900")
+    values = np.abs(quanta) * float(quantum * Fraction(series.unit.factor))
+    with np.errstate(invalid="ignore"):
+        wrong = (values >= float(LARGEST)) | ((values > 0) & (values < float(SMALLEST)))
+    for row in np.flatnonzero(wrong)[:1].tolist():
+        raise _RowFault(row, f"{columns[1][row]} is not of a size that anything measures")
 
 
 def _columns(series: Series, text: str) -> list[list[str]]:

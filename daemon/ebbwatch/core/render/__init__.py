@@ -21,7 +21,12 @@ from ebbwatch.core.render.message_contexts import (
     Trouble,
     Working,
 )
-from ebbwatch.core.render.notices import health_message, reload_message, test_message
+from ebbwatch.core.render.notices import (
+    health_message,
+    plain_message,
+    reload_message,
+    test_message,
+)
 from ebbwatch.core.render.words import (
     Translator,
     fingerprint,
@@ -33,6 +38,6 @@ from ebbwatch.core.render.words import (
 __all__ = [
     "DigestContext", "Firing", "Health", "Late", "Quote", "ReloadContext", "Revised", "ToldChange", "Translator",
     "Trouble", "Working", "alert_message", "bare_message", "digest_message", "fingerprint", "health_message",
-    "level_word", "measure_text", "reload_message", "series_label", "summary_message",
+    "level_word", "measure_text", "plain_message", "reload_message", "series_label", "summary_message",
     "test_message",
 ]  # fmt: skip

@@ -215,6 +215,8 @@ class Trouble(StrEnum):
     SOURCE_REFUSED = "source refused"
     SOURCE_CHANGED = "source changed"
     SOURCE_RECOVERED = "source recovered"
+    OFFLINE = "offline"
+    ONLINE = "online"
     SERIES_LATE = "series late"
     SERIES_STALE = "series stale"
     SERIES_CURRENT = "series current"
@@ -250,7 +252,8 @@ class Health:
         period: The period missing; of a value, its own. Empty where nothing says.
         value: Held back, in `unit`; of several the first.
         unit: Printed unit of `value`.
-        count: Of messages parked or stuck, of values held back, of rows.
+        count: Of messages parked or stuck, of values held back, of rows, of sources that
+            cannot be reached.
         problems: Of the rule files.
         zone: IANA name of the zone that instants are written in.
     """

@@ -63,11 +63,25 @@ def test_message(receiver: str, *, t: Translator) -> Message:
     )
 
 
+def plain_message(names: Sequence[str], *, level: Level, t: Translator) -> Message:
+    """Return what a message is about by name alone, where no better words were found for it."""
+    return Message(
+        headline=heading("⚠️", "Ebbwatch", t.gettext("a message could not be put into words")),
+        lines=tuple(names),
+        language=t.language,
+        level=level,
+        reason=Reason.HEALTH,
+        note=t.gettext("How things stand: {command}").format(command="ebbwatch status"),
+    )
+
+
 _HEALTH_TITLES = {
     Trouble.SOURCE_FAILING: marked("{name} does not answer"),
     Trouble.SOURCE_REFUSED: marked("{name} refuses to answer"),
     Trouble.SOURCE_CHANGED: marked("{name} answers in a shape we do not know"),
     Trouble.SOURCE_RECOVERED: marked("{name} answers again"),
+    Trouble.OFFLINE: marked("this machine seems to be offline"),
+    Trouble.ONLINE: marked("this machine is online again"),
     Trouble.SERIES_LATE: marked("figures of {name} are late"),
     Trouble.SERIES_STALE: marked("figures of {name} are stale"),
     Trouble.SERIES_CURRENT: marked("{name} is up to date again"),
@@ -86,6 +100,7 @@ _HEALTH_TITLES = {
 }
 _WELL = (
     Trouble.SOURCE_RECOVERED,
+    Trouble.ONLINE,
     Trouble.SERIES_CURRENT,
     Trouble.RECEIVER_RECOVERED,
     Trouble.RULE_RECOVERED,
@@ -157,6 +172,12 @@ def _ill_lines(t: Translator, health: Health) -> list[str]:
         )
     elif since:
         lines.append(t.gettext("Since {since}").format(since=since))
+    if kind is Trouble.OFFLINE:
+        lines.append(
+            t.ngettext(
+                "{n} source cannot be reached", "{n} sources cannot be reached", health.count
+            ).format(n=t.count(health.count))
+        )
     if kind is Trouble.ROWS_UNREAD and health.count > 1:
         lines.append(
             t.ngettext("{n} row, the newest:", "{n} rows, the newest:", health.count).format(
@@ -211,6 +232,8 @@ def _remedy(t: Translator, health: Health) -> str:
     match health.kind:
         case Trouble.SOURCE_FAILING:
             return t.gettext("Alerts rest where they are; polling goes on. Nothing to do yet.")
+        case Trouble.OFFLINE:
+            return t.gettext("Look at its network. Polling goes on; alerts rest where they are.")
         case Trouble.SOURCE_REFUSED:
             return t.gettext("Check its key and its quota; polling resumes by itself.")
         case Trouble.SOURCE_CHANGED:
@@ -223,8 +246,8 @@ def _remedy(t: Translator, health: Health) -> str:
             command = f"ebbwatch series accept {health.name} {health.period}"
             if health.count > 1:
                 return t.gettext(
-                    "No rule has seen them. All are listed by: {listing} Where one is right: {command}"
-                ).format(listing="ebbwatch series", command=command)
+                    "No rule has seen them. All of them: {listing}. If one is right: {command}"
+                ).format(listing=f"ebbwatch series list {health.name}", command=command)
             return t.gettext("No rule has seen it. If it is right: {command}").format(
                 command=command
             )

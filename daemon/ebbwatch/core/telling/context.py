@@ -216,7 +216,7 @@ class Context:
                 continue
             series = self._judge.history.catalogue[row.series]
             before = self._judge.history.figure_for(
-                row.series, series.every.parse(row.period), as_of=micros(row.known_at) - 1
+                row.series, begin_of(row.period), as_of=micros(row.known_at) - 1
             )
             if before is None:
                 continue

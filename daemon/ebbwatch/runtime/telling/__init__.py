@@ -33,7 +33,7 @@ from ebbwatch.runtime.telling.audience import Audience
 from ebbwatch.runtime.telling.base import Floor
 from ebbwatch.runtime.telling.edits import Edit, meet, tell_edit
 from ebbwatch.runtime.telling.groups import Fates, due_at, flush, join, note_mixed
-from ebbwatch.runtime.telling.looking_again import look, put_off
+from ebbwatch.runtime.telling.looking_again import introduce, look, put_off
 from ebbwatch.runtime.telling.memory import Memory, Owed, move_id
 from ebbwatch.runtime.telling.news import QUIETLY
 from ebbwatch.runtime.telling.writing import Languages, Outlet, Writer
@@ -73,6 +73,8 @@ class Telling:
             outlet: Takes the rows; None puts them into the store's outbox.
             contexts: Makes what gathers the facts of messages.
         """
+        #: Whether what is known is as new as what the sources have; digests wait for it.
+        self.current: Callable[[], bool] = lambda: True
         self._memory = Memory(store)
         languages = Languages(translators)
         self._writer = Writer(languages, outlet or _Outbox(store), store, shows)
@@ -90,7 +92,7 @@ class Telling:
         self._floor = Floor(judge, self._store, audience, self._memory, context, self._writer)
         # An alert whose rule is gone is withdrawn under the title it was told by.
         self._former = {rule.name: rule.title for rule in judge.ruleset.rules}
-        self.announcements = Announcements(self._floor)
+        self.announcements = Announcements(self._floor, lambda: self.current())  # noqa: PLW0108  it is set later
 
     # ---- questions -------------------------------------------------------------------
 
@@ -178,17 +180,25 @@ class Telling:
         self._floor.save()
 
     def look(
-        self, names: Collection[str], *, at: datetime, states: Mapping[str, AlertState]
+        self,
+        names: Collection[str],
+        *,
+        met: Collection[str] = (),
+        at: datetime,
+        states: Mapping[str, AlertState],
     ) -> None:
-        """Tell what new readings make news without a move of the alert (`looking`).
+        """Tell what is news without a move of the alert (`looking_again`).
 
         Args:
             names: Alerts with new readings.
+            met: Alerts that were moved by the past alone, and are told of as of new rules.
             at: Logical instant of the event.
             states: Every alert's, after it.
         """
-        if self._floor.audience and names:
-            look(self._floor, self._floor.now(at, states), names)
+        if self._floor.audience and (names or met):
+            now = self._floor.now(at, states)
+            introduce(self._floor, now, met)
+            look(self._floor, now, {*names, *met})
             self._floor.save()
 
     def edited(

@@ -6,7 +6,7 @@ digests, and the message that proves that a receiver can be reached.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from ebbwatch.core.alerting.ladder import AlertState
@@ -45,9 +45,10 @@ _DIGESTS = "digests"
 class Announcements:
     """Tells what is no move of an alert, by one ruleset."""
 
-    def __init__(self, floor: Floor) -> None:
-        """Take what telling stands on."""
+    def __init__(self, floor: Floor, current: Callable[[], bool]) -> None:
+        """Take what telling stands on, and who knows whether the figures are current."""
         self._floor = floor
+        self._current = current
 
     # ---- summary and notices ---------------------------------------------------------
 
@@ -130,7 +131,9 @@ class Announcements:
             self._floor.memory.keep_instants(_DIGESTS, begun)
 
     def next_digest(self) -> datetime | None:
-        """Return when the next digest is due."""
+        """Return when the next digest is due; None while it waits for the figures."""
+        if not self._current():
+            return None
         told = self._floor.memory.instants(_DIGESTS)
         business = self._floor.ruleset.business[SIFMA]
         due = [
@@ -142,6 +145,8 @@ class Announcements:
 
     def digests(self, at: datetime, states: Mapping[str, AlertState]) -> None:
         """Tell the digests that are due; of several that were missed, the newest."""
+        if not self._current():
+            return
         floor = self._floor
         told = floor.memory.instants(_DIGESTS)
         for digest in floor.ruleset.digests:
@@ -150,13 +155,14 @@ class Announcements:
             if due is None:
                 continue
             told[_name_of(digest)] = due
-            content = self._digest(digest, last, due, at, states)
-            places = {p.key: p for name in digest.to for p in floor.audience.places(name)}
-            floor.writer.write(
-                places.values(), f"digest/{stamp(due)}",
-                lambda t, content=content: digest_message(content, t=t),  # type: ignore[misc]
-                at=at, lasts=LASTS_OF_DIGEST,
-            )  # fmt: skip
+            with floor.sparing(f"digest {digest.at}"):
+                content = self._digest(digest, last, due, at, states)
+                places = {p.key: p for name in digest.to for p in floor.audience.places(name)}
+                floor.writer.write(
+                    places.values(), f"digest/{stamp(due)}",
+                    lambda t, content=content: digest_message(content, t=t),  # type: ignore[misc]
+                    at=at, lasts=LASTS_OF_DIGEST,
+                )  # fmt: skip
         floor.memory.keep_instants(_DIGESTS, told)
 
     def _digest(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+
+import structlog
 
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.telling.context import Context
 from ebbwatch.model.alert import Level
-from ebbwatch.ports import Silence, Store
+from ebbwatch.ports import EbbwatchError, Silence, Store
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.silences import acknowledged_episodes
 from ebbwatch.runtime.telling.audience import Audience
 from ebbwatch.runtime.telling.memory import Memory
 from ebbwatch.runtime.telling.recent_moves import LookBack
 from ebbwatch.runtime.telling.writing import Writer
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,21 @@ class Floor:
             acknowledged_episodes(self.store), firing,
             LookBack(self.store, self.context, everies),
         )  # fmt: skip
+
+    @contextmanager
+    def sparing(self, *names: str) -> Iterator[None]:
+        """Go on behind the block where telling some alerts fails in it; they are named.
+
+        Raises:
+            EbbwatchError: If the store refuses.
+        """
+        try:
+            yield
+        except EbbwatchError:
+            raise
+        except Exception as error:
+            self.writer.broken |= dict.fromkeys(names, error)
+            log.exception("telling.set_aside", rules=list(names))
 
     def save(self) -> None:
         """Write what was told and remembered; called once at the end of each telling."""

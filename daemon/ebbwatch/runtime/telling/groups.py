@@ -51,15 +51,17 @@ def join(floor: Floor, moves: Sequence[Transition]) -> tuple[dict[str, Group], F
     waiting = episodes_waiting(groups)
     fates: Fates = {}
     for name, some in by_alert(moves).items():
-        labels = floor.audience.labels(name, max(move.level for move in some))
-        told = receivers_told(floor, name, some[-1].episode, waiting)
-        destinations = floor.audience.destinations(labels, told)
-        for move in some:
-            fates[move_id(move)] = {d.receiver: None for d in destinations}
-            for destination in destinations:
-                _put(groups, move, labels, destination)
-            if not destinations:
-                fates[move_id(move)] = {"": Why.NO_RECEIVER.value}
+        fates |= {move_id(move): {"": Why.BROKEN.value} for move in some}
+        with floor.sparing(name):
+            labels = floor.audience.labels(name, max(move.level for move in some))
+            told = receivers_told(floor, name, some[-1].episode, waiting)
+            destinations = floor.audience.destinations(labels, told)
+            for move in some:
+                for destination in destinations:
+                    _put(groups, move, labels, destination)
+                fates[move_id(move)] = {d.receiver: None for d in destinations}
+                if not destinations:
+                    fates[move_id(move)] = {"": Why.NO_RECEIVER.value}
     return groups, fates
 
 
@@ -70,8 +72,10 @@ def flush(floor: Floor, groups: Mapping[str, Group], now: Now, fates: Fates) -> 
     for key, group in groups.items():
         rest: Group | None = group
         if group.due_at <= now.at:
-            flushed = _flush(floor, group, now)
             rest = None
+            flushed = _Flushed(untold=dict.fromkeys(map(move_id, group.moves), Why.BROKEN.value))
+            with floor.sparing(*by_alert(group.moves)):
+                flushed = _flush(floor, group, now)
             if flushed.kept:
                 rest = replace(group, moves=tuple(flushed.kept), due_at=min(flushed.until))
             _note_untold(floor, group.receiver, flushed.untold, fates)

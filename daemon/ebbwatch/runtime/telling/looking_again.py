@@ -64,8 +64,9 @@ def look(
     heard: dict[str, list[tuple[Heard, str, bool]]] = {}
     waiting = episodes_waiting(floor.memory.waiting()) if names else {}
     for name in names:
-        for one, group, grouped in _heard(floor, now, name, owed, only, waiting):
-            heard.setdefault(one.place.key, []).append((one, group, grouped))
+        with floor.sparing(name):
+            for one, group, grouped in _heard(floor, now, name, owed, only, waiting):
+                heard.setdefault(one.place.key, []).append((one, group, grouped))
     for found in heard.values():
         _tell(floor, now, found)
 
@@ -79,6 +80,27 @@ def put_off(floor: Floor, at: datetime) -> None:
         if owed.again_at is not None and owed.again_at <= at:
             left = Owed(owed.why) if name in floor.judge.watched else None
             floor.memory.owe(place, name, left)
+
+
+def introduce(floor: Floor, now: Now, names: Collection[str]) -> None:
+    """Let every place that hears of some alerts be owed how they stand, as of new rules.
+
+    Args:
+        floor: Of telling.
+        now: The instant.
+        names: Of the alerts, in any order.
+    """
+    firing = [
+        name for name in floor.judge.watched
+        if name in names and now.states[name].level is not Level.NONE
+    ]  # fmt: skip
+    for name in firing:
+        with floor.sparing(name):
+            alert = stands(floor, now, name)
+            assert alert is not None
+            labels = floor.audience.labels(name, alert.level)
+            for place, _ in places_of(floor.audience, floor.audience.destinations(labels, ())):
+                floor.memory.owe(place.key, name, Owed(Why.HISTORY.value))
 
 
 def _tell(floor: Floor, now: Now, found: Sequence[tuple[Heard, str, bool]]) -> None:

@@ -14,10 +14,18 @@ from typing import Protocol
 
 import structlog
 
-from ebbwatch.core.render import Quote, ToldChange, Translator, alert_message, bare_message
+from ebbwatch.core.render import (
+    Quote,
+    ToldChange,
+    Translator,
+    alert_message,
+    bare_message,
+    plain_message,
+)
 from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.telling.context import Context
 from ebbwatch.model.alert import Level, Transition
+from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Reason, Target
 from ebbwatch.model.observation import TextItem
 from ebbwatch.ruleset.patterns import match_in
@@ -49,6 +57,9 @@ class Outlet(Protocol):
 
 class Archive(Protocol):
     """What is looked up for words."""
+
+    #: How many transactions were rolled back; what was written for the last of them is void.
+    undone: int
 
     def transitions(self, *, rule: str, limit: int) -> list[Transition]:
         """Return an alert's newest transitions, newest first."""
@@ -94,6 +105,7 @@ class Writer:
     shows: Callable[[str], bool]
     broken: dict[str, Exception] = field(default_factory=dict)
     _rows: list[OutboxRow] = field(default_factory=list)
+    _undone: int = 0
 
     def save(self) -> None:
         """Hand over what was written; called once at the end of each telling."""
@@ -139,7 +151,7 @@ class Writer:
             stored = self._recorded(first.rule, news[0].moves) if drawn else []
 
             def message(t: Translator) -> Message:
-                chart = context.chart(first.rule, first.at, t, stored) if drawn else None
+                chart = self._drawn(context, first, t, stored) if drawn else None
                 return alert_message(said, reason=reason, t=t, group=group, chart=chart)
 
             return message
@@ -185,13 +197,15 @@ class Writer:
         """
         if not self.outlet.wants(at):
             return
+        if self._undone != self.archive.undone:
+            # A telling that was broken off wrote for a transaction that was taken back.
+            self._rows, self._undone = [], self.archive.undone
         worded: dict[str, Message] = {}
         for place in places:
             for target in place.targets:
                 t = self.languages.of(target)
                 if t.language not in worded:
-                    late = t.gettext("Told late: of {when}").format(when=t.clock(at, NEW_YORK))
-                    worded[t.language] = replace(wording(t), late=late)
+                    worded[t.language] = self._worded(wording, t, lines, level, at)
                 self._rows.append(
                     OutboxRow(
                         key=f"{base}/{place.key}/{t.language}",
@@ -208,6 +222,30 @@ class Writer:
                         quiet=quiet,
                     )
                 )
+
+    def _worded(
+        self, wording: Wording, t: Translator, lines: Sequence[str], level: Level, at: datetime
+    ) -> Message:
+        """Return a message in a language; where its words fail, what it is about by name."""
+        try:
+            found = wording(t)
+        except Exception:
+            log.exception("message.plain", lines=list(lines))
+            found = plain_message(lines, level=level, t=t)
+        return replace(
+            found, late=t.gettext("Told late: of {when}").format(when=t.clock(at, NEW_YORK))
+        )
+
+    def _drawn(
+        self, context: Context, move: Transition, t: Translator, moves: Sequence[Transition]
+    ) -> ChartSpec | None:
+        """Return the chart of a move; None where it cannot be drawn, which no text waits for."""
+        try:
+            return context.chart(move.rule, move.at, t, moves)
+        except Exception as error:
+            self.broken[move.rule] = error
+            log.exception("chart.failed", rule=move.rule)
+            return None
 
     def _safely(
         self, wording: Callable[[], Wording], news: Sequence[News], reason: Reason, group: str
