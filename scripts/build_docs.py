@@ -54,6 +54,7 @@ SOURCES = ROOT / "daemon" / "ebbwatch"
 DOCUMENTS = (
     Path("README.md"),
     Path("CHANGELOG.md"),
+    Path("CONTRIBUTING.md"),
     *(
         path.relative_to(ROOT)
         for path in sorted((ROOT / "docs").glob("*.md"))
@@ -365,20 +366,121 @@ def commands() -> str:
 # ---- architecture ------------------------------------------------------------------------
 
 
+#: The rooms in the order in which a number, a rule and a person walk through them, and the
+#: modules of each; a package stands for those of its own that are named nowhere else.
+TOUR: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        "Words that everybody uses",
+        "Values without behaviour. Begin with the first five; the others can wait.",
+        ("model/observation", "model/periods", "model/series", "model/alert", "model/message",
+         "model", "ports"),
+    ),
+    (
+        "1. A source is visited",
+        "When, what for, and what if it fails; each adapter knows one provider's ways.",
+        ("runtime/following", "runtime/polling", "core/facts/poll_plan", "runtime/trigger",
+         "runtime/visits", "runtime/source_failures", "runtime/holes", "runtime/backfill",
+         "sources/nyfed", "sources/provider", "sources/http", "sources", "net"),
+    ),
+    (
+        "2. A published number becomes a fact",
+        "Admitted or held back, dated, and kept as it became known.",
+        ("core/facts/edge", "core/facts/doubts", "core/facts/release_clock", "core/facts/asof",
+         "core/facts"),
+    ),
+    (
+        "3. One event at a time",
+        "Whatever became known at an instant goes through one pipeline, live and replayed.",
+        ("runtime/feeds", "runtime/pipeline", "runtime/recording", "runtime/ledger"),
+    ),
+    (
+        "4. Expressions are evaluated",
+        "From a text to a checked graph, and from the graph to readings.",
+        ("expr/tree", "expr/parse", "expr/check", "expr/parts", "expr/definition",
+         "expr/functions", "expr/calls", "expr/graph", "expr/view", "expr/elements",
+         "expr/blocks", "expr/windows", "expr/evaluate", "expr/readings", "expr/numbers",
+         "expr/exact", "expr"),
+    ),
+    (
+        "5. Readings move alerts",
+        "Pure decisions: thresholds, waits, levels, transitions.",
+        ("core/alerting/ladder", "core/alerting/signals", "core/alerting/holds",
+         "core/alerting/lifecycle", "core/alerting/judging", "core/alerting"),
+    ),
+    (
+        "6. Who hears of it",
+        "Deciding is pure (`core/telling`); `runtime/telling` remembers what was decided.",
+        ("core/telling/hearing", "core/telling/routing", "core/telling/dedup",
+         "core/telling/muting", "core/telling/grouping", "core/telling",
+         "runtime/telling/deciding", "runtime/telling/groups", "runtime/telling/looking_again",
+         "runtime/telling/edits", "runtime/telling", "runtime/silences", "runtime/attendant"),
+    ),
+    (
+        "7. It is put into words",
+        "Contexts first, then a message, then each platform's markup.",
+        ("core/render/message_contexts", "core/render/alert_messages", "core/render/words",
+         "core/render", "locale", "markup", "charts"),
+    ),
+    (
+        "8. It is delivered",
+        "A worker takes what is to be sent from the store; each notifier knows one kind of place.",
+        ("runtime/delivery", "runtime/whereabouts", "runtime/place_failures", "runtime/drawing",
+         "notifiers", "platforms", "runtime/undelivered"),
+    ),
+    (
+        "Where all of it is kept",
+        "One schema for SQLite and PostgreSQL, one interface for both and for memory.",
+        ("store/open", "store/schema", "store/sql", "store/in_memory", "store",
+         "store/migrations", "store/migrations/versions", "archive"),
+    ),
+    (
+        "How rules are read",
+        "Rule files in, a ruleset or everything that is wrong with them out.",
+        ("ruleset/load", "ruleset/yaml", "ruleset/nodes", "ruleset/shape", "ruleset/kinds",
+         "ruleset/values", "ruleset/catalogue", "ruleset/compiling", "ruleset/alerts",
+         "ruleset/routes", "ruleset/rules", "ruleset", "runtime/rulefiles", "runtime/reload",
+         "runtime/revisions"),
+    ),
+    (
+        "How questions are answered",
+        "Every command, and whoever asks within the daemon, goes to the desk.",
+        ("runtime/desk", "core/answering/reading", "core/answering/status",
+         "core/answering/expected", "core/answering/explaining", "core/answering"),
+    ),
+    (
+        "How the past is looked at",
+        "Replay and what is made of it.",
+        ("runtime/lookback/replay", "runtime/lookback/transcript", "runtime/lookback",
+         "core/lookback"),
+    ),
+    (
+        "The daemon and the commands",
+        "`app` puts everything together; `runtime/service` starts and stops it.",
+        ("app/assembly", "app", "runtime/service", "runtime/selfwatch", "runtime", "cli/commands",
+         "cli", "settings", "web", "chat", ""),
+    ),
+)  # fmt: skip
+
+
 def modules() -> str:
-    """Return every module with the first line of its docstring, by package."""
+    """Return every module with the first line of its docstring, in the order of the tour."""
+    every = {
+        path.relative_to(SOURCES).with_suffix("").as_posix(): path
+        for path in sorted(SOURCES.rglob("*.py"))
+        if path.name not in ("__init__.py", "__main__.py")
+    }
+    named = {name for _, _, rooms in TOUR for name in rooms if name in every}
+    packages = {name for _, _, rooms in TOUR for name in rooms if name not in every}
+    strangers = {name.rpartition("/")[0] for name in every} - packages
+    elsewhere = [("Elsewhere", "", tuple(sorted(strangers)))] if strangers else []
     parts = []
-    folders = [SOURCES, *sorted(p for p in SOURCES.rglob("*") if (p / "__init__.py").is_file())]
-    for folder in folders:
-        name = ".".join(folder.relative_to(SOURCES.parent).parts)
-        rows = [
-            (code(path.stem), _summary(path))
-            for path in sorted(folder.glob("*.py"))
-            if path.name not in ("__init__.py", "__main__.py")
-        ]
-        if rows:
-            said = _summary(folder / "__init__.py")
-            parts.append(f"#### `{name}`\n\n{said}\n\n{table(('module', 'what it does'), rows)}")
+    for heading, said, rooms in (*TOUR, *elsewhere):
+        found: list[str] = []
+        for name in rooms:
+            inside = [n for n in every if n.rpartition("/")[0] == name and n not in named]
+            found += [name] if name in every else inside
+        rows = [(code(room), _summary(every[room])) for room in found]
+        parts.append(f"### {heading}\n\n{said}\n\n{table(('room', 'what it does'), rows)}")
     return "\n\n".join(parts)
 
 

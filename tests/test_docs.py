@@ -249,6 +249,23 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_tests_and_files_that_are_named_exist(name: str) -> None:
+    """`tests/x.py::test_y` is a test, and a path in the code or the tests is a file or folder."""
+    plain = re.sub(r"^```.*?^```", "", text(name), flags=re.DOTALL | re.MULTILINE)
+    missing = [
+        f"{path}::{test}"
+        for path, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", plain)
+        if f"def {test}(" not in (ROOT / path).read_text("utf-8")
+    ]
+    missing += [
+        path
+        for path in re.findall(r"`((?:daemon|tests|docs|scripts|rules|deploy)/[\w./-]*)`", plain)
+        if "NAME" not in path and not (ROOT / path).exists()
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_no_machine_and_no_package_index_is_named(name: str) -> None:
     """Documents hold no path of a developer's machine and no host that serves packages."""
     assert re.findall(r"/(?:root|work|home|tmp)/\w*|pypi\S*|index-url|simple/", text(name)) == []

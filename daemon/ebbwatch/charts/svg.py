@@ -27,7 +27,7 @@ def svg_chart(spec: ChartSpec, *, width: int = 800, height: int = 320) -> str:
     Args:
         spec: What to draw.
         width: Of the picture, in its own units; it scales to the room it is given.
-        height: Likewise.
+        height: Of the picture, in the same.
     """
     axes = frame(spec, date_ticks=max(2, width // 110), value_ticks=max(2, height // 60))
     canvas = _Canvas(axes, width, height)

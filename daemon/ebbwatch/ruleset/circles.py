@@ -1,4 +1,4 @@
-"""Circles: what uses what among defines and rules, and what in the end uses itself."""
+"""Circles: defines and rules that in the end use themselves, which cannot be evaluated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edits: one threshold changed in a rule file, every other byte kept."""
+"""Changes one threshold in a rule file and keeps every other byte."""
 
 from __future__ import annotations
 

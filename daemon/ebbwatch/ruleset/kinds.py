@@ -1,4 +1,4 @@
-"""Kinds: what may stand in a place of a rule file.
+"""Kinds of values: a text, a number, a list, a map, and how each is read from a rule file.
 
 A kind reads a node into a value, or says what it expected and what it found; and it
 describes itself as JSON Schema. `shape` combines kinds into the table of sections and

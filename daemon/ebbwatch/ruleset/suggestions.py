@@ -1,4 +1,4 @@
-"""Words for people: what was probably meant, and how to list what there is."""
+"""Suggestions: what a misspelt name was probably meant to be, and how choices are listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Additions: figures that a command put into the store beside a running daemon.
+"""Figures that a command such as `import` adds while a daemon runs: noted for it, and taken up.
 
 A command notes the series in the transaction that records them; the daemon takes the note
 when it next looks, or when it starts, and judges the alerts concerned once more.
@@ -29,7 +29,7 @@ def added(store: Store) -> tuple[str, ...]:
 
 
 def settled() -> tuple[str, str | None]:
-    """Return what to write, with the event that judged them, once additions were judged."""
+    """Return the key and value that clear the note, to be written once alerts were judged anew."""
     return _KEY, None
 
 

@@ -1,4 +1,4 @@
-"""What polling follows: the series and texts that are watched, and the source asked for each.
+"""Which series and texts polling has to fetch, and which source is asked for each.
 
 A series is asked of its first choice, and of its fallback while the first choice fails, from
 the instant its figure is due, until the first choice answers again.

@@ -1,4 +1,4 @@
-"""The trigger by which APScheduler asks the release clock."""
+"""When the next visit is due, in the form that the scheduling library APScheduler asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources that people point at data of their own: an address or a file for each series."""
+"""What `csv` and `http_json` share: sources that people point at an address or file of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds: what a rule's `for` makes of its readings, by a number of releases or a length of time."""
+"""Holds: has a threshold been breached for as long as a rule's `for` asks, in releases or time?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sieve: which alerts a new figure leaves exactly as they stand, told of thousands at once.
+"""The sieve: finds, among thousands of alerts at once, those that a new figure leaves as they are.
 
 Most figures move nothing. To judge an alert takes a look at its whole history; to see that a
 new period's value lies where it changes nothing takes two comparisons. For alerts that

@@ -1,4 +1,4 @@
-"""Signals: what readings say of a ladder, rung by rung."""
+"""Signals: for each reading and each level, whether it breaches the threshold or may leave it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expressions with the names that only their rule files know written out."""
+"""Writes out the names that a rule file defined, so that an expression can be read without it."""
 
 from __future__ import annotations
 

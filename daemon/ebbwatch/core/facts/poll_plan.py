@@ -1,4 +1,4 @@
-"""When to visit a source next: dense where a figure is expected, sparse elsewhere.
+"""When to ask a source next: often where a figure is expected, seldom elsewhere.
 
 ::
 

@@ -59,7 +59,7 @@ class Bar:
 
     Attributes:
         left: Share of the ribbon's width, in percent.
-        width: Likewise.
+        width: Of the bar, in percent of the ribbon.
         shade: Of the level: the name of its colour.
         label: Level and days, for a tooltip.
     """

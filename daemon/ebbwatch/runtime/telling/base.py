@@ -1,4 +1,4 @@
-"""The floor that all of telling stands on: one ruleset's audience, words and memory."""
+"""What every part of telling works with: one ruleset's audience, words and memory."""
 
 from __future__ import annotations
 
