@@ -386,7 +386,7 @@ TOUR: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "2. A published number becomes a fact",
         "Admitted or held back, dated, and kept as it became known.",
         ("core/facts/edge", "core/facts/doubts", "core/facts/release_clock", "core/facts/asof",
-         "core/facts"),
+         "core/facts", "core"),
     ),
     (
         "3. One event at a time",
