@@ -33,6 +33,10 @@ def in_code() -> set[MessageId]:
     for path in sorted(PACKAGE.rglob("*.py")):
         for _, message, _, _ in extract_from_file("python", path, keywords=KEYWORDS):
             found.add(message if isinstance(message, str) else tuple(message))
+    for path in sorted(PACKAGE.rglob("*.j2")):
+        found |= {
+            message for _, message, _, _ in extract_from_file("jinja2", path, keywords={"_": None})
+        }
     return found
 
 

@@ -31,7 +31,7 @@ PLANTED = {
     "EBBWATCH_FRED__API_KEY": "plantedfredkey000000000000000004",
     "EBBWATCH_BEA__API_KEY": "PLANTED5-BEA0-KEY0-0000-000000000005",
     "EBBWATCH_SECRET__ONCALL_AUTH": "Bearer plantedAuthorization6",
-    "EBBWATCH_WEB__TOKEN": "planted-page-token-7",
+    "EBBWATCH_WEB__TOKEN": "planted-page-token-7-of-32-letters",
 }
 #: Parts of addresses that are secrets themselves.
 IN_ADDRESSES = ("planted-hook-path-8", "planted-heartbeat-9", "plantedPassword10")
@@ -243,7 +243,7 @@ async def test_a_setting_that_is_wrong_is_named_and_not_shown(world: World) -> N
     plant(world)
     more = {
         "EBBWATCH_HEARTBEAT_URL": "planted-heartbeat-9",
-        "EBBWATCH_WEB__BIND": "planted-page-token-7",
+        "EBBWATCH_WEB__BIND": "planted-page-token-7-of-32-letters",
         "EBBWATCH_DATABASE_URL": "postgresql//desk:plantedPassword10@",
         "EBBWATCH_SECRET__ONCALL_URL": "planted-hook-path-8",
     }

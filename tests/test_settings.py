@@ -83,7 +83,7 @@ def test_every_documented_name_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "EBBWATCH_SECRET__ONCALL_URL": "https://oncall.example/key",
         "EBBWATCH_SOURCES__FED_PRESS__BASE_URL": "http://127.0.0.1:7/",
         "EBBWATCH_WEB__BIND": "0.0.0.0:80",
-        "EBBWATCH_WEB__TOKEN": "pagetoken",
+        "EBBWATCH_WEB__TOKEN": "p" * 32,
         "EBBWATCH_LOG__LEVEL": "debug",
         "EBBWATCH_LOG__FORMAT": "json",
     }
@@ -103,7 +103,7 @@ def test_every_documented_name_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.log.level == "DEBUG"
     assert (settings.web.host, settings.web.port, settings.web.loopback) == ("0.0.0.0", 80, False)
     assert {secret.reveal() for secret in settings.secrets()} == {
-        "123:abc", "xoxb-1", "xapp-1", "f" * 32, "b" * 36, "pagetoken", "dbpass",
+        "123:abc", "xoxb-1", "xapp-1", "f" * 32, "b" * 36, "p" * 32, "dbpass",
         "https://oncall.example/key", "https://beat.example/uuid",
     }  # fmt: skip
     shown = repr(settings) + "".join(f"{row}" for row in rows.values())
@@ -202,7 +202,27 @@ REFUSED = [
     (
         "a bind without a port is none",
         {"EBBWATCH_WEB__BIND": "localhost"},
-        ["EBBWATCH_WEB__BIND: expected host:port, such as 127.0.0.1:8077"],
+        ["EBBWATCH_WEB__BIND: expected host:port, such as 127.0.0.1:8077, or off"],
+    ),
+    (
+        "a token that might be guessed is none",
+        {"EBBWATCH_WEB__TOKEN": "t" * 31},
+        [
+            (
+                "EBBWATCH_WEB__TOKEN: expected at least 32 characters, such as "
+                "`openssl rand -hex 32` prints"
+            )
+        ],
+    ),
+    (
+        "a page that a proxy hands on wants a token",
+        {"EBBWATCH_WEB__HOSTS": "desk.example.org"},
+        [
+            (
+                "EBBWATCH_WEB__HOSTS: whoever reaches desk.example.org reaches the page, and then "
+                "it wants a token: set EBBWATCH_WEB__TOKEN"
+            )
+        ],
     ),
     (
         "a secrets directory must be there",

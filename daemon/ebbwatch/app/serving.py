@@ -20,6 +20,7 @@ import structlog
 
 from ebbwatch.app.assembly import Built, build, watch_rules
 from ebbwatch.app.loading import load_rules
+from ebbwatch.app.publishing import Publication, published
 from ebbwatch.app.receivers import Notifiers, with_default_receivers
 from ebbwatch.ports import LeadLost, StoreError, StoreReplaced
 from ebbwatch.ruleset.rules import Ruleset
@@ -157,17 +158,40 @@ async def serve(
         StoreError: If the database cannot be used at the first start, or another daemon has a
             SQLite file.
     """
+    async with published(settings, clock) as publication:
+        await _serve(
+            settings, rules, clock=clock, owner=owner, stop=stop, shown=shown, asked=asked,
+            waits=waits, publication=publication,
+        )  # fmt: skip
+
+
+async def _serve(
+    settings: Settings,
+    rules: InForce,
+    *,
+    clock: Clock,
+    owner: str,
+    stop: asyncio.Event,
+    shown: Callable[[Built], None],
+    asked: asyncio.Event,
+    waits: Callable[[], None],
+    publication: Publication,
+) -> None:
+    """Lead, or stand by, again and again."""
     started = False
     while not stop.is_set():
         store: Store | None = None
         try:
-            store = await leading_store(settings, clock=clock, owner=owner, stop=stop, waits=waits)
+            store = await leading_store(
+                settings, clock=clock, owner=owner, stop=stop, waits=waits,
+                publication=publication,
+            )  # fmt: skip
             if store is None:
                 return
             ruleset = _ruleset(settings, rules, store)
             built = build(settings, ruleset, store, clock=clock, owner=owner, stop=asyncio.Event())
             watch_rules(built, settings, rules, asked)
-            await _lead(built, rules, stop, shown)
+            await _lead(built, rules, stop, shown, publication)
         except (LeadLost, StoreReplaced) as error:
             started = True
             log.warning("lead.lost", reason=str(error))
@@ -189,7 +213,11 @@ def _ruleset(settings: Settings, rules: InForce, store: Store) -> Ruleset:
 
 
 async def _lead(
-    built: Built, rules: InForce, stop: asyncio.Event, shown: Callable[[Built], None]
+    built: Built,
+    rules: InForce,
+    stop: asyncio.Event,
+    shown: Callable[[Built], None],
+    publication: Publication,
 ) -> None:
     """Lead until the daemon is to stop, or another one leads."""
     service = built.service
@@ -200,8 +228,10 @@ async def _lead(
         if rules.problems:
             service.refuse(rules.problems)
         shown(built)
+        publication.leads(built, rules)
         await service.run()
     finally:
+        publication.leads_no_more()
         following.cancel()
         await built.aclose()
 
@@ -218,8 +248,16 @@ async def leading_store(
     owner: str,
     stop: asyncio.Event,
     waits: Callable[[], None] = lambda: None,
+    publication: Publication | None = None,
 ) -> Store | None:
     """Open the database, and return it once this process leads; None when stopped before.
+
+    Args:
+        settings: What the surroundings say.
+        clock: Who says what time it is.
+        owner: Distinguishes this process from others.
+        stop: Set when it shall end.
+        publication: Says that another process leads; None where nothing is published.
 
     Raises:
         StoreError: If the database cannot be used, or another daemon has a SQLite file.
@@ -235,8 +273,12 @@ async def leading_store(
             return store
         log.info("lead.awaited", remedy="another replica leads; this one delivers meanwhile")
         waits()
+        publication = publication or Publication()
+        publication.stands_by()
         told = Notifiers(settings, clock)
-        delivery = Delivery(store, told, clock, owner=owner, charts=PngCharts())
+        delivery = Delivery(
+            store, told, clock, owner=owner, charts=PngCharts(), on_event=publication.settled
+        )
         delivering = asyncio.create_task(delivery.run(stop))
         try:
             while not stop.is_set() and not delivering.done():

@@ -213,16 +213,21 @@ class BabelTranslator:
     def _date(self, day: date, pattern: str) -> str:
         return _day(day, pattern, self._locale)
 
-    def clock(self, at: datetime, zone: str, *, year: bool = False) -> str:
+    def clock(self, at: datetime, zone: str, *, year: bool = False, place: bool = True) -> str:
         """Return an instant on the clocks of a zone: ``Tue 4 Nov, 09:00 New York``.
 
         Args:
             at: Aware.
             zone: IANA name.
             year: Whether to name the year, for instants long ago.
+            place: Whether to name the place, where it is not said elsewhere.
         """
         local = at.astimezone(ZoneInfo(zone))
         pattern = self.gettext("EEE d MMM y") if year else self.gettext("EEE d MMM")
+        if not place:
+            return self.gettext("{day}, {time}").format(
+                day=self._date(local.date(), pattern), time=local.strftime("%H:%M")
+            )
         return self.gettext("{day}, {time} {place}").format(
             day=self._date(local.date(), pattern),
             time=local.strftime("%H:%M"),

@@ -7,8 +7,8 @@ is read: the instant is part of the question.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from ebbwatch.core.alerting.judging import Judge
@@ -17,13 +17,14 @@ from ebbwatch.core.answering.answers import Answer, answer, chart_of, compiled
 from ebbwatch.core.answering.expected import Expected, SeriesStanding
 from ebbwatch.core.answering.explaining import Explanation, explain
 from ebbwatch.core.answering.status import Standing, standings
-from ebbwatch.core.render import Translator
+from ebbwatch.core.render import ToldChange, Translator, alert_message
 from ebbwatch.core.telling.context import Context
 from ebbwatch.core.telling.grouping import Group
+from ebbwatch.core.telling.standing_move import move_to_here
 from ebbwatch.expr import Expression
-from ebbwatch.model.alert import Transition
+from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.chart import ChartSpec
-from ebbwatch.model.message import OutboxRow
+from ebbwatch.model.message import Message, OutboxRow, Reason
 from ebbwatch.model.periods import micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import Ack, Held, Silence, Store
@@ -33,8 +34,10 @@ from ebbwatch.runtime.lookback.replay import WantedSpan, replay, transitions
 from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline
 from ebbwatch.runtime.telling.memory import Memory, Owed
 
-#: Messages that wait which are listed; where there are more, the newest.
+#: Messages and changes that are listed; where there are more, the newest.
 LISTED = 1000
+#: Months of readings that a small picture shows.
+SKETCH_MONTHS = 12
 
 #: Returns the rules in force over everything known; another judge after a reload.
 JudgeInForce = Callable[[], Judge]
@@ -71,11 +74,13 @@ class Desk:
             neither does not ask for it.
         states: Returns where alerts stand.
         store: Where silences, acknowledgements and messages are kept; None where nothing is.
+        moment: Returns what differs from before once anything was decided.
     """
 
     judge: JudgeInForce
     states: States
     store: Store | None = None
+    moment: Callable[[], Hashable] = field(default=lambda: None)
 
     # ---- rules -----------------------------------------------------------------------
 
@@ -105,6 +110,30 @@ class Desk:
         state = self.states((name,), instant).get(name, AlertState())
         return explain(judge, name, state, instant, (t,))
 
+    def messages(
+        self, names: Collection[str], at: datetime, t: Translator, zone: str
+    ) -> dict[str, Message]:
+        """Return what would be told now of those of some alerts that fire, by name.
+
+        Args:
+            names: Of the alerts.
+            at: What is known then is told.
+            t: The reader's language.
+            zone: IANA name of the reader's zone.
+        """
+        judge, instant = self.judge(), micros(at)
+        context = Context(judge, (t,))
+        states = self.states(names, instant)
+        found = {}
+        for name in names:
+            rule, state = judge.watched.get(name), states.get(name)
+            if rule is None or state is None or state.level is Level.NONE:
+                continue
+            move = move_to_here(judge, rule, state, instant)
+            told = replace(context.whole(move, at=at), zone=zone)
+            found[name] = alert_message([told], reason=Reason.FIRST, t=t)
+        return found
+
     # ---- expressions -----------------------------------------------------------------
 
     def answer(self, text: str, at: datetime) -> Answer | tuple[Problem, ...]:
@@ -133,6 +162,19 @@ class Desk:
         asked = compiled(text, judge.ruleset, file="expression")
         return chart_of(judge, asked, micros(at), first) if isinstance(asked, Expression) else asked
 
+    def sketch(self, name: str, at: datetime, t: Translator) -> ChartSpec | None:
+        """Return a rule's last year without its changes; None where there is nothing to draw."""
+        return Context(self.judge(), (t,)).chart_since(None, name, at, t, months=SKETCH_MONTHS)
+
+    def version(self, name: str) -> Hashable:
+        """Return what differs from before once another picture would be drawn of a rule."""
+        judge = self.judge()
+        rule = judge.watched.get(name)
+        if rule is None:
+            return None
+        facts = tuple((each, judge.history.version(each)) for each in sorted(rule.series))
+        return rule.rule.definition, rule.rule.ladder, facts
+
     def _moves(self, judge: Judge, name: str, at: datetime) -> Sequence[Transition]:
         """Return a rule's changes up to an instant: as recorded, or as a replay finds them."""
         if self.store is not None and name in self.store.alerts():
@@ -151,10 +193,39 @@ class Desk:
         expected = Expected(self.judge().history, micros(at))
         return tuple(expected.series(name) for name in sorted(names))
 
+    def watched_series(self, at: datetime) -> tuple[SeriesStanding, ...]:
+        """Return how the series stand that some rule reads, in order of name."""
+        return self.series({n for rule in self.judge().watched.values() for n in rule.series}, at)
+
     def held_back(self, names: Collection[str]) -> tuple[Held, ...]:
         """Return the figures of some series that are in quarantine, oldest first."""
         held = () if self.store is None else self.store.held()
         return tuple(one for one in held if one.observation.series in names)
+
+    # ---- what happened ---------------------------------------------------------------
+
+    def moves(
+        self, t: Translator, *, rule: str | None = None, since: datetime | None = None,
+        limit: int = LISTED,
+    ) -> tuple[ToldChange, ...]:  # fmt: skip
+        """Return the newest recorded changes, newest first, each with what a line of it says.
+
+        Args:
+            t: The reader's language.
+            rule: Name of the alert; None for all.
+            since: UTC instant; None for the beginning.
+            limit: How many at most.
+        """
+        if self.store is None:
+            return ()
+        context = Context(self.judge(), (t,))
+        found = self.store.transitions(rule=rule, since=since, limit=limit)
+        return tuple(context.short(move) for move in found)
+
+    def told(self, name: str) -> tuple[OutboxRow, ...]:
+        """Return the messages about an alert among the newest of all, newest first."""
+        rows = () if self.store is None else self.store.outbox(limit=LISTED)
+        return tuple(row for row in rows if name in row.lines)
 
     # ---- telling ---------------------------------------------------------------------
 

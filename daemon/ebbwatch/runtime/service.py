@@ -77,7 +77,8 @@ class Service:
         delivery: Empties the outbox.
         polling: Fills the inbox.
         watch: Tells of our own troubles.
-        others: Further tasks to run: reload, heartbeat, chat, page.
+        others: Further tasks to run: reload, heartbeat, chat.
+        heard: Who else hears how deliveries go.
         stop: Set when it shall end.
         desk: Answers questions about it: whoever tells people how things stand asks here.
     """
@@ -93,6 +94,7 @@ class Service:
     polling: Polling
     watch: SelfWatch
     others: list[Callable[[], object]] = field(default_factory=list)
+    heard: list[Callable[[Settled], None]] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     desk: Desk = field(init=False)
     database: DatabaseWatch = field(init=False)
@@ -108,7 +110,10 @@ class Service:
     def __post_init__(self) -> None:
         """Open the desk, and let the self-watch name the alerts that a trouble freezes."""
         pipeline = self.pipeline
-        self.desk = Desk(lambda: pipeline.judge, lambda _names, _at: pipeline.states, self.store)
+        self.desk = Desk(
+            lambda: pipeline.judge, lambda _names, _at: pipeline.states, self.store,
+            lambda: (id(pipeline.judge), pipeline.handled),
+        )  # fmt: skip
         self.watch.frozen_by = self._frozen_by
         self.telling.current = lambda: not self._visits_due.is_set() and self.steady()
         self.database = DatabaseWatch(self.clock, self._cry)
@@ -394,6 +399,8 @@ class Service:
         recovered = event.ending is Ending.DELIVERED and event.failing_since is not None
         if recovered or event.ending is Ending.PARKED:
             self._hurry.set()
+        for hear in self.heard:
+            hear(event)
 
     def jumped(self) -> None:
         """Do at once what is due: the clock was set, or the machine slept."""

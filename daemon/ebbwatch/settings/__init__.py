@@ -30,6 +30,8 @@ from ebbwatch.ports import EbbwatchError, Secret
 PREFIX = "EBBWATCH_"
 SECRETS_DIR = "EBBWATCH_SECRETS_DIR"
 _DATABASE = ("database_url",)
+#: Characters of the page's token below which it might be guessed.
+SHORTEST_TOKEN_CHARS = 32
 
 
 class SettingsInvalid(EbbwatchError):
@@ -163,12 +165,20 @@ class WebSettings(_Section):
     """The status page.
 
     Attributes:
-        bind: Host and port it listens on.
-        token: What it asks for; needed beyond loopback.
+        bind: Host and port it listens on; ``off`` for no page and no metrics.
+        token: What it asks for, at least 32 characters; needed beyond loopback.
+        hosts: Names it is asked by, where they are not the host it listens on: those of a
+            reverse proxy.
     """
 
     bind: str = "127.0.0.1:8077"
     token: Hidden | None = None
+    hosts: Words = ()
+
+    @property
+    def on(self) -> bool:
+        """Return whether there is a page at all."""
+        return self.bind != "off"
 
     @property
     def host(self) -> str:
@@ -191,13 +201,27 @@ class WebSettings(_Section):
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
         """Refuse what is no address, and a page for others without a token."""
+        if not self.on:
+            return self
         host, _, port = self.bind.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
-            message = "bind: expected host:port, such as 127.0.0.1:8077"
+        if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+            message = "bind: expected host:port, such as 127.0.0.1:8077, or off"
             raise ValueError(message)
-        if not self.loopback and self.token is None:
+        if self.token is not None and len(self.token.reveal()) < SHORTEST_TOKEN_CHARS:
+            message = (
+                f"token: expected at least {SHORTEST_TOKEN_CHARS} characters, such as "
+                "`openssl rand -hex 32` prints"
+            )
+            raise ValueError(message)
+        if self.token is None and not self.loopback:
             message = (
                 f"bind: {self.host} can be reached by others, and then the page wants "
+                "a token: set EBBWATCH_WEB__TOKEN"
+            )
+            raise ValueError(message)
+        if self.token is None and self.hosts:
+            message = (
+                f"hosts: whoever reaches {self.hosts[0]} reaches the page, and then it wants "
                 "a token: set EBBWATCH_WEB__TOKEN"
             )
             raise ValueError(message)

@@ -17,7 +17,7 @@ from ebbwatch.core.alerting.ladder import AlertState, Ladder, ladder_of
 from ebbwatch.core.alerting.lifecycle import Move, Moves, previous_values, walk
 from ebbwatch.core.alerting.signals import Flags, Signals, signals_of_condition, signals_of_value
 from ebbwatch.core.facts.asof import NEW_YORK, History
-from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.evaluate import Evaluation, as_known
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.inputs import Element
 from ebbwatch.expr.numbers import Longs, distinct
@@ -428,14 +428,14 @@ class Judge:
         """
         if rule.unit is None:
             return _EMPTY, np.empty(0)
-        evaluation = known or Evaluation(self.history, BEGINNING, at)
         if rule.node.momentary:
-            steps = evaluation.readings(rule.node)
+            # Its past is what was read then; of the others, their elements now.
+            steps = Evaluation(self.history, BEGINNING, at).readings(rule.node)
             if len(steps) == 0 or steps.numbers is None:
                 return _EMPTY, np.empty(0)
             last = np.append(steps.periods[1:] != steps.periods[:-1], True)
             return steps.periods[last], steps.numbers.values[last]
-        periods, numbers, _ = evaluation.elements(rule.node)
+        periods, numbers, _ = (known or as_known(self.history, at)).elements(rule.node)
         assert numbers is not None
         return periods, numbers.in_units(rule.factor)
 

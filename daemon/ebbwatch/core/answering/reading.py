@@ -16,7 +16,7 @@ import numpy as np
 from ebbwatch.core.alerting.judging import NO_SPELLS, every_of
 from ebbwatch.core.answering.expected import Expected
 from ebbwatch.core.facts.asof import NEW_YORK, History
-from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.evaluate import Evaluation, as_known
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.logic import TRUE, UNKNOWN
 from ebbwatch.expr.numbers import ABSENT, KNOWN, REASONS, STALE, Numbers
@@ -152,9 +152,8 @@ class Reader:
 
     def __post_init__(self) -> None:
         """Begin."""
-        # What stands at an instant needs no more than the last moment before it.
-        self.evaluation = Evaluation(self.history, self.at - 1, self.at)
-        self._timeless = Evaluation(_NothingStale(self.history), self.at - 1, self.at)
+        self.evaluation = as_known(self.history, self.at)
+        self._timeless = as_known(_NothingStale(self.history), self.at)
         self.expected = Expected(self.history, self.at)
 
     def read(self, node: Node, unit: str | None) -> Reading:

@@ -36,6 +36,8 @@ class Standing:
         overdue_since: UTC instant at which its next reading was due, where that has passed.
         next_due: UTC instant at which its next reading is expected; None where nobody knows,
             and where it is overdue.
+        ahead: The next level up with its threshold, in the reading's unit; None at the highest,
+            and for a condition.
     """
 
     rule: Rule
@@ -49,6 +51,7 @@ class Standing:
     late: tuple[Late, ...]
     overdue_since: datetime | None
     next_due: datetime | None
+    ahead: tuple[Level, float] | None = None
 
     @property
     def age(self) -> timedelta | None:
@@ -131,6 +134,7 @@ def standing(judge: Judge, rule: Rule, state: AlertState, reader: Reader) -> Sta
         late=expected.all_late(series),
         overdue_since=due.passed,
         next_due=due.ahead,
+        ahead=_ahead(watched, state.level),
     )
 
 
@@ -142,6 +146,14 @@ def _unread(rule: Rule, state: AlertState, at: datetime) -> Standing:
         since=None if begun is None else instant(begun), reading=None,
         near=None, frozen=False, late=(), overdue_since=None, next_due=None,
     )  # fmt: skip
+
+
+def _ahead(rule: Watched, level: Level) -> tuple[Level, float] | None:
+    """Return the lowest level above another, with its threshold."""
+    for rung in rule.ladder.rungs:
+        if rung.level > level and (threshold := rule.in_unit(rung.threshold)) is not None:
+            return rung.level, threshold
+    return None
 
 
 def _nearest(rule: Watched, reading: Reading) -> float | None:

@@ -213,6 +213,10 @@ class History:
             if len(some) > 1 or not self._append(some[0]):
                 self.add(series, facts_of(some))
 
+    def version(self, series: str) -> int:
+        """Return a number that changes whenever the facts of a series do; 0 without any."""
+        return self._numbers.get(series, 0)
+
     def tip(self, series: str) -> Tip | None:
         """Return the newest figure of a series, if it stands last in its column."""
         end = self._end(series)

@@ -526,13 +526,25 @@ def _weight(told: ToldChange) -> int:
 
 
 def move_line(t: Translator, told: ToldChange, *, titled: bool = False) -> str:
-    """Return one change on one line."""
+    """Return one change on one line, with its dot."""
     move = told.transition
     icon = RESOLVED if move.change is Change.RESOLVED else ICONS[move.level]
     if move.change is Change.EASED:
         icon = EASED
     if move.change is Change.WITHDRAWN:
         icon = ICONS[Level.NONE]
+    return f"{icon} {move_text(t, told, titled=titled)}"
+
+
+def move_text(t: Translator, told: ToldChange, *, titled: bool = False) -> str:
+    """Return one change in words: ``Fri 31 Oct 2025: fired at warning, 36 bp``.
+
+    Args:
+        t: The reader's language.
+        told: The change.
+        titled: Whether the rule's title comes first, and not the period.
+    """
+    move = told.transition
     verb = t.gettext(_MOVES[move.change]).format(level=level_word(t, move.level))
     named = titled or not move.period
     what = title_of(t, told, move.rule) if named else t.period(move.period, told.every)
@@ -545,7 +557,7 @@ def move_line(t: Translator, told: ToldChange, *, titled: bool = False) -> str:
         line = t.gettext("{line}, {more}").format(line=line, more=value)
     if titled and told.transition.cause is Cause.REVISION:
         line = t.gettext("{line}, {more}").format(line=line, more=t.gettext("by a revision"))
-    return f"{icon} {line}"
+    return line
 
 
 def _long_ago(move: Transition) -> bool:

@@ -67,7 +67,7 @@ class Translator(Protocol):
         """Return a date without its year."""
         ...
 
-    def clock(self, at: datetime, zone: str, *, year: bool = False) -> str:
+    def clock(self, at: datetime, zone: str, *, year: bool = False, place: bool = True) -> str:
         """Return an instant on the clocks of a zone."""
         ...
 

@@ -17,9 +17,16 @@ from ebbwatch.core.answering.conditions import working_of
 from ebbwatch.core.answering.defines import filled_in
 from ebbwatch.core.answering.expected import Expected, Late
 from ebbwatch.core.answering.status import standings
-from ebbwatch.core.render import Firing, Revised, ToldChange, Translator, level_word, measure_text
+from ebbwatch.core.render import (
+    Firing,
+    Revised,
+    ToldChange,
+    Translator,
+    level_word,
+    measure_text,
+)
 from ebbwatch.core.telling.history_rank import Unusual, unusual
-from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.evaluate import Evaluation, as_known
 from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
@@ -130,7 +137,7 @@ class Context:
         It is kept until another instant is asked about, or it is to be forgotten.
         """
         if self._known is None or self._known.upto != at:
-            self._known = Evaluation(self._judge.history, BEGINNING, at)
+            self._known = as_known(self._judge.history, at)
         return self._known
 
     def forget(self) -> None:
@@ -260,9 +267,9 @@ class Context:
 
     def chart_since(
         self, first: date | None, name: str, at: datetime, t: Translator,
-        moves: Sequence[Transition] = (),
+        moves: Sequence[Transition] = (), *, months: int = CHART_MONTHS,
     ) -> ChartSpec | None:  # fmt: skip
-        """Return the picture of a rule from a day on; from two years back where that is None."""
+        """Return the picture of a rule from a day on; where that is None, of its last months."""
         rule = self._judge.watched.get(name)
         if rule is None or rule.unit is None:
             return None
@@ -270,7 +277,7 @@ class Context:
         if len(periods) == 0:
             return None
         if first is None:
-            first = add_months(day_of(int(periods[-1])), -CHART_MONTHS)
+            first = add_months(day_of(int(periods[-1])), -months)
         inside = periods >= period_of(first)
         periods, values = periods[inside], values[inside]
         if len(periods) == 0:
@@ -327,10 +334,10 @@ class Context:
         rule = self._judge.watched.get(name)
         if rule is None:
             return np.empty(0, np.int64)
-        evaluation = self.as_known(at)
         if rule.node.momentary:
-            return distinct(evaluation.readings(rule.node).periods)
-        return evaluation.elements(rule.node)[0]
+            whole = Evaluation(self._judge.history, BEGINNING, at)
+            return distinct(whole.readings(rule.node).periods)
+        return self.as_known(at).elements(rule.node)[0]
 
     def rule(self, name: str) -> Rule | None:
         """Return a rule by the name of its alert; None where it is gone."""

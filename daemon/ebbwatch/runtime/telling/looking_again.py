@@ -15,13 +15,11 @@ import numpy as np
 
 from ebbwatch.core.alerting.judging import Watched, episode_of
 from ebbwatch.core.alerting.ladder import AlertState
-from ebbwatch.core.alerting.lifecycle import Move
 from ebbwatch.core.telling.dedup import Entry, Situation, situation_after
 from ebbwatch.core.telling.grouping import group_key
 from ebbwatch.core.telling.hearing import Told, Untold, Why
 from ebbwatch.core.telling.routing import Destination
-from ebbwatch.expr.evaluate import Evaluation
-from ebbwatch.expr.view import BEGINNING
+from ebbwatch.core.telling.standing_move import move_to_here
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.message import Reason
 from ebbwatch.model.periods import begin_of, instant, micros
@@ -235,18 +233,13 @@ def _as_move(
     floor: Floor, alert: Stands, last: Entry | None, reason: Reason, at: datetime
 ) -> Transition:
     """Return where an alert stands as the move that a message tells."""
-    rule, state = alert.rule, alert.state
-    before = Level.NONE if last is None else last.level
-    change = _CHANGES.get(reason, Change.FIRED)
-    assert state.begun_at is not None
-    evaluation = Evaluation(floor.judge.history, BEGINNING, micros(at))
-    move = Move(
-        micros(at), -1, change, before if change is not Change.FIRED else Level.NONE,
-        state.level, timer=False, begun_at=state.begun_at, entered_at=state.entered_at,
-        entry=state.entry, extreme=state.extreme,
-    )  # fmt: skip
-    if reason is not Reason.CORRECTION:
-        # Told with what is known now; a correction, with the reading that makes it one.
-        state = replace(state, read_at=micros(at))
-    judged = floor.judge.present(rule, state, evaluation)
-    return floor.judge.transition(judged, move, state.previous, None)
+    return move_to_here(
+        floor.judge,
+        alert.rule,
+        alert.state,
+        micros(at),
+        change=_CHANGES.get(reason, Change.FIRED),
+        before=Level.NONE if last is None else last.level,
+        # A correction is told with the reading that makes it one.
+        anew=reason is not Reason.CORRECTION,
+    )

@@ -1,0 +1,83 @@
+"""The reader: in which language, and on whose clocks, a page is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ebbwatch.core.render.message_contexts import NEW_YORK
+from ebbwatch.model.text import LANGUAGES
+
+#: Longest header of wishes that is read.
+_WISHES_CHARS = 400
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom a page is written.
+
+    Attributes:
+        language: One of ours.
+        zone: IANA name of the zone whose clocks instants are written on.
+    """
+
+    language: str
+    zone: str = NEW_YORK
+
+
+def reader_of(*, asked: str, cookies: Mapping[str, str], wishes: str, default: str) -> Reader:
+    """Return for whom a request is to be answered.
+
+    Args:
+        asked: Language that the address names; empty for none.
+        cookies: ``ebbwatch_language`` as chosen before, ``ebbwatch_zone`` as the browser's clock has it.
+        wishes: The ``Accept-Language`` header.
+        default: Language of whoever wishes for none of ours.
+    """
+    chosen = (asked, cookies.get("ebbwatch_language", ""))
+    language = next((each for each in chosen if each in LANGUAGES), None)
+    return Reader(
+        language or _wished(wishes[:_WISHES_CHARS]) or default,
+        _zone(cookies.get("ebbwatch_zone", "")),
+    )
+
+
+def _wished(wishes: str) -> str | None:
+    """Return the language of ours that is wished for most; None for none."""
+    weighed = []
+    for number, wish in enumerate(wishes.split(",")):
+        tag, _, weight = wish.strip().partition(";")
+        found = _language_of(tag.strip())
+        parsed = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)", weight) if weight else None
+        share = 1.0 if not weight else float(parsed[1]) if parsed else 0.0
+        if found is not None and share > 0:
+            weighed.append((-share, number, found))
+    return min(weighed)[2] if weighed else None
+
+
+def _language_of(tag: str) -> str | None:
+    """Return the language of ours that a language tag means: ``zh-TW`` is ``zh-Hant``."""
+    parts = tag.lower().split("-")
+    if parts[0] == "zh" and len(parts) > 1:
+        traditional = "hant" in parts or ("hans" not in parts and parts[-1] in ("tw", "hk", "mo"))
+        wanted = "zh-hant" if traditional else "zh-hans"
+    else:
+        wanted = tag.lower()
+    by_tag = {language.lower(): language for language in LANGUAGES}
+    return by_tag.get(wanted) or by_tag.get(parts[0])
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> str:
+    """Return the name of a zone, or New York's where there is no such zone."""
+    if not _ZONE.fullmatch(name) or len(name) > 64:
+        return NEW_YORK
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return NEW_YORK
+    return name

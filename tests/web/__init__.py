@@ -1,0 +1,1 @@
+"""The page: who may read it, and what it says."""
