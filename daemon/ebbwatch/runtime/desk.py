@@ -14,7 +14,7 @@ from datetime import date, datetime
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.answering.answers import Answer, answer, chart_of, compiled
-from ebbwatch.core.answering.expected import Expected, SeriesStanding
+from ebbwatch.core.answering.expected import Expected, Release, SeriesStanding
 from ebbwatch.core.answering.explaining import Explanation, explain
 from ebbwatch.core.answering.status import Standing, standings
 from ebbwatch.core.render import ToldChange, Translator, alert_message
@@ -23,11 +23,13 @@ from ebbwatch.core.telling.grouping import Group
 from ebbwatch.core.telling.standing_move import move_to_here
 from ebbwatch.expr import Expression
 from ebbwatch.model.alert import Level, Transition
+from ebbwatch.model.calendars import STRONGEST_FIRST
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Reason
 from ebbwatch.model.periods import micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import Ack, Held, Silence, Store
+from ebbwatch.ruleset.rules import Rule
 from ebbwatch.ruleset.suggestions import no_such
 from ebbwatch.runtime import silences
 from ebbwatch.runtime.lookback.replay import WantedSpan, replay, transitions
@@ -197,6 +199,34 @@ class Desk:
         """Return how the series stand that some rule reads, in order of name."""
         return self.series({n for rule in self.judge().watched.values() for n in rule.series}, at)
 
+    def due(self, at: datetime, until: datetime) -> tuple[Release, ...]:
+        """Return the figures that are expected of watched series up to an instant, soonest first."""
+        expected = Expected(self.judge().history, micros(at))
+        names = {name for rule in self.judge().watched.values() for name in rule.series}
+        found = [one for name in names for one in expected.releases(name, micros(until))]
+        return tuple(sorted(found, key=lambda one: (one.at, one.series.name, one.period)))
+
+    def turns(self, first: date, last: date) -> tuple[tuple[date, str], ...]:
+        """Return the days from one to another on which funding is known to be dear, and why.
+
+        In order of time; of one day, the strongest first.
+        """
+        ruleset = self.judge().ruleset
+        business, years = ruleset.business["sifma"], range(first.year, last.year + 1)
+        found = {
+            (day, name)
+            for name, calendar in ruleset.calendars.items()
+            for year in years
+            for day in calendar.anchor_days(business, year)
+            if first <= day <= last
+        }
+        strength = {name: place for place, name in enumerate(STRONGEST_FIRST)}
+        return tuple(sorted(found, key=lambda one: (one[0], strength.get(one[1], 99), one[1])))
+
+    def readers_of(self, series: str) -> tuple[Rule, ...]:
+        """Return the rules that read a series, in the order of the files."""
+        return tuple(r.rule for r in self.judge().watched.values() if series in r.series)
+
     def held_back(self, names: Collection[str]) -> tuple[Held, ...]:
         """Return the figures of some series that are in quarantine, oldest first."""
         held = () if self.store is None else self.store.held()
@@ -236,6 +266,13 @@ class Desk:
     def acks(self) -> tuple[Ack, ...]:
         """Return what was acknowledged of what fires, by name of the alert."""
         return () if self.store is None else tuple(silences.acks(self.store))
+
+    def unsettled(self) -> tuple[OutboxRow, ...]:
+        """Return the messages that wait, or did not get through, newest first."""
+        if self.store is None:
+            return ()
+        states = ("waiting", "claimed", "parked", "expired")
+        return tuple(self.store.outbox(states=states, limit=LISTED))
 
     def waiting(self) -> Waiting:
         """Return what waits to be told."""

@@ -227,6 +227,10 @@ class Words:
         text = self._t.clock(at, self._zone, year=year, place=False)
         return Instant(text, at.isoformat(timespec="seconds"))
 
+    def time(self, at: datetime) -> str:
+        """Return the time of day of an instant on the reader's clocks."""
+        return f"{at.astimezone(ZoneInfo(self._zone)):%H:%M}"
+
     def here(self, at: datetime) -> Instant:
         """Return an instant with the place whose clocks all others are on."""
         return Instant(self._t.clock(at, self._zone), at.isoformat(timespec="seconds"))

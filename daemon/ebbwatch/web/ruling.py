@@ -21,8 +21,9 @@ from ebbwatch.web.overview import Card, Instant, Sketch, Words
 
 #: Changes of a rule that are listed; its years are counted over all of them.
 MOST_MOVES = 60
-_QUIETLY = (Change.ARMED, Change.DISARMED)
-_OVER = (Change.RESOLVED, Change.WITHDRAWN)
+#: Changes that nobody is told of, and those that end an episode.
+QUIETLY = (Change.ARMED, Change.DISARMED)
+OVER = (Change.RESOLVED, Change.WITHDRAWN)
 _UNTOLD = {
     Why.HISTORY: marked("found in history"),
     Why.NO_RECEIVER: marked("not told: no receiver"),
@@ -154,7 +155,7 @@ def ruling(
     words = Words(t, zone, sketch)
     said = desk.messages([name], at, t, zone).get(name)
     rule = told.standing.rule
-    moves = [one for one in desk.moves(t, rule=name) if one.transition.change not in _QUIETLY]
+    moves = [one for one in desk.moves(t, rule=name) if one.transition.change not in QUIETLY]
     source = files.get(rule.span.file)
     why = why_sections(t, told)
     years = _years(moves, at)
@@ -175,7 +176,7 @@ def ruling(
 
 def _moved(t: Translator, words: Words, told: ToldChange) -> Moved:
     move = told.transition
-    over = move.change in _OVER
+    over = move.change in OVER
     return Moved(
         at=words.instant(move.at, year=True),
         shade="quiet" if over else move.level.word,
@@ -191,12 +192,17 @@ def why_untold(t: Translator, reason: str | None) -> str:
     )
 
 
+def row_state(t: Translator, state: RowState) -> str:
+    """Return what became of a message, in a word."""
+    return t.gettext(_STATES[state])
+
+
 def _sent(t: Translator, words: Words, row: OutboxRow) -> Sent:
     return Sent(
         at=words.instant(row.created_at, year=True),
         place=f"{row.target.receiver} ({row.target.kind})",
         headline=row.message.headline,
-        state=t.gettext(_STATES[row.state]),
+        state=row_state(t, row.state),
         error=row.error,
     )
 

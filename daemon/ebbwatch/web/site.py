@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,9 +21,19 @@ from aiohttp import web
 from ebbwatch.core.render import Translator
 from ebbwatch.ports import Clock, StoreError
 from ebbwatch.runtime.desk import Desk, NoSuchRule
+from ebbwatch.web import api
 from ebbwatch.web.door import Door
+from ebbwatch.web.feed import feed
 from ebbwatch.web.gate import SESSION, Gate
-from ebbwatch.web.overview import overview
+from ebbwatch.web.listings import (
+    MOST_PAGES,
+    Filter,
+    calendar_parts,
+    changes,
+    outbox_parts,
+    series_parts,
+)
+from ebbwatch.web.overview import Words, overview
 from ebbwatch.web.pages import Pages
 from ebbwatch.web.reader import Reader, reader_of
 from ebbwatch.web.ruling import ruling
@@ -170,6 +181,14 @@ class Site:
         app.on_response_prepare.append(_with_headers)
         app.router.add_get("/", self.overview)
         app.router.add_get("/rules/{name}", self.rule)
+        app.router.add_get("/transitions", self.transitions)
+        app.router.add_get("/calendar", self.calendar)
+        app.router.add_get("/series", self.series)
+        app.router.add_get("/outbox", self.outbox)
+        app.router.add_get("/feed.atom", self.feed)
+        app.router.add_get(f"{api.ROOT}/openapi.json", self.described)
+        for question in api.QUESTIONS:
+            app.router.add_get(api.ROOT + question.path, partial(self.asked, question))
         app.router.add_get("/healthz", self.healthz)
         app.router.add_get("/readyz", self.readyz)
         app.router.add_get("/metrics", self.measured)
@@ -231,6 +250,8 @@ class Site:
         }
         reader, t = self._reader(request)
         what, how = _words(t, status)
+        if request.path.startswith(api.ROOT):
+            return _problem(status, what, kept)
         if "text/html" not in request.headers.get("Accept", ""):
             return web.Response(status=status, text=f"{what}\n", headers=kept)
         body = self.pages.page("words", reader, root=_root(request), what=what, how=how)
@@ -247,7 +268,11 @@ class Site:
         self, request: web.Request, template: str, reader: Reader, **values: object
     ) -> str:
         return self.pages.page(
-            template, reader, root=_root(request), signed=self.gate.token is not None, **values
+            template,
+            reader,
+            root=_root(request),
+            signed=self.gate.token is not None,
+            **{"here": "", **values},
         )
 
     def _page(self, request: web.Request, reader: Reader, body: str) -> web.Response:
@@ -277,7 +302,7 @@ class Site:
                 desk, at, t, reader.zone, sketch=self.pages.sketches(desk, at, t),
                 said=lambda rows: self.pages.said(desk, rows, at, reader),
             )  # fmt: skip
-            return self._written(request, "overview", reader, page=shown)
+            return self._written(request, "overview", reader, page=shown, here=".")
 
         return self._page(request, reader, self.pages.overview(desk, reader, at, write))
 
@@ -295,6 +320,88 @@ class Site:
         wide, narrow = self.pages.charts(desk, name, at, t)
         body = self._written(request, "rule", reader, rule=shown, wide=wide, narrow=narrow)
         return self._page(request, reader, body)
+
+    async def transitions(self, request: web.Request) -> web.Response:
+        """Answer what changed, filtered and page by page."""
+        desk = self._desk()
+        reader, t = self._reader(request)
+        page = request.query.get("page", "1")
+        within = page.isascii() and page.isdigit() and 1 <= int(page[:9]) <= MOST_PAGES
+        wanted = Filter(
+            rule=request.query.get("rule", ""), level=request.query.get("level", ""),
+            page=int(page) if within else 1,
+        )  # fmt: skip
+        shown = changes(desk, wanted, t, reader.zone)
+        body = self._written(
+            request, "transitions", reader, page=shown, wanted=wanted, here="transitions"
+        )
+        return self._page(request, reader, body)
+
+    async def calendar(self, request: web.Request) -> web.Response:
+        """Answer what is due within a week."""
+        return self._listing(request, "calendar")
+
+    async def series(self, request: web.Request) -> web.Response:
+        """Answer how fresh the figures are, and which are held back."""
+        return self._listing(request, "series")
+
+    async def outbox(self, request: web.Request) -> web.Response:
+        """Answer what waits to be told, and what did not get through."""
+        return self._listing(request, "outbox")
+
+    def _listing(self, request: web.Request, here: str) -> web.Response:
+        desk, at = self._desk(), self.clock.now()
+        reader, t = self._reader(request)
+        intro = due = ""
+        if here == "calendar":
+            title, parts = t.gettext("Calendar"), calendar_parts(desk, at, t, reader.zone)
+            intro = t.gettext("Which figures come within a week, and which rules wait for them.")
+        elif here == "series":
+            title, parts = t.gettext("Series"), series_parts(desk, at, t, reader.zone)
+            intro, due = (
+                t.gettext("How fresh the figures are that the rules read."),
+                t.gettext("due"),
+            )
+        else:
+            title, parts = t.gettext("Outbox"), outbox_parts(desk, t, reader.zone)
+            intro = t.gettext("What waits to be told, and what did not get through.")
+        stamp = Words(t, reader.zone, lambda _: "").here(at)
+        body = self._written(
+            request, "listing", reader, title=title, intro=intro, parts=parts, at=stamp, due=due,
+            here=here,
+        )  # fmt: skip
+        return self._page(request, reader, body)
+
+    # ---- for programs ----------------------------------------------------------------
+
+    async def asked(self, question: api.Question, request: web.Request) -> web.Response:
+        """Answer a question of the API, as JSON or as CSV."""
+        headers = {"Cache-Control": "no-store"}
+        try:
+            query = api.parameters(question, _once(request))
+            asked = api.Asked(
+                self._desk(), self.clock.now(), self._reader(request)[1],
+                request.match_info.get("name", ""), query,
+            )  # fmt: skip
+            if query.get("format") == "csv":
+                body, kind = api.as_csv(question, asked), "text/csv"
+            else:
+                body, kind = api.as_json(question, asked), "application/json"
+        except api.BadQuestion as error:
+            return _problem(400, str(error), headers)
+        except NoSuchRule as error:
+            return _problem(404, str(error), headers)
+        return web.Response(text=body, content_type=kind, headers=headers)
+
+    async def described(self, _: web.Request) -> web.Response:
+        """Answer with the description of the API."""
+        return web.json_response(api.description(self.pages.version))
+
+    async def feed(self, request: web.Request) -> web.Response:
+        """Answer what changed, for feed readers."""
+        _, t = self._reader(request)
+        body = feed(self._desk(), self.clock.now(), t)
+        return web.Response(body=body, content_type="application/atom+xml", charset="utf-8")
 
     async def file(self, request: web.Request) -> web.Response:
         """Answer with the style sheet, the script or an icon."""
@@ -351,7 +458,7 @@ class Site:
         response.set_cookie(_COOKIE, "", max_age=0, path="")
         return response
 
-    # ---- for programs ----------------------------------------------------------------
+    # ---- health and metrics ----------------------------------------------------------
 
     async def healthz(self, _: web.Request) -> web.Response:
         """Answer that we live."""
@@ -380,6 +487,23 @@ class Site:
 
 async def _with_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
+
+
+def _problem(status: int, error: str, headers: Mapping[str, str]) -> web.Response:
+    """Return what is wrong, for programs."""
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
+def _once(request: web.Request) -> dict[str, str]:
+    """Return the parameters of a query.
+
+    Raises:
+        BadQuestion: If one is given twice.
+    """
+    for name in request.query:
+        if len(request.query.getall(name)) > 1:
+            raise api.BadQuestion(f"{name}: given more than once")
+    return dict(request.query)
 
 
 def _root(request: web.Request) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,6 +56,21 @@ class SeriesStanding:
     def state(self) -> FreshnessState:
         """Return how fresh it is, in a word."""
         return self.found.state
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A figure that is to come.
+
+    Attributes:
+        at: UTC instant at which it is expected.
+        series: Whose.
+        period: Minutes.
+    """
+
+    at: datetime
+    series: Series
+    period: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +128,21 @@ class Expected:
             return None
         clock = self.history.clock
         return clock.expected_at(entry, clock.next_period(entry, newest.period))
+
+    def releases(self, name: str, until: int) -> Iterator[Release]:
+        """Yield the figures of a series that are expected up to an instant (µs), soonest first.
+
+        What is overdue is promised by nobody, and candles of minutes and hours are no releases.
+        """
+        entry, clock = self.history.catalogue[name], self.history.clock
+        period = clock.due_period(entry, self.at) if entry.every.dated else None
+        while period is not None:
+            period = clock.next_period(entry, period)
+            at = clock.expected_at(entry, period)
+            if at is None or at > until:
+                return
+            if at > self.at:
+                yield Release(instant(at), entry, period)
 
     def late(self, series: str) -> Late | None:
         """Return which figure of a series is late, and since when; None where none is."""

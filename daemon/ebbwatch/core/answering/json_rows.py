@@ -9,11 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from ebbwatch.core.answering.answers import Answer
+from ebbwatch.core.answering.expected import Release, SeriesStanding
 from ebbwatch.core.answering.reading import Reading
 from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.facts.asof import NEW_YORK
-from ebbwatch.model.alert import Input
+from ebbwatch.model.alert import Input, Transition
 from ebbwatch.model.message import OutboxRow
+from ebbwatch.model.series import Series
+from ebbwatch.model.units import printed, printed_unit
+from ebbwatch.ports import Held
 
 
 def standing_row(standing: Standing) -> dict[str, Any]:
@@ -47,6 +51,67 @@ def answer_row(answer: Answer) -> dict[str, Any]:
     if reading.reason:
         row["reason"] = reading.reason
     return row
+
+
+def transition_row(transition: Transition) -> dict[str, Any]:
+    """Return a change of an alert."""
+    never = transition.value == float("inf")
+    return {
+        "at": _local(transition.at),
+        "rule": transition.rule,
+        "change": transition.change.value,
+        "level": transition.level.word,
+        "value": None if never else transition.value,
+        **({"never": True} if never else {}),
+        "unit": transition.unit,
+        "threshold": transition.threshold,
+        "period": transition.period,
+        "episode": transition.episode,
+        "cause": transition.cause.value,
+        "inputs": [input_row(given) for given in transition.inputs],
+    }
+
+
+def series_row(row: SeriesStanding) -> dict[str, Any]:
+    """Return how a series stands; `value` is null of one that was withdrawn or never came."""
+    newest, series = row.newest, row.series
+    unit = printed_unit(series.unit.dimension)
+    value = None if newest is None or newest.value is None else printed(newest.value, unit)
+    return {
+        "series": series.name,
+        "state": row.state.value,
+        "every": series.every.name,
+        "source": series.source.name,
+        "period": None if newest is None else series.every.text(newest.period),
+        "value": None if value is None else float(f"{value:.12g}"),
+        "unit": unit,
+        "known_at": None if newest is None else newest.known_at.isoformat(),
+        "assumed": None if newest is None else newest.assumed,
+        "given_by": None if newest is None else newest.source,
+        "due": None if row.due_at is None else row.due_at.isoformat(),
+    }
+
+
+def held_row(held: Held, series: Series) -> dict[str, Any]:
+    """Return a figure in quarantine."""
+    observation = held.observation
+    return {
+        "series": series.name,
+        "period": series.every.text(observation.period),
+        "reason": held.reason,
+        "known_at": observation.known_at.isoformat(),
+        "source": observation.source,
+    }
+
+
+def release_row(release: Release) -> dict[str, Any]:
+    """Return a figure that is to come."""
+    return {
+        "at": release.at.isoformat(),
+        "series": release.series.name,
+        "period": release.series.every.text(release.period),
+        "source": release.series.source.name,
+    }
 
 
 def outbox_row(row: OutboxRow, *, id_: str) -> dict[str, Any]:

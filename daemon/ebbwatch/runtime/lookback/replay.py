@@ -11,7 +11,7 @@ import numpy as np
 from ebbwatch.core.alerting.judging import Judge, Judged
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.alerting.lifecycle import CHANGES, Move, previous_values
-from ebbwatch.core.answering.json_rows import input_row
+from ebbwatch.core.answering.json_rows import transition_row
 from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.expr.numbers import REASONS, Longs
 from ebbwatch.model.alert import Cause, Change, Transition
@@ -151,23 +151,7 @@ def stamp(at: int) -> str:
 
 def as_json(transition: Transition) -> str:
     """Return a transition as the one line that programs read."""
-    never = transition.value == float("inf")
-    return json.dumps(
-        {
-            "at": transition.at.astimezone(NEW_YORK).isoformat(),
-            "rule": transition.rule,
-            "change": transition.change.value,
-            "level": transition.level.word,
-            "value": None if never else transition.value,
-            **({"never": True} if never else {}),
-            "unit": transition.unit,
-            "threshold": transition.threshold,
-            "period": transition.period,
-            "episode": transition.episode,
-            "cause": transition.cause.value,
-            "inputs": [input_row(given) for given in transition.inputs],
-        }
-    )
+    return json.dumps(transition_row(transition))
 
 
 def write_text(
