@@ -23,7 +23,7 @@ from ebbwatch.ports import Secret
 from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.web.gate import Gate
 from ebbwatch.web.metrics import Metrics
-from ebbwatch.web.pages import Drawings, Pages, static_files
+from ebbwatch.web.rendering import PageDrawings, Pages, static_files
 from ebbwatch.web.site import Front, Site
 from tests.e2e.daemon import business_days
 from tests.fakes import ManualClock
@@ -92,7 +92,7 @@ def site(made: Stage | None, *, token: str = "", rules: str = RULES, **gate: obj
         front=front,
         gate=Gate(secret, **{"loopback": True, **gate}),  # type: ignore[arg-type]
         pages=Pages(
-            Drawings(svg_chart, svg_sketch), {each: translator(each) for each in LANGUAGES},
+            PageDrawings(svg_chart, svg_sketch), {each: translator(each) for each in LANGUAGES},
             static_files(), "1.2.3",
         ),
         clock=clock,

@@ -143,13 +143,13 @@ async def answers(path: str, **more: Any) -> tuple[int, Any]:
         return answer.status, await answer.json()
 
 
-def filled(question: api.Question) -> str:
+def filled(question: api.ApiQuestion) -> str:
     """Return the path of a question, about a rule that there is."""
     return question.path.replace("{name}", "funding-spread")
 
 
 @pytest.mark.parametrize("question", api.QUESTIONS, ids=lambda one: one.path)
-async def test_every_answer_is_as_described(question: api.Question) -> None:
+async def test_every_answer_is_as_described(question: api.ApiQuestion) -> None:
     """Key by key, by the schema that the description gives."""
     status, found = await answers(filled(question))
     assert status == 200
@@ -160,7 +160,7 @@ async def test_every_answer_is_as_described(question: api.Question) -> None:
 
 
 @pytest.mark.parametrize("question", [q for q in api.QUESTIONS if q.is_table], ids=lambda q: q.path)
-async def test_every_table_is_csv_too(question: api.Question) -> None:
+async def test_every_table_is_csv_too(question: api.ApiQuestion) -> None:
     """With a header, as many rows, and nothing that a spreadsheet would run."""
     async with visiting(site(busy())) as browser:
         answer = await browser.get(f"{api.ROOT}{question.path}?format=csv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ebbwatch.web.reader import Reader, reader_of
+from ebbwatch.web.reader import PageReader, reader_of
 
 NEW_YORK = "America/New_York"
 
@@ -31,7 +31,7 @@ def test_a_reader_gets_the_language_wished_for(
     asked: str, cookies: dict[str, str], wishes: str, language: str
 ) -> None:
     """What was chosen counts before what the browser prefers; what nobody speaks counts not."""
-    assert reader_of(asked=asked, cookies=cookies, wishes=wishes, default="en") == Reader(
+    assert reader_of(asked=asked, cookies=cookies, wishes=wishes, default="en") == PageReader(
         language, NEW_YORK
     )
 

@@ -12,7 +12,7 @@ import pytest
 from yarl import URL
 
 from ebbwatch.ports import StoreError
-from ebbwatch.web.pages import Pages
+from ebbwatch.web.rendering import Pages
 from ebbwatch.web.site import Role
 from tests.web.serving import TOKEN, site, stage, visiting
 

@@ -101,7 +101,7 @@ def _site(settings: Settings, clock: Clock) -> Site:
     from ebbwatch.model.text import LANGUAGES
     from ebbwatch.web.gate import Gate
     from ebbwatch.web.metrics import Metrics
-    from ebbwatch.web.pages import Drawings, Pages, static_files
+    from ebbwatch.web.rendering import PageDrawings, Pages, static_files
     from ebbwatch.web.site import Front, Site
 
     front = Front()
@@ -109,7 +109,7 @@ def _site(settings: Settings, clock: Clock) -> Site:
         front=front,
         gate=Gate(settings.web.token, settings.web.loopback, settings.web.hosts),
         pages=Pages(
-            Drawings(svg_chart, svg_sketch),
+            PageDrawings(svg_chart, svg_sketch),
             {language: translator(language) for language in LANGUAGES},
             static_files(), __version__,
         ),

@@ -42,7 +42,7 @@ class BadQuestion(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedQuestion:
     """A question as it was put.
 
     Attributes:
@@ -61,7 +61,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApiQuestion:
     """A kind of question.
 
     Attributes:
@@ -77,7 +77,7 @@ class Question:
     what: str
     key: str
     schema: Schema
-    answer: Callable[[Asked], Sequence[Row] | Row]
+    answer: Callable[[AskedQuestion], Sequence[Row] | Row]
     parameters: Mapping[str, Schema]
 
     @property
@@ -169,11 +169,11 @@ _RELEASE = _object(at=_INSTANT, series=_TEXT, period=_TEXT, source=_TEXT)
 # ---- answers -------------------------------------------------------------------------------
 
 
-def _rules(asked: Asked) -> Sequence[Row]:
+def _rules(asked: AskedQuestion) -> Sequence[Row]:
     return [standing_row(row) for row in asked.desk.standings(asked.at)]
 
 
-def _rule(asked: Asked) -> Row:
+def _rule(asked: AskedQuestion) -> Row:
     told = asked.desk.explanation(asked.name, asked.at, asked.t)
     rule = told.standing.rule
     return {
@@ -189,7 +189,7 @@ def _rule(asked: Asked) -> Row:
     }
 
 
-def _transitions(asked: Asked) -> Sequence[Row]:
+def _transitions(asked: AskedQuestion) -> Sequence[Row]:
     query = asked.query
     moves = [
         told.transition
@@ -211,32 +211,32 @@ def _transitions(asked: Asked) -> Sequence[Row]:
     ]
 
 
-def _series(asked: Asked) -> Sequence[Row]:
+def _series(asked: AskedQuestion) -> Sequence[Row]:
     return [series_row(row) for row in asked.desk.watched_series(asked.at)]
 
 
-def _held(asked: Asked) -> Sequence[Row]:
+def _held(asked: AskedQuestion) -> Sequence[Row]:
     catalogue = asked.desk.judge().ruleset.series
     names = {row.series.name for row in asked.desk.watched_series(asked.at)}
     return [held_row(one, catalogue[one.observation.series]) for one in asked.desk.held_back(names)]
 
 
-def _outbox(asked: Asked) -> Sequence[Row]:
+def _outbox(asked: AskedQuestion) -> Sequence[Row]:
     return [outbox_row(row, id_=id_of(row)) for row in asked.desk.unsettled()]
 
 
-def _calendar(asked: Asked) -> Sequence[Row]:
+def _calendar(asked: AskedQuestion) -> Sequence[Row]:
     return [release_row(one) for one in asked.desk.due(asked.at, asked.at + AHEAD)]
 
 
 _TABLE = {"format": _FORM}
 QUESTIONS = (
-    Question(
+    ApiQuestion(
         "/rules", "How every rule stands, in the order of the files.", "rules",
         _object(**_STANDING, _maybe=_SOMETIMES), _rules, _TABLE,
     ),
-    Question("/rules/{name}", "How one rule stands, and why.", "", _RULE, _rule, {}),
-    Question(
+    ApiQuestion("/rules/{name}", "How one rule stands, and why.", "", _RULE, _rule, {}),
+    ApiQuestion(
         "/transitions", "What changed, newest first, and whether anybody was told.", "transitions",
         _TRANSITION, _transitions,
         {
@@ -250,19 +250,19 @@ QUESTIONS = (
             **_TABLE,
         },
     ),
-    Question(
+    ApiQuestion(
         "/series", "How fresh the figures are that the rules read.", "series", _SERIES, _series,
         _TABLE,
     ),
-    Question(
+    ApiQuestion(
         "/quarantine", "Figures that are held back because they cannot be right.", "figures",
         _HELD, _held, _TABLE,
     ),
-    Question(
+    ApiQuestion(
         "/outbox", "Messages that wait, and those that did not get through.", "messages", _MESSAGE,
         _outbox, _TABLE,
     ),
-    Question(
+    ApiQuestion(
         "/calendar", "Which figures are expected within a week, soonest first.", "releases",
         _RELEASE, _calendar, _TABLE,
     ),
@@ -272,7 +272,7 @@ QUESTIONS = (
 # ---- parameters ----------------------------------------------------------------------------
 
 
-def parameters(question: Question, query: Mapping[str, str]) -> dict[str, Any]:
+def parameters(question: ApiQuestion, query: Mapping[str, str]) -> dict[str, Any]:
     """Return the parameters of a query, each as its schema wants it, with those by default.
 
     Raises:
@@ -325,14 +325,14 @@ def _instant(text: str) -> datetime | None:
 # ---- forms ---------------------------------------------------------------------------------
 
 
-def as_json(question: Question, asked: Asked) -> str:
+def as_json(question: ApiQuestion, asked: AskedQuestion) -> str:
     """Return an answer as JSON."""
     found = question.answer(asked)
     whole = {"at": asked.at.isoformat(), question.key: found} if question.is_table else found
     return json.dumps(whole, ensure_ascii=False, allow_nan=False)
 
 
-def as_csv(question: Question, asked: Asked) -> str:
+def as_csv(question: ApiQuestion, asked: AskedQuestion) -> str:
     """Return a table as CSV with a header; what is no single value is JSON in its cell."""
     out = io.StringIO()
     names = list(question.schema["properties"])

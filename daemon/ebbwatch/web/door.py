@@ -20,7 +20,7 @@ class Door:
     def connection(self) -> asyncio.Protocol:
         """Return the protocol of a new connection."""
         if self._open >= self._most:
-            return _Refused()
+            return _TurnedAway()
         self._open += 1
         return _Counted(self._inside(), self._left)
 
@@ -54,7 +54,7 @@ class _Counted(asyncio.Protocol):
         self._inner.connection_lost(exc)
 
 
-class _Refused(asyncio.Protocol):
+class _TurnedAway(asyncio.Protocol):
     """A connection that there is no room for."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

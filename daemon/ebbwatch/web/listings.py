@@ -20,10 +20,10 @@ from ebbwatch.model.message import OutboxRow, RowState
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed, printed_unit
 from ebbwatch.runtime.desk import Desk
-from ebbwatch.web.overview import Instant, Words
+from ebbwatch.web.overview import ShownInstant, Words
 from ebbwatch.web.ruling import OVER, QUIETLY, row_state, why_untold
 
-#: Changes on a page, and how far back pages go.
+#: ChangesPage on a page, and how far back pages go.
 PAGE, MOST_PAGES = 50, 40
 #: How far ahead the calendar looks.
 AHEAD = timedelta(days=7)
@@ -56,7 +56,7 @@ _TURNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListLine:
     """One row of a listing.
 
     Attributes:
@@ -74,12 +74,12 @@ class Line:
     shade: str = ""
     value: str = ""
     aside: str = ""
-    at: Instant | None = None
+    at: ShownInstant | None = None
     rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ListPart:
     """Rows under a heading.
 
     Attributes:
@@ -90,25 +90,25 @@ class Part:
     """
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ListLine, ...]
     note: str = ""
     mark: str = ""
 
 
-def series_parts(desk: Desk, at: datetime, t: Translator, zone: str) -> tuple[Part, ...]:
+def series_parts(desk: Desk, at: datetime, t: Translator, zone: str) -> tuple[ListPart, ...]:
     """Return how series stand, worst first, and what is held back of them."""
     words = Words(t, zone, lambda _: "")
     rows = sorted(desk.watched_series(at), key=lambda row: _WORST_FIRST.index(row.state))
     catalogue = {row.series.name: row.series for row in rows}
     parts = [
-        Part(
+        ListPart(
             t.gettext(_FRESHNESS[state]).capitalize(),
             tuple(_series_line(t, words, row) for row in some),
         )
         for state, some in groupby(rows, key=lambda row: row.state)
     ]
     held = tuple(
-        Line(
+        ListLine(
             title=_series_title(t, catalogue[one.observation.series]),
             about=one.reason,
             shade="broken",
@@ -120,20 +120,20 @@ def series_parts(desk: Desk, at: datetime, t: Translator, zone: str) -> tuple[Pa
         for one in desk.held_back(catalogue)
     )
     note = t.gettext("No figure is held back.")
-    return (*parts, Part(t.gettext("Held back"), held, note))
+    return (*parts, ListPart(t.gettext("Held back"), held, note))
 
 
 def _series_title(t: Translator, series: Series) -> str:
     return series.title.in_language(t.language) or series_label(t, series.name, {})
 
 
-def _series_line(t: Translator, words: Words, row: SeriesStanding) -> Line:
+def _series_line(t: Translator, words: Words, row: SeriesStanding) -> ListLine:
     series, newest = row.series, row.newest
     value = ""
     if newest is not None and newest.value is not None:
         unit = printed_unit(series.unit.dimension)
         value = published_text(float(f"{printed(newest.value, unit):.9g}"), unit)
-    return Line(
+    return ListLine(
         title=_series_title(t, series),
         about=" · ".join((series.name, series.source.name if newest is None else newest.source)),
         shade=_SHADES[row.state],
@@ -143,16 +143,16 @@ def _series_line(t: Translator, words: Words, row: SeriesStanding) -> Line:
     )
 
 
-def outbox_parts(desk: Desk, t: Translator, zone: str) -> tuple[Part, ...]:
+def outbox_parts(desk: Desk, t: Translator, zone: str) -> tuple[ListPart, ...]:
     """Return what waits to be told, and what did not get through, each with its reason."""
     words = Words(t, zone, lambda _: "")
     rows, waiting = desk.unsettled(), desk.waiting()
 
-    def lines(*states: RowState) -> tuple[Line, ...]:
+    def lines(*states: RowState) -> tuple[ListLine, ...]:
         return tuple(_message_line(t, words, row) for row in rows if row.state in states)
 
     groups = tuple(
-        Line(
+        ListLine(
             title=", ".join(dict.fromkeys(move.rule for move in group.moves)),
             about=group.receiver,
             at=words.instant(group.due_at),
@@ -160,7 +160,7 @@ def outbox_parts(desk: Desk, t: Translator, zone: str) -> tuple[Part, ...]:
         for group in waiting.groups
     )
     owed = tuple(
-        Line(
+        ListLine(
             title=name,
             about=f"{place.partition(':')[0]}: {why_untold(t, one.why)}",
             at=None if one.again_at is None else words.instant(one.again_at),
@@ -170,18 +170,18 @@ def outbox_parts(desk: Desk, t: Translator, zone: str) -> tuple[Part, ...]:
     )
     nothing = t.gettext("None.")
     return (
-        Part(t.gettext("Waiting"), lines(RowState.WAITING, RowState.CLAIMED), nothing),
-        Part(t.gettext("Waiting for others of their group"), groups, nothing),
-        Part(t.gettext("Not told yet, for a reason"), owed, nothing),
-        Part(t.gettext("Undeliverable"), lines(RowState.PARKED), nothing),
-        Part(t.gettext("Expired"), lines(RowState.EXPIRED), nothing),
+        ListPart(t.gettext("Waiting"), lines(RowState.WAITING, RowState.CLAIMED), nothing),
+        ListPart(t.gettext("Waiting for others of their group"), groups, nothing),
+        ListPart(t.gettext("Not told yet, for a reason"), owed, nothing),
+        ListPart(t.gettext("Undeliverable"), lines(RowState.PARKED), nothing),
+        ListPart(t.gettext("Expired"), lines(RowState.EXPIRED), nothing),
     )
 
 
-def _message_line(t: Translator, words: Words, row: OutboxRow) -> Line:
+def _message_line(t: Translator, words: Words, row: OutboxRow) -> ListLine:
     tries = t.ngettext("{n} try", "{n} tries", row.attempts).format(n=t.count(row.attempts))
     about = [f"{row.target.receiver} ({row.target.kind})", row_state(t, row.state), tries]
-    return Line(
+    return ListLine(
         title=row.message.headline,
         about=" · ".join([*about, row.error] if row.error else about),
         at=words.instant(row.created_at),
@@ -210,7 +210,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ChangesPage:
     """A page of changes.
 
     Attributes:
@@ -221,14 +221,14 @@ class Changes:
         older: Whether there is a page of older ones.
     """
 
-    days: tuple[Part, ...]
+    days: tuple[ListPart, ...]
     rules: tuple[tuple[str, str], ...]
     levels: tuple[tuple[str, str], ...]
     newer: bool
     older: bool
 
 
-def changes(desk: Desk, wanted: Filter, t: Translator, zone: str) -> Changes:
+def changes(desk: Desk, wanted: Filter, t: Translator, zone: str) -> ChangesPage:
     """Return a page of changes, newest first."""
     words = Words(t, zone, lambda _: "")
     whole = desk.moves(t, rule=wanted.rule or None, limit=PAGE * MOST_PAGES)
@@ -237,7 +237,7 @@ def changes(desk: Desk, wanted: Filter, t: Translator, zone: str) -> Changes:
     lines = [
         (
             told.transition.at.astimezone(ZoneInfo(zone)).date(),
-            Line(
+            ListLine(
                 title=title_of(t, told, told.transition.rule),
                 about=move_text(t, told),
                 shade="quiet" if told.transition.change in OVER else told.transition.level.word,
@@ -249,9 +249,9 @@ def changes(desk: Desk, wanted: Filter, t: Translator, zone: str) -> Changes:
         for told in shown
     ]
     rules = desk.judge().ruleset.rules
-    return Changes(
+    return ChangesPage(
         days=tuple(
-            Part(t.period(day.isoformat(), None), tuple(line for _, line in some))
+            ListPart(t.period(day.isoformat(), None), tuple(line for _, line in some))
             for day, some in groupby(lines, key=lambda pair: pair[0])
         ),
         rules=tuple((rule.name, title_of(t, rule, rule.name)) for rule in rules),
@@ -273,11 +273,11 @@ def _fits(wanted: Filter, change: Change, level: Level) -> bool:
 # ---- what is due ---------------------------------------------------------------------------
 
 
-def calendar_parts(desk: Desk, at: datetime, t: Translator, zone: str) -> tuple[Part, ...]:
+def calendar_parts(desk: Desk, at: datetime, t: Translator, zone: str) -> tuple[ListPart, ...]:
     """Return what is overdue, then what is due within a week, by day on the reader's clocks."""
     words = Words(t, zone, lambda _: "")
     overdue = tuple(
-        Line(
+        ListLine(
             title=_series_title(t, row.series),
             about=t.gettext(", ").join(_waiting_for(desk, row.series.name, t)),
             shade="unknown",
@@ -296,24 +296,24 @@ def calendar_parts(desk: Desk, at: datetime, t: Translator, zone: str) -> tuple[
         for day, some in groupby(releases, key=lambda one: one.at.astimezone(here).date())
     }
     days = tuple(
-        Part(
+        ListPart(
             t.period(day.isoformat(), None),
             by_day.get(day, ()),
             mark=t.gettext(", ").join(turns.get(day, [])),
         )
         for day in sorted({*by_day, *turns})
     )
-    return ((Part(t.gettext("Overdue"), overdue),) if overdue else ()) + days
+    return ((ListPart(t.gettext("Overdue"), overdue),) if overdue else ()) + days
 
 
 def _release_lines(
     desk: Desk, releases: Sequence[Release], t: Translator, words: Words
-) -> Iterator[Line]:
+) -> Iterator[ListLine]:
     """Yield a row for each series and instant; periods that come together share one."""
     for (at, name), some in groupby(releases, key=lambda one: (one.at, one.series.name)):
         found = list(some)
         series = found[0].series
-        yield Line(
+        yield ListLine(
             title=_series_title(t, series),
             about=t.gettext(", ").join(_waiting_for(desk, name, t)),
             value=words.time(at),

@@ -33,7 +33,7 @@ _SERIES_STATES = tuple(state.value for state in FreshnessState)
 _SOON = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86_400.0)
 
 
-class Watched(Protocol):
+class Measured(Protocol):
     """What is measured: the front that the page shows, too."""
 
     @property
@@ -52,7 +52,7 @@ class Metrics:
         version: Of the program.
     """
 
-    front: Watched
+    front: Measured
     clock: Clock
     version: str
     _registry: CollectorRegistry = field(default_factory=CollectorRegistry)

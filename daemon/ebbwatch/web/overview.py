@@ -44,7 +44,7 @@ _THEMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Instant:
+class ShownInstant:
     """An instant, for people and for programs.
 
     Attributes:
@@ -86,9 +86,9 @@ class Card:
     bound: str
     sentence: tuple[str, ...]
     note: str
-    since: Instant | None
-    due: Instant | None
-    late: Instant | None
+    since: ShownInstant | None
+    due: ShownInstant | None
+    late: ShownInstant | None
     behind: str
     picture: Any
 
@@ -124,7 +124,7 @@ class LateSeries:
     word: str
     source: str
     newest: str
-    since: Instant | None
+    since: ShownInstant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +148,13 @@ class Overview:
     headline: str
     shade: str
     rules: str
-    at: Instant
+    at: ShownInstant
     firing: tuple[Card, ...]
     themes: tuple[Theme, ...]
     left_out: int
     late: tuple[LateSeries, ...]
     opened: int
-    next: Instant | None
+    next: ShownInstant | None
     awaited: str
 
 
@@ -222,27 +222,27 @@ class Words:
         """Take the reader's language and zone, and who draws."""
         self._t, self._zone, self._sketch = t, zone, sketch
 
-    def instant(self, at: datetime, *, year: bool = False) -> Instant:
+    def instant(self, at: datetime, *, year: bool = False) -> ShownInstant:
         """Return an instant on the reader's clocks."""
         text = self._t.clock(at, self._zone, year=year, place=False)
-        return Instant(text, at.isoformat(timespec="seconds"))
+        return ShownInstant(text, at.isoformat(timespec="seconds"))
 
     def time(self, at: datetime) -> str:
         """Return the time of day of an instant on the reader's clocks."""
         return f"{at.astimezone(ZoneInfo(self._zone)):%H:%M}"
 
-    def here(self, at: datetime) -> Instant:
+    def here(self, at: datetime) -> ShownInstant:
         """Return an instant with the place whose clocks all others are on."""
-        return Instant(self._t.clock(at, self._zone), at.isoformat(timespec="seconds"))
+        return ShownInstant(self._t.clock(at, self._zone), at.isoformat(timespec="seconds"))
 
-    def date(self, at: datetime, now: datetime) -> Instant:
+    def date(self, at: datetime, now: datetime) -> ShownInstant:
         """Return the day of an instant on the reader's clocks, with its year where long ago."""
         day = at.astimezone(ZoneInfo(self._zone)).date()
         if (now - at).days > LONG_AGO:
             text = self._t.period(day.isoformat(), None, short=True)
         else:
             text = self._t.month_day(day)
-        return Instant(text, at.isoformat(timespec="seconds"))
+        return ShownInstant(text, at.isoformat(timespec="seconds"))
 
     def themes(self, rows: Sequence[Standing]) -> tuple[Theme, ...]:
         """Return rules by theme, in the order in which themes first appear."""

@@ -17,7 +17,7 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class PageReader:
     """For whom a page is written.
 
     Attributes:
@@ -29,7 +29,7 @@ class Reader:
     zone: str = NEW_YORK
 
 
-def reader_of(*, asked: str, cookies: Mapping[str, str], wishes: str, default: str) -> Reader:
+def reader_of(*, asked: str, cookies: Mapping[str, str], wishes: str, default: str) -> PageReader:
     """Return for whom a request is to be answered.
 
     Args:
@@ -40,7 +40,7 @@ def reader_of(*, asked: str, cookies: Mapping[str, str], wishes: str, default: s
     """
     chosen = (asked, cookies.get("ebbwatch_language", ""))
     language = next((each for each in chosen if each in LANGUAGES), None)
-    return Reader(
+    return PageReader(
         language or _wished(wishes[:_WISHES_CHARS]) or default,
         _zone(cookies.get("ebbwatch_zone", "")),
     )

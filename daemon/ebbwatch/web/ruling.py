@@ -17,7 +17,7 @@ from ebbwatch.model.alert import Change
 from ebbwatch.model.message import OutboxRow, RowState
 from ebbwatch.runtime.desk import Desk
 from ebbwatch.web.excerpt import Excerpt, excerpt
-from ebbwatch.web.overview import Card, Instant, Sketch, Words
+from ebbwatch.web.overview import Card, ShownInstant, Sketch, Words
 
 #: Changes of a rule that are listed; its years are counted over all of them.
 MOST_MOVES = 60
@@ -58,7 +58,7 @@ class Moved:
         aside: Why nobody was told; or empty.
     """
 
-    at: Instant
+    at: ShownInstant
     shade: str
     text: str
     aside: str
@@ -76,7 +76,7 @@ class Sent:
         error: What went wrong; or empty.
     """
 
-    at: Instant
+    at: ShownInstant
     place: str
     headline: str
     state: str

@@ -34,8 +34,8 @@ from ebbwatch.web.listings import (
     series_parts,
 )
 from ebbwatch.web.overview import Words, overview
-from ebbwatch.web.pages import Pages
-from ebbwatch.web.reader import Reader, reader_of
+from ebbwatch.web.reader import PageReader, reader_of
+from ebbwatch.web.rendering import Pages
 from ebbwatch.web.ruling import ruling
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ class Site:
         body = self.pages.page("words", reader, root=_root(request), what=what, how=how)
         return web.Response(status=status, text=body, content_type="text/html", headers=kept)
 
-    def _reader(self, request: web.Request) -> tuple[Reader, Translator]:
+    def _reader(self, request: web.Request) -> tuple[PageReader, Translator]:
         reader = reader_of(
             asked=request.query.get("lang", ""), cookies=request.cookies,
             wishes=request.headers.get("Accept-Language", ""), default=self.language,
@@ -265,7 +265,7 @@ class Site:
         return reader, self.pages.translators[reader.language]
 
     def _written(
-        self, request: web.Request, template: str, reader: Reader, **values: object
+        self, request: web.Request, template: str, reader: PageReader, **values: object
     ) -> str:
         return self.pages.page(
             template,
@@ -275,7 +275,7 @@ class Site:
             **{"here": "", **values},
         )
 
-    def _page(self, request: web.Request, reader: Reader, body: str) -> web.Response:
+    def _page(self, request: web.Request, reader: PageReader, body: str) -> web.Response:
         """Return a page, and remember the language where the address names one."""
         response = web.Response(text=body, content_type="text/html")
         response.headers["Cache-Control"] = "no-store"
@@ -374,12 +374,12 @@ class Site:
 
     # ---- for programs ----------------------------------------------------------------
 
-    async def asked(self, question: api.Question, request: web.Request) -> web.Response:
+    async def asked(self, question: api.ApiQuestion, request: web.Request) -> web.Response:
         """Answer a question of the API, as JSON or as CSV."""
         headers = {"Cache-Control": "no-store"}
         try:
             query = api.parameters(question, _once(request))
-            asked = api.Asked(
+            asked = api.AskedQuestion(
                 self._desk(), self.clock.now(), self._reader(request)[1],
                 request.match_info.get("name", ""), query,
             )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,7 +18,8 @@ from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.runtime.desk import Desk
-from ebbwatch.web.reader import Reader
+from ebbwatch.runtime.lookback.replay_page import Drawing
+from ebbwatch.web.reader import PageReader
 
 #: What each language calls itself.
 _OWN_NAMES = {"en": "English", "zh-Hant": "繁體中文"}
@@ -31,16 +32,8 @@ _KEPT = 2000
 FRESH, _READERS = timedelta(seconds=5), 32
 
 
-class Drawing(Protocol):
-    """Draws a chart as one ``<svg>`` element."""
-
-    def __call__(self, spec: ChartSpec, *, width: int, height: int) -> str:
-        """Return the picture; it scales to the room it is given."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Drawings:
+class PageDrawings:
     """Who draws.
 
     Attributes:
@@ -93,13 +86,13 @@ class Pages:
         version: Of the program.
     """
 
-    drawings: Drawings
+    drawings: PageDrawings
     translators: Mapping[str, Translator]
     static: Mapping[str, File]
     version: str
     _sketches: dict[str, tuple[Hashable, Markup]] = field(default_factory=dict)
-    _said: dict[tuple[str, Reader], tuple[Hashable, Message]] = field(default_factory=dict)
-    _overviews: dict[Reader, tuple[Hashable, datetime, str]] = field(default_factory=dict)
+    _said: dict[tuple[str, PageReader], tuple[Hashable, Message]] = field(default_factory=dict)
+    _overviews: dict[PageReader, tuple[Hashable, datetime, str]] = field(default_factory=dict)
     _environment: Environment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,7 +102,7 @@ class Pages:
             lstrip_blocks=True, undefined=StrictUndefined, auto_reload=False,
         )  # fmt: skip
 
-    def page(self, template: str, reader: Reader, *, root: str, **values: Any) -> str:
+    def page(self, template: str, reader: PageReader, *, root: str, **values: Any) -> str:
         """Return a page.
 
         Args:
@@ -132,7 +125,9 @@ class Pages:
 
     # ---- what is kept as long as it is right ---------------------------------------------
 
-    def overview(self, desk: Desk, reader: Reader, at: datetime, write: Callable[[], str]) -> str:
+    def overview(
+        self, desk: Desk, reader: PageReader, at: datetime, write: Callable[[], str]
+    ) -> str:
         """Return the first page as written a moment ago, where nothing was decided since.
 
         Args:
@@ -151,7 +146,7 @@ class Pages:
         return held[2]
 
     def said(
-        self, desk: Desk, rows: Sequence[Standing], at: datetime, reader: Reader
+        self, desk: Desk, rows: Sequence[Standing], at: datetime, reader: PageReader
     ) -> dict[str, Message]:
         """Return what messages would say now of alerts that fire, by name."""
         keys = {
