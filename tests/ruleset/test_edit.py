@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbwatch.model.alert import LEVELS
-from ebbwatch.ruleset.edit import EditRefused, has_rule, set_threshold
+from ebbwatch.ruleset.edit import EditRefused, has_rule, set_clear, set_threshold
 from tests.ruleset.loading import PACK, valid
 
 FILE = """\
@@ -52,6 +52,61 @@ def test_only_the_threshold_changes(
     """Comments, spaces, quotes and line ends stay as they are."""
     assert FILE.count(before) == 1
     assert set_threshold(FILE, rule, level, quantity) == FILE.replace(before, after)
+
+
+CLEARS = [
+    ("one that is there", "a", "5  bp", "    clear: 3 bp\n", "    clear: 5 bp\n"),
+    (
+        "none yet, in a block", "b", "$10bn", "        $2.8tn\n    note",
+        "        $2.8tn\n    clear: $10bn\n    note",
+    ),
+    (
+        "none yet, on one line", "c-bgcr", "1 bp", "above: {warning: 5 bp}}",
+        "above: {warning: 5 bp}, clear: 1 bp}",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "quantity", "before", "after"), [pytest.param(*e[1:], id=e[0]) for e in CLEARS]
+)
+def test_only_clear_changes(rule: str, quantity: str, before: str, after: str) -> None:
+    """It is written where it stands, or after the ladder."""
+    assert FILE.count(before) == 1
+    assert set_clear(FILE, rule, quantity) == FILE.replace(before, after)
+    assert set_clear(f"\ufeff{FILE}", rule, quantity) == "\ufeff" + FILE.replace(before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("    clear: {watch: 1 bp, warning: 2 bp}\n", "    clear: 4 bp\n"),
+        ("    clear:\n      watch: 1 bp\n      warning: 2 bp\n", "    clear:\n      4 bp\n"),
+    ],
+)
+def test_one_value_stands_for_all_levels(before: str, after: str) -> None:
+    """A map of them, in flow or block, gives way to it, and the file stays valid."""
+    text = FILE.replace("    clear: 3 bp\n", before)
+    edited = set_clear(text, "a", "4 bp")
+    assert edited == FILE.replace("    clear: 3 bp\n", after)
+    rule = next(rule for rule in valid({"a.yaml": edited}).rules if rule.name == "a")
+    assert {clear.value * 10_000 for clear in rule.clear.values()} == {4}
+
+
+def test_a_clear_behind_the_dash_and_at_the_end_of_a_file() -> None:
+    """Wherever the ladder stands, the new key is as far in as the others."""
+    for text, after in (
+        (
+            "rules:\n- above: {watch: 1 %}\n  name: a\n  value: sofr",
+            "rules:\n- above: {watch: 1 %}\n  clear: 1 bp\n  name: a\n  value: sofr",
+        ),
+        (
+            "rules:\n  - name: a\n    value: sofr\n    above: {watch: 1 %}",
+            "rules:\n  - name: a\n    value: sofr\n    above: {watch: 1 %}\n    clear: 1 bp",
+        ),
+    ):
+        assert set_clear(text, "a", "1 bp") == after
+        assert valid({"a.yaml": after}).rules[0].clear
 
 
 def test_a_byte_order_mark_stays_in_front() -> None:

@@ -20,6 +20,7 @@ from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import Secret
+from ebbwatch.runtime.trials import Trials
 from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.web.gate import Gate
 from ebbwatch.web.metrics import Metrics
@@ -99,6 +100,7 @@ def site(made: Stage | None, *, token: str = "", rules: str = RULES, **gate: obj
         elapsed_s=elapsed_s,
         language="en",
         metrics=Metrics(front, clock, "1.2.3"),
+        trials=Trials(clock),
     )  # fmt: skip
 
 
@@ -106,8 +108,12 @@ def site(made: Stage | None, *, token: str = "", rules: str = RULES, **gate: obj
 async def visiting(served: Site, *, cookies: bool = False) -> AsyncIterator[TestClient]:  # type: ignore[type-arg]
     """Serve a site, and return a browser that is at it; it follows nothing by itself."""
     jar = CookieJar(unsafe=True) if cookies else DummyCookieJar()
-    async with TestClient(TestServer(served.app()), cookie_jar=jar) as client:
-        yield client
+    try:
+        async with TestClient(TestServer(served.app()), cookie_jar=jar) as client:
+            yield client
+    finally:
+        assert served.trials is not None
+        await served.trials.aclose()
 
 
 __all__ = ["FILE", "NOW", "RULES", "TOKEN", "site", "stage", "visiting"]

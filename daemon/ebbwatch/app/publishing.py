@@ -99,6 +99,7 @@ def _site(settings: Settings, clock: Clock) -> Site:
     from ebbwatch.clocks import elapsed_s
     from ebbwatch.locale import translator
     from ebbwatch.model.text import LANGUAGES
+    from ebbwatch.runtime.trials import Trials
     from ebbwatch.web.gate import Gate
     from ebbwatch.web.metrics import Metrics
     from ebbwatch.web.rendering import PageDrawings, Pages, static_files
@@ -117,4 +118,5 @@ def _site(settings: Settings, clock: Clock) -> Site:
         elapsed_s=elapsed_s,
         language=settings.language,
         metrics=Metrics(front, clock, __version__),
+        trials=Trials(clock, settings.database_url),
     )  # fmt: skip

@@ -62,6 +62,7 @@ class Frame:
         dates: Ticks in time, oldest first.
         values: Ticks of value, lowest first.
         thresholds: (number in the ladder, label, value in `unit`) of those in the frame.
+        tried: (label, value in `unit`) of thresholds that are not in force.
     """
 
     unit: str
@@ -73,6 +74,7 @@ class Frame:
     dates: tuple[Tick, ...]
     values: tuple[Tick, ...]
     thresholds: tuple[tuple[int, str, float], ...]
+    tried: tuple[tuple[str, float], ...] = ()
 
 
 def position(period: str) -> float:
@@ -100,8 +102,9 @@ def frame(spec: ChartSpec, *, date_ticks: int = 7, value_ticks: int = 6) -> Fram
         for number, (label, value) in ladder
         if max(low - value, value - high, 0.0) <= max(reach, nearest)
     ]
-    low = min([low, *(value for _, _, value in shown)])
-    high = max([high, *(value for _, _, value in shown)])
+    others = [value for _, value in spec.tried]
+    low = min([low, *(value for _, _, value in shown), *others])
+    high = max([high, *(value for _, _, value in shown), *others])
     room = _MARGIN * (high - low) or abs(high) * _MARGIN or 1.0
     factor, unit = _scale(spec.unit, max(abs(low), abs(high)))
     bottom, top = (low - room) / factor, (high + room) / factor
@@ -120,6 +123,7 @@ def frame(spec: ChartSpec, *, date_ticks: int = 7, value_ticks: int = 6) -> Fram
         dates=_date_ticks(left, right, date_ticks) if spec.points else (),
         values=_value_ticks(bottom, top, value_ticks),
         thresholds=tuple((number, label, value / factor) for number, label, value in shown),
+        tried=tuple((label, value / factor) for label, value in spec.tried),
     )
 
 

@@ -14,6 +14,8 @@ from ebbwatch.model.chart import ChartSpec
 #: Of the ladder's lines, lowest level first; ladders have at most three.
 LADDER_COLOURS = ("#c99700", "#e8710a", "#d93025")
 LINE_COLOUR = "#3b82c4"
+#: Of thresholds that are not in force.
+TRIED_COLOUR = "#8b5cf6"
 _LEFT, _TOP, _BOTTOM = 58.0, 30.0, 26.0
 _LABEL_GAP = 14.0
 _FONT_PX = 11
@@ -53,7 +55,8 @@ class _Canvas:
 
     def __init__(self, axes: Frame, width: int, height: int) -> None:
         self._axes = axes
-        labels = columns(label for _, label, _ in axes.thresholds)
+        labels = columns([*(label for _, label, _ in axes.thresholds),
+                          *(label for label, _ in axes.tried)])  # fmt: skip
         self._right = width - 16 - _LETTER_PX * labels
         self._bottom = height - _BOTTOM
 
@@ -106,16 +109,20 @@ class _Canvas:
         return parts
 
     def ladder(self) -> list[str]:
-        rungs = self._axes.thresholds
-        heights = [self._y(value) for _, _, value in rungs]
+        """Return the lines of the ladder, those of thresholds that are tried, and their names."""
+        rungs = [
+            (label, value, LADDER_COLOURS[number % len(LADDER_COLOURS)], "5 4")
+            for number, label, value in self._axes.thresholds
+        ]
+        rungs += [(label, value, TRIED_COLOUR, "2 3") for label, value in self._axes.tried]
+        heights = [self._y(value) for _, value, _, _ in rungs]
         parts = []
-        for (number, label, _), y, at in zip(
+        for (label, _, colour, dashes), y, at in zip(
             rungs, heights, spread(heights, _LABEL_GAP), strict=True
         ):
-            colour = LADDER_COLOURS[number % len(LADDER_COLOURS)]
             parts.append(
                 f'<line x1="{_LEFT:.1f}" x2="{self._right:.1f}" y1="{y:.1f}" y2="{y:.1f}" '
-                f'stroke="{colour}" stroke-dasharray="5 4"/>'
+                f'stroke="{colour}" stroke-dasharray="{dashes}"/>'
                 f'<text x="{self._right + 6:.1f}" y="{at + 4:.1f}" fill="{colour}">'
                 f"{escape(label)}</text>"
             )

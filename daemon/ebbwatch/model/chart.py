@@ -16,6 +16,7 @@ class ChartSpec:
         thresholds: (label, value), lowest level first.
         marks: (period as ISO text, label) of transitions.
         shaded: (first, last period as ISO text, label) of turns.
+        tried: (label, value) of thresholds that are not in force, lowest level first.
     """
 
     title: str
@@ -24,3 +25,4 @@ class ChartSpec:
     thresholds: tuple[tuple[str, float], ...] = ()
     marks: tuple[tuple[str, str], ...] = ()
     shaded: tuple[tuple[str, str, str], ...] = ()
+    tried: tuple[tuple[str, float], ...] = ()

@@ -186,11 +186,23 @@ class Pages:
 
         return sketch
 
-    def charts(self, desk: Desk, name: str, at: datetime, t: Translator) -> tuple[Markup, Markup]:
-        """Return the chart of a rule for a desk and for a phone; empty where there is none."""
+    def charts(
+        self, desk: Desk, name: str, at: datetime, t: Translator,
+        changed: Callable[[ChartSpec], ChartSpec] = lambda spec: spec,
+    ) -> tuple[Markup, Markup]:  # fmt: skip
+        """Return the chart of a rule for a desk and for a phone; empty where there is none.
+
+        Args:
+            desk: Says what to draw.
+            name: Of the alert.
+            at: The instant.
+            t: The reader's language.
+            changed: Adds to what is drawn.
+        """
         spec = desk.chart(name, at, t)
         if not isinstance(spec, ChartSpec):
             return Markup(), Markup()
+        spec = changed(spec)
         return (
             self._drawn(self.drawings.chart, spec, _WIDE),
             self._drawn(self.drawings.chart, spec, _NARROW),

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -21,6 +21,7 @@ from aiohttp import web
 from ebbwatch.core.render import Translator
 from ebbwatch.ports import Clock, StoreError
 from ebbwatch.runtime.desk import Desk, NoSuchRule
+from ebbwatch.runtime.trials import TrialFailed, Trials, Tried
 from ebbwatch.web import api
 from ebbwatch.web.door import Door
 from ebbwatch.web.feed import feed
@@ -37,6 +38,7 @@ from ebbwatch.web.overview import Words, overview
 from ebbwatch.web.reader import PageReader, reader_of
 from ebbwatch.web.rendering import Pages
 from ebbwatch.web.ruling import ruling
+from ebbwatch.web.trying import TryOut, edits_of, fields_of, try_out, with_tried
 
 if TYPE_CHECKING:
     from ebbwatch.web.metrics import Metrics
@@ -118,6 +120,7 @@ class Site:
         elapsed_s: Seconds on a clock that nobody sets.
         language: Of readers who wish for none of ours.
         metrics: Of the daemon.
+        trials: Tries other thresholds; None where nobody does.
     """
 
     front: Front
@@ -127,6 +130,7 @@ class Site:
     elapsed_s: Callable[[], float]
     language: str
     metrics: Metrics
+    trials: Trials | None = None
     _refused: str = ""
 
     # ---- listening -------------------------------------------------------------------
@@ -145,6 +149,8 @@ class Site:
         finally:
             if server is not None:
                 server.close()
+            if self.trials is not None:
+                await self.trials.aclose()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(runner.cleanup(), 0.5)
 
@@ -317,9 +323,48 @@ class Site:
             )
         except NoSuchRule as error:
             raise web.HTTPNotFound from error
-        wide, narrow = self.pages.charts(desk, name, at, t)
-        body = self._written(request, "rule", reader, rule=shown, wide=wide, narrow=narrow)
+        answer, trial = await self._trial(request, desk, name, at, t, reader)
+        wide, narrow = self.pages.charts(
+            desk, name, at, t, lambda spec: spec if answer is None else with_tried(spec, t, answer)
+        )
+        body = self._written(
+            request, "rule", reader, rule=shown, wide=wide, narrow=narrow, trial=trial,
+            fields=self._fields(request, desk, name, t),
+        )  # fmt: skip
         return self._page(request, reader, body)
+
+    def _fields(
+        self, request: web.Request, desk: Desk, name: str, t: Translator
+    ) -> list[tuple[str, str, str, str]]:
+        """Return what can be tried of a rule; nothing where it has no ladder, or nobody tries."""
+        watched = desk.judge().watched.get(name)
+        if watched is None or watched.unit is None or self.trials is None:
+            return []
+        bounds = {
+            rung.level.word: bound
+            for rung in watched.ladder.rungs
+            if (bound := watched.in_unit(rung.threshold)) is not None
+        }
+        return fields_of(t, watched.rule, watched.unit, bounds, request.query)
+
+    async def _trial(
+        self, request: web.Request, desk: Desk, name: str, at: datetime, t: Translator,
+        reader: PageReader,
+    ) -> tuple[dict[str, Any] | None, TryOut | None]:  # fmt: skip
+        """Return what other thresholds come to, where the address names some; else nothing."""
+        watched = desk.judge().watched.get(name)
+        if watched is None or watched.unit is None or self.trials is None:
+            return None, None
+        edits = edits_of(watched.rule, request.query)
+        if not edits:
+            return None, None
+        asked = Tried(name, edits, self.front.files(), repr(desk.version(name)), at)
+        try:
+            answer = await self.trials.ask(asked)
+        except TrialFailed as error:
+            log.warning("trial.refused", rule=name, reason=str(error))
+            return None, TryOut((t.gettext("It could not be tried now; try again in a moment."),))
+        return answer, try_out(t, reader.zone, answer, watched.rule.span.file)
 
     async def transitions(self, request: web.Request) -> web.Response:
         """Answer what changed, filtered and page by page."""
