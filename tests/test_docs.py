@@ -280,7 +280,7 @@ def _modules(package: str) -> list[Path]:
 NOT_YET: dict[str, Callable[[], list[Path]]] = {
     "commands and buttons in chats": lambda: _modules("chat"),
     "the status page, metrics": lambda: _modules("web"),
-    "files for containers": lambda: list((ROOT / "deploy").glob("*")),
+    "files for containers": lambda: list((ROOT / "deploy").rglob("Containerfile")),
 }
 
 

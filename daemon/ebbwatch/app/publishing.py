@@ -46,11 +46,12 @@ class Publication:
         self.site.metrics.expect(
             {
                 receiver: {target.kind for target in targets}
-                for receiver, targets in rules.ruleset.receivers.items()
+                for receiver, targets in built.service.pipeline.judge.ruleset.receivers.items()
             }
         )
         built.service.heard.append(self.settled)
-        self._front.leads(built.service.desk, lambda: rules.files)
+        built.service.seen.append(self.site.metrics.handled)
+        self._front.leads(built.service.desk, lambda: _in_force(rules))
 
     def leads_no_more(self) -> None:
         """Show nothing until another daemon leads here."""
@@ -66,6 +67,19 @@ class Publication:
         """Count a try to deliver."""
         if self.site is not None:
             self.site.metrics.settled(event)
+
+
+def _in_force(rules: InForce) -> dict[str, bytes]:
+    """Return the rule files in force; nothing while those that stand there have mistakes."""
+    from ebbwatch.ruleset.yaml import Unread
+
+    if rules.problems:
+        return {}
+    return {
+        path: content.encode() if isinstance(content, str) else content
+        for path, content in rules.files.items()
+        if not isinstance(content, Unread)
+    }
 
 
 @asynccontextmanager

@@ -257,6 +257,7 @@ async def leading_store(
         clock: Who says what time it is.
         owner: Distinguishes this process from others.
         stop: Set when it shall end.
+        waits: Is called each time it begins to stand by.
         publication: Says that another process leads; None where nothing is published.
 
     Raises:

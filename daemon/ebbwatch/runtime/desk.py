@@ -77,12 +77,14 @@ class Desk:
         states: Returns where alerts stand.
         store: Where silences, acknowledgements and messages are kept; None where nothing is.
         moment: Returns what differs from before once anything was decided.
+        troubles: Returns what is wrong with the watching itself, and since when it was told.
     """
 
     judge: JudgeInForce
     states: States
     store: Store | None = None
     moment: Callable[[], Hashable] = field(default=lambda: None)
+    troubles: Callable[[], Mapping[str, datetime]] = field(default=dict)
 
     # ---- rules -----------------------------------------------------------------------
 

@@ -79,6 +79,7 @@ class Service:
         watch: Tells of our own troubles.
         others: Further tasks to run: reload, heartbeat, chat.
         heard: Who else hears how deliveries go.
+        seen: Who else sees what events came to.
         stop: Set when it shall end.
         desk: Answers questions about it: whoever tells people how things stand asks here.
     """
@@ -95,6 +96,7 @@ class Service:
     watch: SelfWatch
     others: list[Callable[[], object]] = field(default_factory=list)
     heard: list[Callable[[Settled], None]] = field(default_factory=list)
+    seen: list[Callable[[Handled], None]] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     desk: Desk = field(init=False)
     database: DatabaseWatch = field(init=False)
@@ -112,7 +114,7 @@ class Service:
         pipeline = self.pipeline
         self.desk = Desk(
             lambda: pipeline.judge, lambda _names, _at: pipeline.states, self.store,
-            lambda: (id(pipeline.judge), pipeline.handled),
+            lambda: (id(pipeline.judge), pipeline.handled), lambda: self.watch.troubles,
         )  # fmt: skip
         self.watch.frozen_by = self._frozen_by
         self.telling.current = lambda: not self._visits_due.is_set() and self.steady()
@@ -241,6 +243,8 @@ class Service:
                 self.watch.rule_recovered(name, at=at)
         for name, why in broken.items():
             self.watch.rule_broken(name, why, at=at)
+        for see in self.seen:
+            see(handled)
         moved = {o.series for o in handled.event.observations}
         try:
             self._freshness.report(self.pipeline.judge, handled.event.at, moved)

@@ -22,13 +22,13 @@ class Door:
         if self._open >= self._most:
             return _TurnedAway()
         self._open += 1
-        return _Counted(self._inside(), self._left)
+        return _CountedConnection(self._inside(), self._left)
 
     def _left(self) -> None:
         self._open -= 1
 
 
-class _Counted(asyncio.Protocol):
+class _CountedConnection(asyncio.Protocol):
     """A connection that says when it is over."""
 
     def __init__(self, inner: asyncio.Protocol, left: Callable[[], None]) -> None:

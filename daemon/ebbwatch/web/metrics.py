@@ -20,17 +20,21 @@ from prometheus_client.registry import Collector
 
 from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.facts.release_clock import FreshnessState
-from ebbwatch.model.alert import LEVELS, Level
+from ebbwatch.model.alert import LEVELS, Change, Level
 from ebbwatch.model.periods import instant
 from ebbwatch.ports import Clock, StoreError
 from ebbwatch.runtime.delivery import Ending, Settled
 from ebbwatch.runtime.desk import Desk
+from ebbwatch.runtime.pipeline import Handled
 
 #: How rules are counted: a rule counts as the first of these that fits.
 _RULE_STATES = ("firing", "broken", "frozen", "unknown", "pending", "quiet")
+_TROUBLES = ("held", "late", "outbox", "receiver", "reload", "rule", "source", "stale")
 _SERIES_STATES = tuple(state.value for state in FreshnessState)
 #: Bounds of buckets, in seconds: from the network's to those of a weekend.
 _SOON = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86_400.0)
+#: Bounds of buckets of delays within the process, in seconds.
+_LAGS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Measured(Protocol):
@@ -59,6 +63,8 @@ class Metrics:
     _deliveries: Counter = field(init=False)
     _repeats: Counter = field(init=False)
     _known_to_sent: Histogram = field(init=False)
+    _transitions: Counter = field(init=False)
+    _lag: Histogram = field(init=False)
 
     def __post_init__(self) -> None:
         """Register everything there is."""
@@ -77,6 +83,18 @@ class Metrics:
             "ebbwatch_known_to_sent_seconds",
             "From the instant of a decision to the message's arrival, by receiver.",
             ("receiver",), buckets=_SOON, registry=registry,
+        )  # fmt: skip
+
+        self._transitions = Counter(
+            "ebbwatch_transitions", "Changes of alerts, those of the past of new rules left out.",
+            ("change",), registry=registry,
+        )  # fmt: skip
+        for change in Change:
+            self._transitions.labels(change.value)
+        self._lag = Histogram(
+            "ebbwatch_loop_lag_seconds",
+            "How much later than planned the event loop came to what it had planned.",
+            buckets=_LAGS, registry=registry,
         )  # fmt: skip
 
     def text(self) -> bytes:
@@ -103,6 +121,16 @@ class Metrics:
             self._known_to_sent.labels(target.receiver).observe(
                 max(0.0, (event.ts - begun).total_seconds())
             )
+
+    def handled(self, handled: Handled) -> None:
+        """Count what an event came to."""
+        if not handled.history:
+            for move in handled.moves or ():
+                self._transitions.labels(move.change.value).inc()
+
+    def lagged(self, lag_s: float) -> None:
+        """Count how late the event loop was, in seconds."""
+        self._lag.observe(max(0.0, lag_s))
 
 
 class _Standing(Collector):
@@ -131,8 +159,9 @@ class _Standing(Collector):
             return
         yield from _rules(desk.standings(at))
         yield from _series(desk, at)
+        yield from _troubles(desk)
         try:
-            yield from _outbox(desk)
+            yield from _outbox(desk, at)
         except StoreError:
             # What cannot be read is left out; readiness says that the database is away.
             return
@@ -205,15 +234,29 @@ def _series(desk: Desk, at: datetime) -> Iterator[Metric]:
     yield from (period, known, due, states, quarantined)
 
 
-def _outbox(desk: Desk) -> Iterator[Metric]:
+def _troubles(desk: Desk) -> Iterator[Metric]:
+    """Yield how many troubles of each kind are open: the part of a key before its slash."""
+    troubles = GaugeMetricFamily(
+        "ebbwatch_troubles", "What is wrong with the watching itself, as was told.",
+        labels=("kind",),
+    )  # fmt: skip
+    counted = Tally(key.partition("/")[0] for key in desk.troubles())
+    for kind in sorted({*_TROUBLES, *counted}):
+        troubles.add_metric((kind,), counted[kind])
+    yield troubles
+
+
+def _outbox(desk: Desk, at: datetime) -> Iterator[Metric]:
     waiting = desk.waiting().messages
     yield GaugeMetricFamily(
         "ebbwatch_outbox_waiting_messages", "Messages that wait to be sent.", value=len(waiting)
     )
     oldest = GaugeMetricFamily(
         "ebbwatch_outbox_oldest_waiting_timestamp_seconds",
-        "When the message was decided that has waited longest; absent where none waits.",
+        "Since when the message might be sent that has waited longest; absent where none waits.",
     )
-    if waiting:
-        oldest.add_metric((), waiting[0].created_at.timestamp())
+    # What is held for quiet hours does not wait for us.
+    due = [max(row.created_at, row.not_before) for row in waiting if row.not_before <= at]
+    if due:
+        oldest.add_metric((), min(due).timestamp())
     yield oldest

@@ -273,7 +273,10 @@ class Words:
             title=title_of(t, row.rule, row.rule.name),
             shade=shade_of(row),
             word=state_word(t, row),
-            value="" if reading is None else reading_text(t, reading, row.near),
+            # That a condition holds is what the level says.
+            value=""
+            if reading is None or (row.level and reading.unit is None)
+            else reading_text(t, reading, row.near),
             last=self._last(row),
             bound=self._bound(row),
             sentence=() if said is None else said.lines,

@@ -49,6 +49,8 @@ MOST_CONNECTIONS = 128
 _MOST_BODY = 4096
 #: Between tries to listen, where the address is taken.
 TRY_AGAIN = timedelta(seconds=30)
+#: Between two looks at how late the event loop is.
+SAMPLE = timedelta(seconds=1)
 _COOKIE, _YEAR_S = "ebbwatch", 365 * 86_400
 #: What is answered to everybody.
 _OPEN = ("/healthz", "/readyz")
@@ -145,7 +147,7 @@ class Site:
                 server = await self._listening(runner, host, port)
                 if server is None:
                     await self.clock.wait_until(self.clock.now() + TRY_AGAIN)
-            await asyncio.get_running_loop().create_future()
+            await self._sample_lag()
         finally:
             if server is not None:
                 server.close()
@@ -153,6 +155,13 @@ class Site:
                 await self.trials.aclose()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(runner.cleanup(), 0.5)
+
+    async def _sample_lag(self) -> None:
+        """Measure, until cancelled, how late the event loop comes to what it has planned."""
+        while True:
+            planned_s = self.elapsed_s() + SAMPLE.total_seconds()
+            await self.clock.wait_until(self.clock.now() + SAMPLE)
+            self.metrics.lagged(self.elapsed_s() - planned_s)
 
     async def _listening(
         self, runner: web.AppRunner, host: str, port: int
@@ -338,7 +347,8 @@ class Site:
     ) -> list[tuple[str, str, str, str]]:
         """Return what can be tried of a rule; nothing where it has no ladder, or nobody tries."""
         watched = desk.judge().watched.get(name)
-        if watched is None or watched.unit is None or self.trials is None:
+        tried = self.trials is not None and bool(self.front.files())
+        if watched is None or watched.unit is None or not tried:
             return []
         bounds = {
             rung.level.word: bound
@@ -353,12 +363,13 @@ class Site:
     ) -> tuple[dict[str, Any] | None, TryOut | None]:  # fmt: skip
         """Return what other thresholds come to, where the address names some; else nothing."""
         watched = desk.judge().watched.get(name)
-        if watched is None or watched.unit is None or self.trials is None:
+        files = self.front.files()
+        if watched is None or watched.unit is None or self.trials is None or not files:
             return None, None
         edits = edits_of(watched.rule, request.query)
         if not edits:
             return None, None
-        asked = Tried(name, edits, self.front.files(), repr(desk.version(name)), at)
+        asked = Tried(name, edits, files, repr(desk.version(name)), at)
         try:
             answer = await self.trials.ask(asked)
         except TrialFailed as error:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ebbwatch.core.render import Translator, level_word
+from ebbwatch.core.render.words import and_more
 from ebbwatch.model.alert import LEVELS
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.problem import Span
@@ -15,6 +16,8 @@ from ebbwatch.ruleset.rules import Rule
 from ebbwatch.web.excerpt import Excerpt, excerpt
 from ebbwatch.web.overview import Words
 
+#: Changes that a page lists.
+SHOWN = 40
 #: Longest quantity that is tried.
 _QUANTITY_CHARS = 40
 
@@ -56,7 +59,8 @@ class TryOut:
     Attributes:
         problems: Why it came to nothing; empty where it did not.
         summary: How many alerts are added, lost and shifted.
-        changes: Newest first.
+        changes: Newest first; of many, the newest.
+        more: How many others there are, in words; or empty.
         years: Oldest first.
         yaml: The rule with the edit, to be copied.
     """
@@ -64,6 +68,7 @@ class TryOut:
     problems: tuple[str, ...]
     summary: str = ""
     changes: tuple[TriedChange, ...] = ()
+    more: str = ""
     years: tuple[YearBeside, ...] = ()
     yaml: Excerpt | None = None
 
@@ -120,7 +125,8 @@ def try_out(t: Translator, zone: str, answer: Mapping[str, Any], file: str) -> T
             added=t.count(len(answer["added"])), lost=t.count(len(answer["lost"])),
             shifted=t.count(len(answer["shifted"])),
         ),
-        changes=tuple(change for _, change in changes),
+        changes=tuple(change for _, change in changes[:SHOWN]),
+        more=and_more(t, len(changes) - SHOWN) if len(changes) > SHOWN else "",
         years=tuple(
             YearBeside(year, answer["before"].get(str(year), 0), answer["after"].get(str(year), 0))
             for year in span

@@ -144,7 +144,7 @@ def _unread(rule: Rule, state: AlertState, at: datetime) -> Standing:
     return Standing(
         rule=rule, at=at, state=state.state.value, level=state.level,
         since=None if begun is None else instant(begun), reading=None,
-        near=None, frozen=False, late=(), overdue_since=None, next_due=None,
+        near=None, frozen=False, late=(), overdue_since=None, next_due=None, ahead=None,
     )  # fmt: skip
 
 
