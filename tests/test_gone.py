@@ -229,7 +229,7 @@ async def test_an_edit_that_cannot_be_told_is_in_force_all_the_same(stage: Stage
     judge = Judge(ruleset(RENAMED, ONE_TARGET), stage.service.pipeline.judge.history)
     await stage.service.adopt(judge, ["renamed: gap"])
     assert stage.service.pipeline.judge is stage.service.ledger.judge is judge
-    assert [*stage.store.alerts()] == []
+    assert [*stage.store.alerts()] == ["gap"]
     assert stage.service.ledger.edit is None
 
 

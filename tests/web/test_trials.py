@@ -196,7 +196,7 @@ async def test_the_page_of_a_rule_tries_other_thresholds() -> None:
         answer = await browser.get("/rules/funding-spread?warning=30+bp&clear=", headers=HTML)
         body = await answer.text()
         said = words(body)
-        assert "lost:" in said
+        assert "shifted:" in said
         assert "added, " in said
         assert "2019" in said
         assert "warning, tried" in body
