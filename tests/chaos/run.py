@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.chaos.account import Account, Restart, account
 from tests.chaos.troubles import troubles_of, two_at_once
-from tests.chaos.world import World, world
+from tests.chaos.world import SERIES, World, world
 
 
 async def run(
@@ -39,8 +39,8 @@ async def run(
     """
     with _folder(keep) as folder:
         async with world(folder, seed=seed, replicas=replicas, server=server) as found:
-            began = time.monotonic()
             await _started(found)
+            began = time.monotonic()
             while not _is_over(found, began, kills=kills, seconds=seconds):
                 await _trouble(found)
                 say(f"{time.monotonic() - began:.0f} s, {found.kills} kills")
@@ -97,13 +97,25 @@ async def _restarted(found: World) -> Restart:
     return Restart(waiting, arrived[0] - replica.started_s, arrived[-1] - replica.started_s)
 
 
+#: Of how many series a figure is recorded.
+_VISITED = "SELECT count(DISTINCT series) FROM observations WHERE source = 'press'"
+
+
 async def _started(found: World) -> None:
-    """Wait until the first summary is out, so that what follows is news."""
-    for _ in range(300):
-        if any(hook.arrivals for hook in found.places.hooks.values()):
-            return
+    """Wait until every page was visited once and the first summary is out: what follows is news.
+
+    What a first visit finds is history, so a run that does not wait has nothing to tell.
+    """
+    found.press.storm()
+    for _ in range(600):
+        told = any(hook.arrivals for hook in found.places.hooks.values())
+        if told and found.count(_VISITED) >= len(SERIES):
+            break
         await asyncio.sleep(0.1)
-    raise AssertionError("nothing was told within half a minute")
+    else:
+        raise AssertionError("not everything was visited and told within a minute")
+    # Every series prints once in a minute: the next one brings news.
+    await asyncio.sleep(60 - found.fleet.now().timestamp() % 60)
 
 
 async def _trouble(found: World) -> None:

@@ -193,15 +193,14 @@ async def test_the_page_of_a_rule_tries_other_thresholds() -> None:
     async with visiting(site(stage())) as browser:
         plain = await (await browser.get("/rules/funding-spread", headers=HTML)).text()
         assert 'name="warning" value="" placeholder="20 bp"' in plain
-        answer = await browser.get("/rules/funding-spread?warning=30+bp&clear=", headers=HTML)
+        answer = await browser.get("/rules/funding-spread?watch=15+bp&clear=", headers=HTML)
         body = await answer.text()
         said = words(body)
-        assert "shifted:" in said
-        assert "added, " in said
+        assert "lost:" in said
         assert "2019" in said
-        assert "warning, tried" in body
+        assert "watch, tried" in body
         assert "- name: funding-spread" in said
-        assert "above: {watch: 10 bp, warning: 30 bp, critical: 50 bp}" in said
+        assert "above: {watch: 15 bp, warning: 20 bp, critical: 50 bp}" in said
         wrong = await browser.get("/rules/funding-spread?warning=%3Cb%3E", headers=HTML)
         assert "expected a quantity such as 20 bp" in words(await wrong.text())
         nothing = await browser.get("/rules/said?warning=1", headers=HTML)
