@@ -28,6 +28,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 #: Source: the Board's FOMC calendars and statements, as recorded 2026-11-22.
 FOMC = Path(__file__).with_name("fomc.csv")
 
+#: Where bundled texts lie: press releases of the Board, works of the United States government.
+TEXTS = Path(__file__).parents[1] / "daemon" / "ebbwatch" / "archive" / "texts"
+
 #: Where bundled figures lie.
 DATA = Path(__file__).parents[1] / "daemon" / "ebbwatch" / "archive" / "data"
 
@@ -122,6 +125,12 @@ def build(history: Path) -> dict[str, str]:
     files["gdp"] = _gdp(history)
     files["iorb"] = _iorb(history)
     return files
+
+
+def texts(history: Path) -> dict[str, str]:
+    """Return the press releases by file: title, address, instant, an empty line, the article."""
+    found = sorted((history / "texts").glob("*.txt"))
+    return {path.name: path.read_text("utf-8").rstrip("\n") + "\n" for path in found}
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
@@ -255,6 +264,10 @@ def main() -> None:
     for name, text in build(history).items():
         (DATA / f"{name}.csv").write_text(text, encoding="utf-8", newline="\n")
         print(f"{name}: {text.count(chr(10)) - 1} rows")
+    TEXTS.mkdir(exist_ok=True)
+    for name, text in texts(history).items():
+        (TEXTS / name).write_text(text, encoding="utf-8", newline="\n")
+        print(name)
 
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ def keys(shape: Shape) -> str:
 def shapes() -> dict[str, Callable[[], str]]:
     """Return the passages about keys, by name: ``keys of a rule``."""
     every = (
-        s.FILE, s.SERIES, s.RELEASED, s.CALENDAR, s.RULE, s.INHIBITION, s.SECRET,
+        s.FILE, s.SERIES, s.RELEASED, s.CALENDAR, s.DEFINE, s.RULE, s.INHIBITION, s.SECRET,
         *s.TARGETS.values(), s.ROUTE, s.QUIET, s.DIGEST,
     )  # fmt: skip
     return {f"keys of a {one.name}": partial(keys, one) for one in every}
@@ -185,7 +185,15 @@ def pack() -> str:
         parts.append(said.partition(" Each comment says")[0])
         content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  it makes texts only
         if defines := content.get("define"):
-            parts.append(table(("define", "is"), ((code(n), code(e)) for n, e in defines.items())))
+            parts.append(
+                table(
+                    ("define", "is"),
+                    (
+                        (code(n), code(e if isinstance(e, str) else e["is"]))
+                        for n, e in defines.items()
+                    ),
+                )
+            )
         parts += [_rule(rule, text) for rule in content["rules"]]
     return "\n\n".join(parts)
 
@@ -520,7 +528,9 @@ def counts() -> str:
     rows = []
     for rule in ruleset.rules:
         asked = [e for e in (rule.value, rule.when, rule.clear_when) if e is not None]
-        if not asked or not set().union(*(e.series for e in asked)) <= bundled:
+        if not rule.pattern and (
+            not asked or not set().union(*(e.series for e in asked)) <= bundled
+        ):
             rows.append((code(rule.name), "no figures bundled", ""))
             continue
         rows.append(

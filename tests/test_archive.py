@@ -211,6 +211,8 @@ def test_the_archive_is_what_the_script_writes() -> None:
     built = {name: text.encode() for name, text in script.build(HISTORY).items()}
     assert built.keys() == FILES.keys()
     assert [name for name, body in built.items() if body != FILES[name].read_bytes()] == []
+    written = {path.name: path.read_text("utf-8") for path in script.TEXTS.glob("*.txt")}
+    assert script.texts(HISTORY) == written
 
 
 @pytest.mark.parametrize(

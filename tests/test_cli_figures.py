@@ -224,7 +224,7 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
         "as known Tue 2025-11-04 10:00 EST",
         "",
         "It fires since Mon 27 Oct 2025, 09:00 New York, now at warning.",
-        "SOFR − EFFR: 26 bp for Mon 3 Nov 2025, down 10 bp",
+        "SOFR − EFFR: 26 bp for Mon 3 Nov 2025, down 10 bp on the day",
         "",
         "Made of",
         "  SOFR 4.13 %, Mon 3 Nov 2025; nyfed, known Tue 4 Nov 2025, 08:00 New York",
@@ -246,7 +246,8 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
         "  the period lies in the turn coupon-settlement, which is noted",
         "  next figure Wed 5 Nov 2025, 09:00 New York",
         "",
-        "Cash lent against Treasuries costs more than unsecured cash: reserves are tight.",
+        "Cash lent against Treasuries costs more than unsecured cash. Scarce reserves do",
+        "that; so do heavy Treasury issuance and full dealer balance sheets.",
     ]
 
 
@@ -256,13 +257,13 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
         pytest.param("repo-spike", "2025-11-04", [
             "It fires since Mon 3 Nov 2025, 09:00 New York, now at critical.",
             "The condition is false for Mon 3 Nov 2025.",
-            "  false: change(SOFR, 1 release) −9 bp; wanted > 15 bp",
-            "  It resolves when sofr < target_upper.",
+            "  false: SOFR against the day before −9 bp; wanted > 15 bp",
+            "  It resolves when SOFR < Federal funds target range, upper limit.",
         ], id="condition"),
         pytest.param("stress-lamps", "2025-11-04", [
-            "stress-lamps: 6 for Tue 4 Nov 2025",
-            "  true: (reserves / gdp) < 10 %",
-            "  false: pct_change(reserves, 4 w) < -5 %",
+            "Lamps lit, of eight: 6 for Tue 4 Nov 2025",
+            "  true: Bank reserves below 10 % of GDP: 9.34 %",
+            "  false: Bank reserves down by more than 5 % in four weeks: −3.98 %",
             "  critical above 5: 1 past it",
         ], id="count"),
         pytest.param("reserves-to-gdp", "2025-11-12", [

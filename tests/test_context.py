@@ -10,11 +10,11 @@ import pytest
 
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.alerting.ladder import AlertState
-from ebbwatch.core.answering.conditions import working_of
+from ebbwatch.core.answering.conditions import naming_of, working_of
 from ebbwatch.core.answering.defines import filled_in
 from ebbwatch.core.facts.asof import History
 from ebbwatch.core.facts.release_clock import ReleaseClock
-from ebbwatch.core.render import Late, Revised, ToldChange, Working
+from ebbwatch.core.render import Late, Measure, Phrases, Revised, ToldChange, Working
 from ebbwatch.core.telling.context import CHART_POINTS, Context
 from ebbwatch.core.telling.digest_clock import due_digest, next_digest
 from ebbwatch.expr.evaluate import Evaluation
@@ -76,7 +76,7 @@ class Known:
         rule = self.judge.watched[name]
         return working_of(
             rule, Evaluation(self.history, BEGINNING, micros(at)), rule.every.parse(period),
-            defines=self.rules.defines, titles={}, translators=BOTH,
+            Phrases(naming_of(self.judge), BOTH),
         )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def test_what_is_unknown_is_shown_as_unknown() -> None:
     known = Known(CONDITIONS)
     at = ny(2020, 6, 3)
     known.has("sofr", "2020-06-02", "2.40", at)
-    change = words("change(SOFR, 1 y)")
+    change = Text((("en", "Change over 1 year of SOFR"), ("zh-Hant", "SOFR近 1 年的變動")))
     assert known.working("short", "2020-06-02", at) == (
         Working(measure=change, value=None, comparison=">", bound=5.0, unit="bp", holds=None),
         Working(measure=words("SOFR"), value=2.4, comparison=">=", bound=2.0, unit="%", holds=True),
@@ -349,7 +349,7 @@ def test_a_condition_over_counts_is_no_count_itself() -> None:
     known.has("effr", "2020-06-02", "2.10", at)
     [move] = [move for move in known.moves(at) if move.rule == "counted"]
     told = known.context.whole(move, at=at)
-    assert (told.at_least, told.measure, told.unusual) == (False, Text(), None)
+    assert (told.at_least, told.measure, told.unusual) == (False, Measure(), None)
 
 
 # ---- digests -------------------------------------------------------------------------------

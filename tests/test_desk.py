@@ -185,7 +185,7 @@ def rooms(database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert ruleset is not None
     store = open_store(database)
     stage = begun(ruleset, store)
-    daemon._show(stage.service.desk.standings(NOW))
+    daemon._show(stage.service.desk.standings(NOW), translator("en"))
     shown = capsys.readouterr().out
     [summary] = [r.message for r in store.outbox() if r.message.reason is Reason.SUMMARY]
     store.close()
@@ -285,7 +285,10 @@ def test_the_default_pack_reads_the_same_everywhere(pack: tuple[Ruleset, History
         if row.level is Level.NONE or row.reading is None or row.reading.newest is None:
             continue
         newest = found_text(EN, row.reading.newest, row.reading.unit, row.near)
-        [line] = [one for one in summary.lines if f" {row.rule.title.in_language('en')}" in one]
+        lines = [one for one in summary.lines if f" {row.rule.title.in_language('en')}" in one]
+        if not lines and summary.lines[-1].startswith("and "):  # a list is cut short
+            continue
+        [line] = lines
         assert (newest in line) == (row.reading.unit is not None or not row.reading.known), line
         assert ("unknown" in line) == (not row.reading.known), line
         assert ("frozen" in line) == row.frozen, line
@@ -295,7 +298,7 @@ def test_a_store_that_is_months_old_says_so_in_each_row(pack: tuple[Ruleset, His
     """Every rule with figures is unknown, says how old they are, and since when they are late."""
     rules, known = pack
     judge = Judge(rules, known)
-    moment = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
+    moment = datetime(2027, 1, 15, 15, 0, tzinfo=UTC)
     rows = Desk(lambda: judge, walked_states(lambda: judge)).standings(moment)
     for row in rows:
         if row.reading is None or not row.reading.period:

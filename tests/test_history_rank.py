@@ -90,8 +90,20 @@ def test_later_readings_are_left_out() -> None:
     values = np.where(periods >= day(0), 99.0, 1.0)
     found = unusual(periods, values, period=day(0), value=36.0, rising=True)
     assert found == Unusual(
-        rising=True, since=None, first=day(40), years=0, count=40, rank=1, share=1.0
+        rising=True, since=None, first=day(40), begun=False, years=0, count=40, rank=1, share=1.0
     )
+
+
+def test_what_was_filled_in_before_the_first_observation_is_no_record() -> None:
+    """It is neither compared with nor counted, and the record says that it begins there."""
+    periods = np.array([day(ago) for ago in range(4000, 0, -1)], dtype=np.int64)
+    values = np.where(periods < day(30), 0.0, 1.0)
+    found = unusual(periods, values, period=day(0), value=36.0, rising=True, observed_from=day(30))
+    assert found is not None
+    assert (found.first, found.begun, found.count, found.years) == (day(30), True, 30, 0)
+    assert unusual(
+        periods, values, period=day(0), value=36.0, rising=True, observed_from=day(10)
+    ) is None  # fmt: skip
 
 
 def published(name: str) -> dict[str, Decimal]:

@@ -202,7 +202,7 @@ def test_a_difference_has_no_sign_and_percentages_differ_by_points(
     [
         ("2025-10-31", "business day", "Fri 31 Oct 2025", "2025年10月31日 週五"),
         ("2025-10-22", "week ending Wednesday", "week to Wed 22 Oct 2025",
-         "截至 2025年10月22日 週三 當週"),
+         "2025年10月22日 週三當週"),
         ("2025-09-01", "month", "Sep 2025", "2025年9月"),
         ("2025-04-01", "quarter", "Q2 2025", "2025年第2季"),
         ("2025-01-01", "year", "2025", "2025年"),

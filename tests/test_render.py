@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ebbwatch import app
 from ebbwatch.core.answering.reading import Found, Reading
 from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.render import (
@@ -19,9 +21,14 @@ from ebbwatch.core.render import (
     Firing,
     Health,
     Late,
+    Measure,
+    Naming,
+    Phrases,
     Quote,
     ReloadContext,
+    Reset,
     Revised,
+    Single,
     ToldChange,
     Trouble,
     Working,
@@ -29,12 +36,13 @@ from ebbwatch.core.render import (
     digest_message,
     fingerprint,
     health_message,
-    measure_text,
     reload_message,
     summary_message,
 )
 from ebbwatch.core.render import test_message as probe_message
 from ebbwatch.core.telling.history_rank import Unusual
+from ebbwatch.expr.functions import FUNCTIONS
+from ebbwatch.expr.parse import parse
 from ebbwatch.locale import BabelTranslator, translator
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.message import Button, Message, Reason
@@ -65,6 +73,22 @@ TITLES = {
     "target_upper": text("Top of the target range", "目標區間上限"),
 }
 BOTH = [translator(language) for language in LANGUAGES]
+BUILTIN = app.load_rules({}).ruleset
+assert BUILTIN is not None
+PHRASES = Phrases(
+    Naming(
+        series={name: replace(BUILTIN.series[name], title=title) for name, title in TITLES.items()}
+        | {name: BUILTIN.series[name] for name in ("sofr_p99", "standing_repo", "deficit")},
+        defines={
+            "ratio": "reserves / gdp",
+            "low": "reserves / gdp < 10 %",
+            "spread": "sofr - effr",
+        },
+        define_titles={"low": Text((("en", "Reserves below 10 % of GDP"),))},
+        rules={"tight": text("Repo is dear", "回購利率偏高")},
+    ),
+    BOTH,
+)
 
 
 def rate(series: str, period: str, value: float, at: datetime, source: str = "nyfed") -> Input:
@@ -104,11 +128,12 @@ WARNED = ToldChange(
         "拿公債抵押借錢，反而比無擔保拆借還貴：準備金吃緊。",
     ),
     labels={"theme": "funding"},
-    measure=measure_text("sofr - effr", TITLES, BOTH),
+    measure=PHRASES.measure("sofr - effr"),
     every=DAILY,
     titles=TITLES,
     everies={"sofr": DAILY, "effr": DAILY},
     unusual=Unusual(
+        begun=False,
         rising=True,
         since=period_of(date(2019, 9, 30)),
         first=period_of(date(2018, 4, 2)),
@@ -148,6 +173,7 @@ CRITICAL_2019 = moved(
     turns=("tax-date", "coupon-settlement"),
     turn_days={"tax-date": date(2019, 9, 16), "coupon-settlement": date(2019, 9, 16)},
     unusual=Unusual(
+        begun=False,
         rising=True, since=None, first=period_of(date(2018, 4, 2)), years=1, count=250, rank=1,
         share=1.0,
     ),
@@ -217,12 +243,13 @@ RATIO = ToldChange(
         previous=10.12,
     ),
     title=text("Bank reserves as a share of GDP", "銀行準備金占 GDP 比重"),
-    measure=measure_text("reserves / gdp", TITLES, BOTH),
+    measure=PHRASES.measure("reserves / gdp"),
     rising=False,
     every=WEEKLY,
     titles=TITLES,
     everies={"reserves": WEEKLY, "gdp": QUARTER},
     unusual=Unusual(
+        begun=False,
         rising=False, since=period_of(date(2020, 3, 4)), first=period_of(date(2002, 12, 18)),
         years=5, count=260, rank=3, share=0.988,
     ),
@@ -261,11 +288,11 @@ SPIKE = ToldChange(
     everies={"sofr": DAILY, "target_upper": DAILY},
     working=(
         Working(
-            measure=measure_text("sofr - target_upper", TITLES, BOTH), value=18.0,
+            measure=PHRASES.measure("sofr - target_upper").text, value=18.0,
             comparison=">", bound=15.0, unit="bp", holds=True,
         ),
         Working(
-            measure=measure_text("change(sofr, 1 release)", TITLES, BOTH), value=23.0,
+            measure=PHRASES.measure("change(sofr, 1 release)").text, value=23.0,
             comparison=">", bound=15.0, unit="bp", holds=True,
         ),
     ),
@@ -298,7 +325,7 @@ RUNWAY = moved(
     RATIO,
     rule="reserves-runway",
     title=text("Time until reserves reach 9 % of GDP", "準備金幾天後跌到 GDP 的 9 %"),
-    measure=Text(),
+    measure=Measure(),
     change=Change.RESOLVED,
     level=Level.WATCH,
     before=Level.WATCH,
@@ -471,7 +498,7 @@ MESSAGES = {
     "count": alert(
         moved(
             rule="stress-lamps", title=text("Several warning lamps at once", "多盞警示燈同時亮起"),
-            measure=Text(), value=4.0, unit="", threshold=3.0, previous=4.0, at_least=True,
+            measure=Measure(), value=4.0, unit="", threshold=3.0, previous=4.0, at_least=True,
             unusual=None, inputs=(), turns=(), note=Text(),
         )
     ),
@@ -490,10 +517,11 @@ MESSAGES = {
     "text": alert(STATEMENT),
     "price": alert(
         moved(
-            rule="gold-price", title=text("Gold price", "金價"), measure=Text(), value=4012.3,
+            rule="gold-price", title=text("Gold price", "金價"), measure=Measure(), value=4012.3,
             unit="USD/oz", threshold=4000.0, previous=3990.0, every=MINUTES,
             period="2025-10-08T11:45:00Z", inputs=(), turns=(), note=Text(),
             unusual=Unusual(
+        begun=False,
                 rising=True, since=None, first=period_of(date(2020, 3, 2)), years=5, count=9999,
                 rank=1, share=1.0,
             ),
@@ -700,23 +728,82 @@ def test_a_resolved_alert_tells_programs_when_it_ended() -> None:
             "SOFR P99 − Top of the target range",
             "SOFR P99 − 目標區間上限",
         ),
-        ("avg(sofr - effr, 13 w)", "avg(SOFR − EFFR, 13 w)", "avg(SOFR − EFFR, 13 w)"),
-        ("count(" + "sofr > 1 %, " * 9 + "sofr > 2 %)", "", ""),
+        (
+            "avg(sofr - effr, 13 w)",
+            "Average over 13 weeks of SOFR − EFFR",
+            "SOFR − EFFR近 13 週平均",
+        ),
+        (
+            "(sofr - effr) / (sofr + effr)",
+            "(SOFR − EFFR) / (SOFR + EFFR)",
+            "(SOFR − EFFR) / (SOFR + EFFR)",
+        ),
+        ("-spread", "−(SOFR − EFFR)", "−(SOFR − EFFR)"),
+        ("sofr - (effr - 10 bp)", "SOFR − (EFFR − 10 bp)", "SOFR − (EFFR − 10 個基點)"),
+        ("low", "Reserves below 10 % of GDP", "Reserves below 10 % of GDP"),
+        ("ratio", "Bank reserves / GDP", "銀行準備金 / GDP"),
+        (
+            "max(standing_repo, 5 releases)",
+            "Highest of the last 5 days of Standing repo facility (SRF), lent that day",
+            "常設回購機制（SRF）當日動用近 5 天最高",
+        ),
+        (
+            "sum(deficit, 12 releases)",
+            "Total over 12 months of Federal deficit of the month",
+            "美國聯邦單月赤字近 12 個月合計",
+        ),
+        (
+            "pct_change(sofr, 4 w) - lag(effr, 1 release)",
+            "(change in percent over 4 weeks of SOFR) − (1 day earlier: EFFR)",
+            "(SOFR近 4 週的漲跌幅) − (1 天前的EFFR)",
+        ),
+        ("at(avg(sofr, 4 w), reserves)", "Average over 4 weeks of SOFR", "SOFR近 4 週平均"),
+        (
+            "drawdown(reserves)",
+            "Distance from the record high of Bank reserves",
+            "銀行準備金距歷史高點的幅度",
+        ),
+        (
+            "until_below(ratio, 9 %, 26 w)",
+            "Time until Bank reserves / GDP falls below 9 % at the pace of the last 26 weeks",
+            "照近 26 週的速度，距銀行準備金 / GDP跌破 9 % 的時間",
+        ),
+        ("count(sofr > 1 %, low)", "How many of 2 conditions hold", "2 項條件中成立的項數"),
+        (
+            'breaches("tight", warning)',
+            "Repo is dear: past its threshold for warning",
+            "回購利率偏高：越過「警告」門檻",
+        ),
+        (
+            "sofr > 1 % and not low or effr >= 2 %",
+            "((SOFR > 1 %) and (not Reserves below 10 % of GDP)) or (EFFR ≥ 2 %)",
+            "((SOFR > 1 %) 與 (並非 Reserves below 10 % of GDP)) 或 (EFFR ≥ 2 %)",
+        ),
+        ("sofr" + " + sofr" * 30, "", ""),
     ],
 )
 def test_an_expression_is_written_as_readers_write_it(
     expression: str, english: str, chinese: str
 ) -> None:
     """Series go by their letters or titles; what is too long is left to the rule's title."""
-    text = measure_text(expression, TITLES, BOTH)
-    assert (text.in_language("en"), text.in_language("zh-Hant")) == (english, chinese)
+    said = PHRASES.measure(expression).text
+    assert (said.in_language("en"), said.in_language("zh-Hant")) == (english, chinese)
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_no_function_is_ever_shown_to_a_reader(name: str) -> None:
+    """Whatever is asked for, in each language, no name of a function with a bracket is left."""
+    function = FUNCTIONS[name]
+    tree = parse(function.example)
+    for said in dict(PHRASES.say(tree).by_language).values():
+        assert re.search(r"[a-z_]+\(", said) is None, said
 
 
 def rare(rising: bool = True, **changes: object) -> Unusual:
     """Return a reading that stands out among five years of days."""
     fields: dict[str, object] = {
         "since": period_of(date(2019, 9, 30)), "first": period_of(date(2018, 4, 2)),
-        "years": 5, "count": 1250, "rank": 1, "share": 1.0, **changes,
+        "begun": False, "years": 5, "count": 1250, "rank": 1, "share": 1.0, **changes,
     }  # fmt: skip
     return Unusual(rising=rising, **fields)  # type: ignore[arg-type]
 
@@ -726,6 +813,19 @@ LINES = [
      "Lowest since 30 Sep 2019; below every day of the last 5 years"),
     ("nothing was ever as high", moved(unusual=rare(since=None)),
      "Highest on record, since 2 Apr 2018"),
+    ("what was filled in before the first observation is no record",
+     moved(unusual=rare(since=None, begun=True)),
+     "Highest on record, since the first observation on 2 Apr 2018"),
+    ("of a window it is told what it was before, not a change that is not the day's",
+     moved(over_window=True),
+     "SOFR − EFFR 36 bp for Fri 31 Oct 2025, 17 bp the day before; threshold 20 bp"),
+    ("and the day by itself", moved(over_window=True, single=Single(value=50.0, previous=20.0)),
+     "The day by itself: 50 bp, up 30 bp on the day"),
+    ("a rate that was set anew", moved(resets=(Reset(
+        series="target_upper", old=5.5, new=5.0, unit="%"),)),
+     "Top of the target range was lowered that day, from 5.50 % to 5.00 %"),
+    ("words are set off from the number", moved(measure=Measure(text("Days to 9 %", "天數"), formula=False)),
+     "Days to 9 %: 36 bp for Fri 31 Oct 2025, up 19 bp on the day; threshold 20 bp"),
     ("nothing was ever as low", moved(unusual=rare(False, since=None)),
      "Lowest on record, since 2 Apr 2018"),
     ("a reading among others has its share", moved(unusual=rare(rank=30, share=0.9769)),

@@ -13,6 +13,7 @@ import pytest
 
 from ebbwatch.cli.replaying import page
 from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.locale import translator
 from ebbwatch.model.periods import micros
 from ebbwatch.runtime.lookback.replay import WantedSpan, replay
 from tests.test_replay_messages import RANGE, ROUTED, between, directory, history_of, run
@@ -79,7 +80,7 @@ class Page(HTMLParser):
 def shown(judge: Judge, span: WantedSpan | None = None, language: str = "en", **more: bool) -> str:
     """Return the page of a judge's whole tape, or of a span of it."""
     more = {"hindsight": False, **more}
-    return page(judge, replay(judge), span or WantedSpan(), language, **more)
+    return page(judge, replay(judge), span or WantedSpan(), translator(language), **more)
 
 
 def autumn(*texts: str) -> Judge:

@@ -303,7 +303,7 @@ def test_a_story_is_told_from_entry_to_exit() -> None:
     assert resolved.message.lines == (
         "SOFR − EFFR 5 bp for Thu 19 Sep 2019, down 25 bp on the day; warning ends at 15 bp or less",
         "Entered at 295 bp (17 Sep 2019), highest 295 bp (17 Sep 2019), left at 5 bp (19 Sep 2019)",
-        "Lasted 2 days: Wed 18 Sep 2019, 09:00 New York to Fri 20 Sep 2019, 09:00 New York",
+        "Lasted 2 days: Wed 18 Sep 2019, 09:00 to Fri 20 Sep 2019, 09:00 New York",
     )
     assert resolved.message.chart is None
 
@@ -911,7 +911,7 @@ rules:
     assert story.rows[0].message.lines == (
         "The condition holds, Tue 17 Sep 2019",
         "✓ SOFR − Federal funds target range, upper limit 300 bp > 25 bp",
-        "✓ change(SOFR, 1 release) 282 bp > 25 bp",
+        "✓ Change over 1 day of SOFR 282 bp > 25 bp",
         "✓ SOFR 5.25 % > 5 %",
     )
 
@@ -1007,7 +1007,7 @@ def test_an_alert_whose_rule_is_gone_is_withdrawn_where_it_was_told() -> None:
     assert (message.headline, message.lines) == (
         "⚪ WITHDRAWN · Repo over fed funds",
         (
-            "Lasted 60 minutes: Tue 2 Jun 2020, 09:00 New York to Tue 2 Jun 2020, 10:00 New York",
+            "Lasted 60 minutes: Tue 2 Jun 2020, 09:00 to Tue 2 Jun 2020, 10:00 New York",
             "Cause: the rule was changed or removed; this alert is no more",
         ),
     )

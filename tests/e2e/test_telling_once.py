@@ -98,7 +98,7 @@ RESOLVED = """\
 ✅ RESOLVED · Repo trades above fed funds
 SOFR − EFFR 3 bp for Mon 23 Nov 2026, down 9 bp on the day; watch ends at 7 bp or less
 Entered at 25 bp (18 Nov 2026), highest 60 bp (19 Nov 2026), left at 3 bp (23 Nov 2026)
-Lasted 5 days: Thu 19 Nov 2026, 09:00 New York to Tue 24 Nov 2026, 09:00 New York
+Lasted 5 days: Thu 19 Nov 2026, 09:00 to Tue 24 Nov 2026, 09:00 New York
 Reserves are tight.
 SOFR 3.71 %, EFFR 3.68 %. Next figure Wed 25 Nov, 09:00 New York"""
 

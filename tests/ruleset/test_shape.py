@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ HOLES = {
     "      from: 21:00\n      to: 05:00\n      zone: America/New_York\n      {}\n",
     s.ROUTE.name: "receivers: {{desk: [{{terminal: {{}}}}], ops: [{{terminal: {{}}}}]}}\nroutes:\n"
     "  - to: [ops]\n    {}\n",
+    s.DEFINE.name: "define:\n  x:\n    is: effr - iorb\n    {}\n",
     s.DIGEST.name: "receivers: {{desk: [{{terminal: {{}}}}], ops: [{{terminal: {{}}}}]}}\ndigests:\n"
     "  - at: 07:00\n    zone: Asia/Taipei\n    to: [ops]\n    {}\n",
 }
@@ -47,7 +49,7 @@ LADDER = "rules:\n  - name: x\n    value: effr - iorb\n    above: {{warning: 7 b
 CONDITION = "rules:\n  - name: x\n    when: effr > iorb\n    {}\n"
 TEXT = "rules:\n  - name: x\n    text: fed_press\n    matches: other\n    {}\n"
 RULE_HOLES = {
-    "clear_when": CONDITION, "level": CONDITION, "when": CONDITION, "matches": TEXT,
+    "new": TEXT, "scheduled": TEXT, "clear_when": CONDITION, "level": CONDITION, "when": CONDITION, "matches": TEXT,
     "below": LADDER.replace("above", "below"),
 }  # fmt: skip
 
@@ -56,6 +58,7 @@ SPECIAL = {
     ("release rule", "on"): (
         HOLES[s.RELEASED.name].format(""),
         HOLES[s.RELEASED.name].format("").replace("after: 3 days", "on: third Thursday")),
+    ("define", "is"): ("define: {x: {is: effr - iorb}}\n", "define: {x: {is: sofr - effr}}\n"),
     ("rule", "text"): ("rules:\n  - {name: x, text: fed_press, matches: other}\n",
                        "rules:\n  - {name: x, text: other_press, matches: other}\n"),
     ("rule", "for"): (LADDER.format("").replace("warning", "watch"),
@@ -164,6 +167,9 @@ def as_editors_see(text: str) -> Any:
         first: [(tag, rx) for tag, rx in resolvers if "timestamp" not in tag and "bool" not in tag]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    truth = ("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"))
+    for first in "tf":  # as YAML 1.2 has it: "on" and "yes" are texts
+        loader.yaml_implicit_resolvers.setdefault(first, []).append(truth)
     try:
         return loader.get_single_data()
     finally:

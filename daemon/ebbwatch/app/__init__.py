@@ -9,7 +9,12 @@ Everything heavy is imported where it is first needed: ``ebbwatch check`` loads 
 from __future__ import annotations
 
 from ebbwatch.app.assembly import Built, build, new_owner
-from ebbwatch.app.histories import empty_history, history_from_archive, history_from_data
+from ebbwatch.app.histories import (
+    empty_history,
+    history_from_archive,
+    history_from_data,
+    known_texts,
+)
 from ebbwatch.app.loading import (
     NoSuchDirectory,
     builtin_files,
@@ -41,6 +46,7 @@ __all__ = [
     "history_from_archive",
     "history_from_data",
     "keyed_sources",
+    "known_texts",
     "leading_store",
     "load_rules",
     "missing_secrets",

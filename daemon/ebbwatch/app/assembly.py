@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ebbwatch.app.histories import history_from_archive
+from ebbwatch.app.histories import history_from_archive, known_texts
 from ebbwatch.app.loading import load_rules
 from ebbwatch.app.providers import followed, sources, wanted_sources
 from ebbwatch.app.receivers import (
@@ -119,7 +119,7 @@ def build(
         shows=lambda kind: kind in told and told[kind].can.show_charts,
     )  # fmt: skip
     ledger = Ledger(store, telling, judge)
-    pipeline = Pipeline(judge, ledger)
+    pipeline = Pipeline(judge, ledger, lambda source: known_texts(source, store))
     inbox: asyncio.Queue[Any] = asyncio.Queue()
     watch = SelfWatch(
         store, lambda health, key: telling.announcements.notice(health, at=clock.now(), key=key)

@@ -7,12 +7,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ebbwatch import archive
 from ebbwatch.app.loading import NoSuchDirectory, builtin_files
 from ebbwatch.core.doubts import fits
 from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.core.facts.figure_tables import TableFault, Tables
 from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.files import read_file
+from ebbwatch.model.observation import TextItem
 from ebbwatch.ruleset.load import load
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.spread import shares, spread
@@ -30,6 +32,15 @@ WORTH_A_PROCESS = 10
 def empty_history(ruleset: Ruleset) -> History:
     """Return a history that knows the catalogue and nothing else."""
     return History(ruleset.series, ruleset.business, ReleaseClock(ruleset.business))
+
+
+def known_texts(source: str, store: Store | None) -> list[TextItem]:
+    """Return the texts of a source that are bundled or held, oldest first; None for no store."""
+    found = {item.key: item for item in archive.texts() if item.source == source}
+    # What a poll saw later is no second release: the bundled one has the publisher's instant.
+    held = () if store is None else store.texts(source)
+    found |= {item.key: item for item in held if item.key not in found}
+    return sorted(found.values(), key=lambda item: item.known_at)
 
 
 def history_from_data(ruleset: Ruleset, directory: Path) -> History:

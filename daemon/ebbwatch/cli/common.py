@@ -18,18 +18,21 @@ from ebbwatch import app as root
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.facts.asof import NEW_YORK, History
 from ebbwatch.core.facts.figure_tables import TableFault
+from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.series import Series
+from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.load import Loaded
 from ebbwatch.ruleset.problem_report import as_text
 from ebbwatch.ruleset.rules import Rule, Ruleset
-from ebbwatch.ruleset.suggestions import no_such
+from ebbwatch.ruleset.suggestions import either, no_such
 from ebbwatch.ruleset.yaml import Content
 from ebbwatch.runtime.desk import Desk, NoSuchRule, kept_states, walked_states
 
 if TYPE_CHECKING:
+    from ebbwatch.locale import BabelTranslator
     from ebbwatch.settings import Settings
     from ebbwatch.store.sql import SqlStore
 
@@ -56,6 +59,11 @@ AtOption = Annotated[
     str | None,
     typer.Option("--at", metavar="T", help="As known then: a date (its end in New York), or an "
                  "instant with an offset; by default now."),
+]  # fmt: skip
+LanguageOption = Annotated[
+    str | None,
+    typer.Option("--language", metavar="LANG", help=f"{either(LANGUAGES)}; by default "
+                 "EBBWATCH_LANGUAGE, or en."),
 ]  # fmt: skip
 FormatOption = Annotated[str, typer.Option("--format", help="text or json.")]
 
@@ -157,6 +165,16 @@ def settings() -> Settings:
         stop(as_text(error.problems))
 
 
+def words(language: str | None) -> BabelTranslator:
+    """Return the translator of the language asked for, or of the settings' one."""
+    from ebbwatch.locale import translator
+
+    language = language or settings().language
+    if language not in LANGUAGES:
+        stop(f"expected --language {either(LANGUAGES)}, found {language}", WRONG_USE)
+    return translator(language)
+
+
 def rules_directory(given: Path | None) -> Path:
     """Return the directory asked for, the settings' one, or the default pack's."""
     if given is not None:
@@ -212,6 +230,16 @@ def history(ruleset: Ruleset, data: Path | None, store: str | None) -> History:
     if store not in (None, "none"):
         stop(f"expected --store none, found {store}", WRONG_USE)
     return root.history_from_archive(ruleset, None if store == "none" else existing_store())
+
+
+def texts(ruleset: Ruleset, store: str | None) -> list[TextItem]:
+    """Return the texts that are bundled, and those that the store holds, oldest first."""
+    wanted = {rule.text_source for rule in ruleset.rules if rule.pattern}
+    kept = existing_store() if wanted and store != "none" else None
+    found = [item for source in sorted(wanted) for item in root.known_texts(source, kept)]
+    if kept is not None:
+        kept.close()
+    return sorted(found, key=lambda item: item.known_at)
 
 
 def desk(

@@ -19,6 +19,7 @@ from ebbwatch.cli.printing import fitted
 if TYPE_CHECKING:
     from ebbwatch.app import Built, InForce
     from ebbwatch.core.answering.status import Standing
+    from ebbwatch.core.render import Translator
     from ebbwatch.ports import Clock, Poll, Source, Wanted
     from ebbwatch.ruleset.rules import Ruleset
     from ebbwatch.settings import Settings
@@ -76,7 +77,7 @@ async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
     def shown(built: Built) -> None:
         for warning in built.warnings:
             print(f"ebbwatch: {warning}", file=sys.stderr)
-        _show(built.service.desk.standings(clock.now()))
+        _show(built.service.desk.standings(clock.now()), common.words(settings.language))
         sys.stdout.flush()
         supervisor.ready("watching")
         _settle()
@@ -106,7 +107,7 @@ async def _run_once(
         for outcome in await built.service.once(ONCE_S):
             if outcome.fault:
                 print(f"ebbwatch: {outcome.fault}", file=sys.stderr)
-        _show(built.service.desk.standings(clock.now()))
+        _show(built.service.desk.standings(clock.now()), common.words(settings.language))
     finally:
         await built.aclose()
 
@@ -129,6 +130,7 @@ def status(
     data: common.DataOption = None,
     store: common.StoreOption = None,
     format: common.FormatOption = "text",  # noqa: A002
+    language: common.LanguageOption = None,
 ) -> None:
     """Show how every rule stands, as the daemon last left it."""
     from ebbwatch.core.answering.json_rows import standing_row
@@ -139,15 +141,13 @@ def status(
     if format == "json":
         print(json.dumps([standing_row(row) for row in rows], indent=2))
     else:
-        _show(rows)
+        _show(rows, common.words(language))
 
 
-def _show(rows: Sequence[Standing]) -> None:
+def _show(rows: Sequence[Standing], t: Translator) -> None:
     """Print how rules stand, one a line."""
     from ebbwatch.core.render.standings import standings_footer, standings_table
-    from ebbwatch.locale import translator
 
-    t = translator("en")
     print(fitted(standings_table(t, rows)))
     print(standings_footer(t, rows))
 

@@ -74,11 +74,15 @@ def written(directory: Path, data: Path | None, store: str | None) -> str:
     ruleset = common.valid(directory, data_only=data is not None)
     history = common.history(ruleset, data, store)
     judge = Judge(ruleset, history)
-    journal = replaying.replay(judge)
+    texts = common.texts(ruleset, store)
+    journal = replaying.replay(judge, texts=texts)
     for name, error in journal.failures:
         common.stop(f"{name} could not be evaluated: {error}")
     episodes = listed()
-    said = found_by(judge, journal.judged, episodes, START, SPLIT)
+    said = found_by(
+        judge, journal.judged, episodes, START, SPLIT, journal.texts,
+        {item.source for item in texts},
+    )  # fmt: skip
     early = Judge(ruleset, known_by(history, common.instant_of(SPLIT.isoformat()) - 1))
     # Remarks are on the rules that are shipped, not on others of the same name.
     ours = directory.resolve() == root.default_rules().resolve()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ebbwatch.core.answering.answers import Answer
+    from ebbwatch.core.render import Translator
     from ebbwatch.model.chart import ChartSpec
     from ebbwatch.model.series import Series
     from ebbwatch.ports import Held
@@ -42,6 +43,7 @@ def value(
     data: common.DataOption = None,
     store: common.StoreOption = None,
     format: common.FormatOption = "text",  # noqa: A002
+    language: common.LanguageOption = None,
 ) -> None:
     """Show what an expression comes to, and the figures it is made of."""
     from ebbwatch.core.answering.json_rows import answer_row
@@ -54,15 +56,13 @@ def value(
     if format == "json":
         print(json.dumps(answer_row(found)))
     else:
-        _show_answer(found)
+        _show_answer(found, common.words(language))
 
 
-def _show_answer(found: Answer) -> None:
+def _show_answer(found: Answer, t: Translator) -> None:
     from ebbwatch.core.render.reading_words import times_text
     from ebbwatch.core.render.value_answers import answer_line, figures_table
-    from ebbwatch.locale import translator
 
-    t = translator("en")
     print(wrapped(answer_line(t, found)))
     print(f"as known {clock(found.at)}")
     if found.given:
@@ -79,12 +79,12 @@ def why(
     rules: common.RulesOption = None,
     data: common.DataOption = None,
     store: common.StoreOption = None,
+    language: common.LanguageOption = None,
 ) -> None:
     """Show how a rule stands, why, and what would change it."""
     from ebbwatch.core.render.why import why_sections
-    from ebbwatch.locale import translator
 
-    t = translator("en")
+    t = common.words(language)
     with common.faults_end_it():
         told = common.desk(rules, data, store, at=at).explanation(rule, common.moment(at), t)
     first, *rest = why_sections(t, told)
@@ -121,16 +121,15 @@ def chart(
     rules: common.RulesOption = None,
     data: common.DataOption = None,
     store: common.StoreOption = None,
+    language: common.LanguageOption = None,
 ) -> None:  # fmt: skip
     """Draw an expression or a rule over time."""
-    from ebbwatch.locale import translator
-
     if out.suffix not in (".png", ".svg"):
         common.stop(f"expected a file that ends in .png or .svg, found {out}", common.WRONG_USE)
     first = None if since is None else _day(since)
     with common.faults_end_it():
         desk = common.desk(rules, data, store, at=at)
-        spec = desk.chart(what, common.moment(at), translator("en"), first=first)
+        spec = desk.chart(what, common.moment(at), common.words(language), first=first)
         if spec is None:
             common.stop(
                 "there is nothing to draw: it has no value for any period, or is a condition"
@@ -167,11 +166,11 @@ def series_list(
     rules: common.RulesOption = None,
     data: common.DataOption = None,
     store: common.StoreOption = None,
+    language: common.LanguageOption = None,
 ) -> None:
     """List the series: what is held of each, how fresh it is, and when the next is due."""
     from ebbwatch.core.render.reading_words import times_text
     from ebbwatch.core.render.series_table import series_table
-    from ebbwatch.locale import translator
 
     asked = common.moment(at)
     with common.faults_end_it():
@@ -179,7 +178,7 @@ def series_list(
         catalogue = desk.judge().ruleset.series
         chosen = _chosen(desk.judge().ruleset, names)
         rows, held = desk.series(chosen, asked), desk.held_back(chosen)
-    t = translator("en")
+    t = common.words(language)
     print(f"{fitted(series_table(t, rows, asked))}\n")
     print(times_text(t, assumed=any(row.newest and row.newest.assumed for row in rows)))
     if held:

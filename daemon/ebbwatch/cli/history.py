@@ -12,9 +12,6 @@ import typer
 
 from ebbwatch.cli import common
 from ebbwatch.core.lookback.hindsight import final
-from ebbwatch.model.observation import TextItem
-from ebbwatch.model.text import LANGUAGES
-from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.lookback import replay as replaying
 from ebbwatch.runtime.lookback.transcript import write_jsonl
 
@@ -32,7 +29,6 @@ Format = Annotated[str, typer.Option("--format", help="text, jsonl or html.")]
 Messages = Annotated[
     bool, typer.Option("--messages", help="Show each message as it would have been sent.")
 ]
-Language = Annotated[str, typer.Option("--language", help="Of messages and page: en or zh-Hant.")]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Where the page goes, not stdout.")
 ]
@@ -98,12 +94,12 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="Arming and disarming too.")] = False,
     readings: Annotated[bool, typer.Option("--readings", help="List every reading too.")] = False,
     messages: Messages = False,
-    language: Language = "en",
+    language: common.LanguageOption = None,
     out: Out = None,
     as_of: AsOf = "live",
 ) -> None:
     """Show what the rules would have told, by the figures as they were known at the time."""
-    fault = _misuse(format, as_of, out, language, messages=messages, readings=readings)
+    fault = _misuse(format, as_of, out, messages=messages, readings=readings)
     if fault is not None:
         common.stop(fault, common.WRONG_USE)
     span = replaying.WantedSpan(
@@ -112,6 +108,7 @@ def replay(
         frozenset(rule or ()),
         everything,
     )
+    t = common.words(language)
     hindsight = as_of == "final"
     if hindsight and format == "text":
         print(f"ebbwatch: {HINDSIGHT}", file=sys.stderr)
@@ -123,7 +120,7 @@ def replay(
             history = common.history(ruleset, data, store)
             if hindsight:
                 history = final(history)
-            texts = [] if data is not None or store == "none" else _texts(ruleset)
+            texts = [] if data is not None else common.texts(ruleset, store)
             doing("Walking the tape")
             if format == "jsonl":
                 _say_failures(write_jsonl(ruleset, history, span, sys.stdout.write, texts))
@@ -131,25 +128,25 @@ def replay(
             # Words and what knows them are not needed before.
             from ebbwatch.cli import replaying as aside
 
-            judge = aside.judge_for_one_reader(ruleset, history, language)
+            judge = aside.judge_for_one_reader(ruleset, history, t.language)
             journal = replaying.replay(judge, texts=texts)
             _say_failures([(name, str(error)) for name, error in journal.failures])
             if format == "html":
                 doing("Writing the page")
-                text = aside.page(judge, journal, span, language, texts, hindsight=hindsight)
+                text = aside.page(judge, journal, span, t, texts, hindsight=hindsight)
         if format == "html":
             aside.write_page(text, out)
             return
         aside.say_origin(judge, journal, span)
         if messages:
-            rows, _ = aside.letters(judge, journal, span, language, texts)
+            rows, _ = aside.letters(judge, journal, span, t, texts)
             aside.write_messages(rows, sys.stdout.write)
         else:
             replaying.write_text(judge, journal, span, sys.stdout.write, readings=readings)
 
 
 def _misuse(
-    shape: str, as_of: str, out: Path | None, language: str, *, messages: bool, readings: bool
+    shape: str, as_of: str, out: Path | None, *, messages: bool, readings: bool
 ) -> str | None:
     """Return what is wrong with a combination of options, or None."""
     if shape not in ("text", "jsonl", "html"):
@@ -160,20 +157,7 @@ def _misuse(
         return "--messages goes with --format text, and without --readings"
     if out is not None and shape != "html":
         return "--out goes with --format html"
-    if language not in LANGUAGES:
-        return f"expected --language {' or '.join(LANGUAGES)}, found {language}"
     return None
-
-
-def _texts(ruleset: Ruleset) -> list[TextItem]:
-    """Return the texts that the store holds for text rules, oldest first."""
-    wanted = {rule.text_source for rule in ruleset.rules if rule.pattern}
-    kept = common.existing_store() if wanted else None
-    if kept is None:
-        return []
-    found = [item for source in sorted(wanted) for item in kept.texts(source)]
-    kept.close()
-    return sorted(found, key=lambda item: item.known_at)
 
 
 def _say_failures(failures: list[tuple[str, str]]) -> None:

@@ -14,6 +14,7 @@ from ebbwatch.cli.printing import fitted
 from ebbwatch.cli.telling_commands import user
 
 if TYPE_CHECKING:
+    from ebbwatch.core.render import Translator
     from ebbwatch.model.message import OutboxRow
 
 _NOTHING = "every message got through"
@@ -31,6 +32,7 @@ def outbox(
     drop: Annotated[bool, typer.Option("--drop", help="Give these messages up.")] = False,
     comment: Annotated[str, typer.Option("--comment", help="Why they are given up.")] = "",
     form: common.FormatOption = "text",
+    language: common.LanguageOption = None,
 ) -> None:  # fmt: skip
     """List the messages that did not get through; tell them again, or drop them."""
     from ebbwatch.runtime import undelivered as held
@@ -56,7 +58,7 @@ def outbox(
             if len(dropped) < len(rows):
                 print("the others are expired, or being sent just now", file=sys.stderr)
         else:
-            print(_json(rows) if form == "json" else _table(rows))
+            print(_json(rows) if form == "json" else _table(rows, common.words(language)))
 
 
 def _retried(rows: Sequence[OutboxRow]) -> str:
@@ -70,14 +72,13 @@ def _messages(count: int) -> str:
     return "1 message" if count == 1 else f"{count} messages"
 
 
-def _table(rows: Sequence[OutboxRow]) -> str:
+def _table(rows: Sequence[OutboxRow], t: Translator) -> str:
     from ebbwatch.core.render.outbox_table import outbox_table
-    from ebbwatch.locale import translator
     from ebbwatch.runtime.undelivered import id_of
 
     if not rows:
         return _NOTHING
-    return fitted(outbox_table(translator("en"), {id_of(row): row for row in rows}))
+    return fitted(outbox_table(t, {id_of(row): row for row in rows}))
 
 
 def _json(rows: Sequence[OutboxRow]) -> str:

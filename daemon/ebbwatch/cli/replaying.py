@@ -18,7 +18,7 @@ from ebbwatch.cli import common, printing
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.facts.asof import History
 from ebbwatch.core.lookback.hindsight import Provenance, provenance
-from ebbwatch.locale import translator
+from ebbwatch.locale import BabelTranslator
 from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.message import OutboxRow
@@ -39,7 +39,11 @@ def judge_for_one_reader(ruleset: Ruleset, history: History, language: str) -> J
 
 
 def letters(
-    judge: Judge, journal: Journal, span: WantedSpan, language: str, texts: Sequence[TextItem] = ()
+    judge: Judge,
+    journal: Journal,
+    span: WantedSpan,
+    t: BabelTranslator,
+    texts: Sequence[TextItem] = (),
 ) -> tuple[Iterator[OutboxRow], Callable[[], list[Transition]]]:
     """Return the wanted messages as they come, and what returns every transition after them."""
     # What the ledger logs of a running daemon is what is printed here.
@@ -52,7 +56,7 @@ def letters(
         )
 
     def of_rules() -> Iterator[OutboxRow]:
-        words = {language: translator(language)}
+        words = {t.language: t}
         for row in replay_messages.messages(judge, journal, store, words, wanted, texts):
             if not span.rules or any(one["rule"] in span.rules for one in row.message.alerts):
                 yield row
@@ -78,15 +82,15 @@ def page(
     judge: Judge,
     journal: Journal,
     span: WantedSpan,
-    language: str,
+    t: BabelTranslator,
     texts: Sequence[TextItem] = (),
     *,
     hindsight: bool,
 ) -> str:
     """Return the replay as one HTML page."""
-    rows, told = letters(judge, journal, span, language, texts)
+    rows, told = letters(judge, journal, span, t, texts)
     return report(
-        judge, journal, span, letters=list(rows), told=told(), t=translator(language),
+        judge, journal, span, letters=list(rows), told=told(), t=t,
         draw=svg_chart, hindsight=hindsight,
     )  # fmt: skip
 

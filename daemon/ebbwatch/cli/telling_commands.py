@@ -17,6 +17,7 @@ from ebbwatch.cli import common
 from ebbwatch.cli.printing import aligned, clock, fitted
 
 if TYPE_CHECKING:
+    from ebbwatch.core.render import Translator
     from ebbwatch.model.message import Target
     from ebbwatch.ports import Ack, Clock, Notifier, Silence
     from ebbwatch.settings import Settings
@@ -39,6 +40,7 @@ def silence(
         str | None, typer.Option("--end", metavar="ID", help="End this silence now.")
     ] = None,
     rules: common.RulesOption = None,
+    language: common.LanguageOption = None,
 ) -> None:  # fmt: skip
     """Keep alerts quiet for a while, or list what is kept quiet."""
     from ebbwatch.core.render.silence_tables import matcher_text
@@ -56,7 +58,7 @@ def silence(
         if length is not None:
             common.stop("say what to silence: a rule's name, or label=value", common.WRONG_USE)
         with common.faults_end_it():
-            print(_silences(common.desk(rules).silences(now)))
+            print(_silences(common.desk(rules).silences(now), common.words(language)))
         return
     if length is None:
         common.stop("say for how long: --for 2d", common.WRONG_USE)
@@ -91,24 +93,24 @@ def _length(text: str) -> timedelta:
     return timedelta(days=float(found.days))
 
 
-def _silences(rows: Sequence[Silence]) -> str:
+def _silences(rows: Sequence[Silence], t: Translator) -> str:
     from ebbwatch.core.render.silence_tables import silences_table
-    from ebbwatch.locale import translator
 
-    return fitted(silences_table(translator("en"), rows)) if rows else "nothing is silenced"
+    return fitted(silences_table(t, rows)) if rows else "nothing is silenced"
 
 
 def ack(
     rule: Annotated[
         str | None, typer.Argument(metavar="[RULE]", help="None lists what was acknowledged.")
     ] = None,
+    language: common.LanguageOption = None,
 ) -> None:
     """Note that an alert was seen: no reminder comes until it is over."""
     from ebbwatch.runtime import silences
 
     with common.faults_end_it():
         if rule is None:
-            print(_acks(common.desk(None).acks()))
+            print(_acks(common.desk(None).acks(), common.words(language)))
             return
         store = common.existing_store()
         if store is None:
@@ -120,13 +122,12 @@ def ack(
     print(f"{made.rule} is acknowledged until it is over")
 
 
-def _acks(rows: Sequence[Ack]) -> str:
+def _acks(rows: Sequence[Ack], t: Translator) -> str:
     from ebbwatch.core.render.silence_tables import acks_table
-    from ebbwatch.locale import translator
 
     if not rows:
         return "nothing that fires was acknowledged"
-    return fitted(acks_table(translator("en"), rows))
+    return fitted(acks_table(t, rows))
 
 
 def user() -> str:

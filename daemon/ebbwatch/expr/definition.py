@@ -139,6 +139,10 @@ class Function:
         means: How it is computed.
         doc: What it is, in one line, for the reference.
         example: A whole expression that uses it.
+        words: The same for readers, in the reader's language once it is looked up there; {x}
+            is the value, {w} the window, {level} the level, {c} the condition, {n} how many
+            conditions, {rule} the rule.
+        words_of_all: The words without a window, where that may be left out.
         aliases: What people who know other tools type for it. They are not accepted: they
             lead the message about an unknown function to this one.
     """
@@ -150,6 +154,8 @@ class Function:
     means: Windowed | Picked | Pointwise | AtOnce | WrittenInLanguage
     doc: str
     example: str
+    words: str
+    words_of_all: str = ""
     aliases: tuple[str, ...] = ()
 
     @property

@@ -30,6 +30,7 @@ from ebbwatch.expr.numbers import EXACT, NEVER, SHORT, Longs, Numbers
 from ebbwatch.expr.ranges import Ranges, counted
 from ebbwatch.expr.windows import Window
 from ebbwatch.model.periods import DAY_MINUTES
+from ebbwatch.model.text import marked
 
 _EPS = 2.0**-52
 #: Never, and what no float is large enough for, are infinite; what they leave open is NaN.
@@ -281,12 +282,14 @@ _ROWS = (
         means=Picked(lambda w: w.last_before),
         doc="the value at the latest period at or before p - w; n releases: n periods before",
         example="lag(reserves, 4 w)",
+        words=marked("{w} earlier: {x}"),
         aliases=("shift", "prev", "previous", "offset", "delay", "ref", "ago"),
     ),
     Function(
         name="change", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=WrittenInLanguage("x - lag(x, w)"),
         doc="x - lag(x, w)", example="change(reserves, 1 y) < -$500bn",
+        words=marked("change over {w} of {x}"),
         aliases=("delta", "diff", "difference", "chg", "net_change", "increase", "momentum"),
     ),
     Function(
@@ -295,6 +298,7 @@ _ROWS = (
         # One division: x / lag - 1 would be rounded twice, and miss ties.
         means=WrittenInLanguage("(x - lag(x, w)) / lag(x, w)"),
         doc="x / lag(x, w) - 1", example="pct_change(gold, 1 y) > 50 %",
+        words=marked("change in percent over {w} of {x}"),
         aliases=("pct", "roc", "return", "returns", "ret", "percent_change", "pctchange", "pct_chg",
                  "growth", "growth_rate", "yoy", "rate_of_change"),
     ),
@@ -302,6 +306,7 @@ _ROWS = (
         name="avg", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(mean),
         doc="mean of the window", example="avg(sofr - effr, 13 w) > 5 bp",
+        words=marked("average over {w} of {x}"),
         aliases=("sma", "mean", "average", "ma", "mov_avg", "movavg", "mavg", "smavg",
                  "moving_average", "rolling_mean", "avg_over_time"),
     ),
@@ -310,24 +315,28 @@ _ROWS = (
         means=Windowed(half_life),
         doc="exponentially weighted mean with half-life w, over all history",
         example="ewma(sofr - iorb, 10 releases) > 0 bp",
+        words=marked("weighted average, half-life {w}, of {x}"),
         aliases=("ema", "ewm", "emavg", "rma", "exp_avg", "exponential_average"),
     ),
     Function(
         name="min", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(least),
         doc="least value of the window", example="min(reserves, 26 w) < $3tn",
+        words=marked("lowest of the last {w} of {x}"),
         aliases=("lowest", "low", "minimum", "llv", "rolling_min", "min_over_time"),
     ),
     Function(
         name="max", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(greatest),
         doc="greatest value of the window", example="max(standing_repo, 5 releases) > $0.5bn",
+        words=marked("highest of the last {w} of {x}"),
         aliases=("highest", "high", "maximum", "hhv", "rolling_max", "max_over_time"),
     ),
     Function(
         name="sum", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(total),
         doc="sum of the window", example="sum(deficit, 12 releases) > $2tn",
+        words=marked("total over {w} of {x}"),
         aliases=("total", "rolling_sum", "sum_over_time"),
     ),
     Function(
@@ -335,12 +344,14 @@ _ROWS = (
         means=Windowed(middle),
         doc="middle value of the window, or the mean of the two in the middle",
         example="median(sofr - iorb, 4 w) > 0 bp",
+        words=marked("median over {w} of {x}"),
         aliases=("med", "middle", "rolling_median"),
     ),
     Function(
         name="stdev", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.SAME, looks_back=LooksBack.WINDOW,
         means=Windowed(deviation),
         doc="sample standard deviation of the window", example="stdev(sofr, 4 w) > 10 bp",
+        words=marked("standard deviation over {w} of {x}"),
         aliases=("stddev", "std", "std_dev", "sd", "sigma", "vol", "volatility", "rolling_std",
                  "stddev_over_time"),
     ),
@@ -348,6 +359,7 @@ _ROWS = (
         name="zscore", takes=_VALUE_AND_WINDOW, gives=ResultMeasure.NUMBER, looks_back=LooksBack.WINDOW,
         means=WrittenInLanguage("(x - avg(x, w)) / stdev(x, w)"),
         doc="(x - avg) / stdev", example="zscore(sofr - effr, 1 y) > 3",
+        words=marked("standard deviations from the average of {w} of {x}"),
         aliases=("z", "z_score", "standardize", "standardise"),
     ),
     Function(
@@ -355,6 +367,7 @@ _ROWS = (
         looks_back=LooksBack.WINDOW, means=Windowed(rank),
         doc="share of the window's values at or below x",
         example="percentile(sofr - effr, 5 y) > 99 %",
+        words=marked("rank within {w} of {x}"),
         aliases=("percentrank", "percent_rank", "percentile_rank", "pct_rank", "pctile", "rank"),
     ),
     Function(
@@ -362,6 +375,8 @@ _ROWS = (
         looks_back=LooksBack.WINDOW_OR_ALL, means=Windowed(greatest),
         doc="greatest value of the window, or of all history",
         example="peak(bitcoin) > $100000/BTC",
+        words=marked("highest within {w} of {x}"),
+        words_of_all=marked("record high of {x}"),
         aliases=("ath", "all_time_high", "cummax", "running_max", "high_water_mark"),
     ),
     Function(
@@ -369,6 +384,8 @@ _ROWS = (
         looks_back=LooksBack.WINDOW_OR_ALL, means=Windowed(least),
         doc="least value of the window, or of all history",
         example="trough(reserves, 5 y) < $3tn",
+        words=marked("lowest within {w} of {x}"),
+        words_of_all=marked("record low of {x}"),
         aliases=("atl", "all_time_low", "cummin", "running_min"),
     ),
     Function(
@@ -376,6 +393,8 @@ _ROWS = (
         looks_back=LooksBack.WINDOW_OR_ALL,
         means=WrittenInLanguage("(x - peak(x, w)) / peak(x, w)"),
         doc="x / peak - 1", example="drawdown(avg(reverse_repo, 4 w)) < -95 %",
+        words=marked("distance from the highest within {w} of {x}"),
+        words_of_all=marked("distance from the record high of {x}"),
         aliases=("dd", "draw_down", "max_drawdown", "maxdd", "from_peak"),
     ),
     Function(
@@ -383,6 +402,7 @@ _ROWS = (
         means=Windowed(slope),
         doc="least-squares change per time over the window",
         example="slope(fed_assets, 13 w) * 30 d < -$25bn",
+        words=marked("trend over {w} of {x}"),
         aliases=("trend", "linreg", "linreg_slope", "regression", "deriv", "derivative",
                  "gradient"),
     ),
@@ -393,6 +413,7 @@ _ROWS = (
         doc="time until x lies below the level at its slope over the window; 0 where it does, "
         "never where the trend leads away",
         example="until_below(reserves / gdp, 9 %, 26 w) < 180 d",
+        words=marked("time until {x} falls below {level} at the pace of the last {w}"),
         aliases=("until", "time_until", "time_to", "days_until", "eta"),
     ),
     Function(
@@ -402,6 +423,7 @@ _ROWS = (
         doc="time until x lies above the level at its slope over the window; 0 where it does, "
         "never where the trend leads away",
         example="until_above(treasury_account, $1tn, 13 w) < 30 d",
+        words=marked("time until {x} rises above {level} at the pace of the last {w}"),
         aliases=("until", "time_until", "time_to", "days_until", "eta"),
     ),
     Function(
@@ -410,6 +432,7 @@ _ROWS = (
         doc="how many conditions are true, each at its own latest period; a range where some "
         "are unknown",
         example="count(reserves / gdp < 10 %, sofr > iorb, sofr_p99 > target_upper) > 2",
+        words=marked("how many of {n} conditions hold"),
         aliases=("number_of", "how_many", "n_of"),
     ),
     Function(
@@ -418,12 +441,14 @@ _ROWS = (
         doc="whether a rule's value lies past that level's threshold at its latest period, "
         "without for or clear",
         example='breaches("funding-spread", warning)',
+        words=marked("{rule}: past its threshold for {level}"),
         aliases=("breached", "firing", "fires", "is_firing", "alert"),
     ),
     Function(
         name="abs", takes=(Takes.VALUE,), gives=ResultMeasure.SAME, looks_back=LooksBack.NONE,
         means=Pointwise(Numbers.absolute, of_ranges=Ranges.absolute),
         doc="the value without its sign", example="abs(sofr - iorb) > 10 bp",
+        words=marked("size of {x}"),
         aliases=("absolute", "fabs", "magnitude"),
     ),
     Function(
@@ -431,6 +456,7 @@ _ROWS = (
         looks_back=LooksBack.HISTORY, means=Windowed(runs),
         doc="for how many periods running the condition is true",
         example="streak(sofr > effr) > 5",
+        words=marked("periods in a row with {c}"),
         aliases=("run", "run_length", "consecutive", "in_a_row"),
     ),
     Function(
@@ -438,6 +464,7 @@ _ROWS = (
         looks_back=LooksBack.WINDOW, means=Windowed(total),
         doc="in how many of the window's periods the condition is true",
         example="times(sofr > iorb, 5 releases) >= 3",
+        words=marked("periods within {w} with {c}"),
         aliases=("count_if", "countif", "countifs", "sum_if", "sumif", "how_often", "frequency"),
     ),
     Function(
@@ -446,6 +473,7 @@ _ROWS = (
         means=Pointwise(own_value, parts=("x", "y"), onto_last=True),
         doc="the first value at the periods of the second",
         example="at(avg(reverse_repo, 4 w), reserves) < $100bn",
+        words=marked("{x}"),
         aliases=("asof", "as_of", "align", "resample", "reindex"),
     ),
 )  # fmt: skip

@@ -222,17 +222,25 @@ class BabelTranslator:
             year: Whether to name the year, for instants long ago.
             place: Whether to name the place, where it is not said elsewhere.
         """
+        day, time = self._local(at, zone, year=year)
+        if not place:
+            return self.gettext("{day}, {time}").format(day=day, time=time)
+        words = self.gettext("{day}, {time} {place}")
+        return words.format(day=day, time=time, place=self._place(zone))
+
+    def span(self, start: datetime, end: datetime, zone: str) -> str:
+        """Return two instants on the clocks of a zone, years named, and the zone once."""
+        (first, begun), (last, ended) = (self._local(at, zone, year=True) for at in (start, end))
+        words = self.gettext("{first}, {begun} to {last}, {ended} {place}")
+        return words.format(
+            first=first, begun=begun, last=last, ended=ended, place=self._place(zone)
+        )
+
+    def _local(self, at: datetime, zone: str, *, year: bool) -> tuple[str, str]:
+        """Return the day and the time of an instant on the clocks of a zone."""
         local = at.astimezone(ZoneInfo(zone))
         pattern = self.gettext("EEE d MMM y") if year else self.gettext("EEE d MMM")
-        if not place:
-            return self.gettext("{day}, {time}").format(
-                day=self._date(local.date(), pattern), time=local.strftime("%H:%M")
-            )
-        return self.gettext("{day}, {time} {place}").format(
-            day=self._date(local.date(), pattern),
-            time=local.strftime("%H:%M"),
-            place=self._place(zone),
-        )
+        return self._date(local.date(), pattern), local.strftime("%H:%M")
 
     def _place(self, zone: str) -> str:
         places = {

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+
+_WORD = re.compile(r"[a-z]+")
+_MONTHS = frozenset(
+    [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +99,9 @@ class TextItem:
     body: str
     published_at: datetime
     known_at: datetime
+
+    @property
+    def kind(self) -> str:
+        """Return what texts of its kind are called: the title without dates and numbers."""
+        words = _WORD.findall(self.title.lower())
+        return " ".join(word for word in words if word not in _MONTHS)

@@ -29,6 +29,11 @@ class Text:
         return bool(self.by_language)
 
 
+def marked(message: str) -> str:
+    """Mark a message for the catalogues that is translated where it is used."""
+    return message
+
+
 def is_wide(character: str) -> bool:
     """Return whether a character takes the room of two: Chinese ones do."""
     return unicodedata.east_asian_width(character) in "WF"

@@ -24,10 +24,10 @@ from ebbwatch.ruleset.suggestions import did_you_mean, either
 
 #: The four forms of a rule, by the key that makes it one, with the keys each may have.
 _FORMS = {
-    "above": {"value", "clear", "for", "turns", "repeat"},
-    "below": {"value", "clear", "for", "turns", "repeat"},
+    "above": {"value", "measure", "clear", "for", "turns", "repeat"},
+    "below": {"value", "measure", "clear", "for", "turns", "repeat"},
     "when": {"clear_when", "level", "for", "turns", "repeat"},
-    "matches": {"text", "level"},
+    "matches": {"text", "level", "new", "scheduled"},
 }
 #: The forms that measure a value.
 LADDERS = ("above", "below")
@@ -41,6 +41,7 @@ _INSTEAD = {
     ("level", "above"): "levels stand in the ladder: above: {critical: 50 bp}",
     ("level", "below"): "levels stand in the ladder: below: {critical: 7 %}",
     ("value", "when"): "a value wants above or below; a condition stands alone after when",
+    ("measure", "when"): "a condition has no number; title: says what it is",
     ("text", "when"): "a text wants matches",
 }
 
@@ -163,6 +164,7 @@ class Builder:
         levels = [LEVELS[key.text] for key, _, _ in entries]
         return {
             "value": value,
+            "measure": fields.get("measure", Text()),
             "rising": rising,
             "thresholds": thresholds,
             "clear": self._clear(fields, levels, value.dimension),
@@ -194,7 +196,19 @@ class Builder:
         if source is None or "matches" not in fields.values:
             return None
         level = LEVELS[fields.get("level", "warning")]
-        return {"text_source": source, "pattern": fields.values["matches"], "level": level}
+        if fields.get("scheduled") is True:
+            self.findings.error(
+                fields.nodes["scheduled"], "wrong-value", "scheduled is false or does not stand",
+                "scheduled: false takes only FOMC statements outside the FOMC's plan",
+            )  # fmt: skip
+            return None
+        return {
+            "text_source": source,
+            "pattern": fields.values["matches"],
+            "level": level,
+            "only_new": fields.get("new", False),
+            "unscheduled": fields.get("scheduled") is False,
+        }
 
     # ---- parts -----------------------------------------------------------------------
 
@@ -313,6 +327,7 @@ class Builder:
                 said.append(f"{key} {self.compiler.fingerprint(expression)}")
         if "pattern" in parts:
             said.append(f"matches {parts['text_source']} {parts['pattern']}")
+            said += [key for key in ("only_new", "unscheduled") if parts[key]]
         held = sorted(name for name, policy in turns.items() if policy is TurnPolicy.HOLD)
         said += [f"hold {self.calendars[name]}" for name in held]
         return _hash(said)

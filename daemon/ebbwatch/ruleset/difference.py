@@ -86,6 +86,8 @@ def _of_measure(old: Rule, new: Rule) -> Iterator[str]:
     texts += [
         ("text", old.text_source, new.text_source),
         ("matches", old.pattern, new.pattern),
+        ("new", _flag(old.only_new), _flag(new.only_new)),
+        ("scheduled", _flag(not old.unscheduled), _flag(not new.unscheduled)),
     ]
     told = [f"{what} {was or 'none'} -> {now or 'none'}" for what, was, now in texts if was != now]
     # A define, or a calendar it holds in, changed below an expression that reads the same.
@@ -94,6 +96,10 @@ def _of_measure(old: Rule, new: Rule) -> Iterator[str]:
 
 def _text(expression: Any) -> str:
     return "" if expression is None else " ".join(expression.text.split())
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _span(duration: Duration | None) -> str:

@@ -23,6 +23,7 @@ from ebbwatch.model.alert import LEVELS
 from ebbwatch.model.calendars import TurnCalendar
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.series import Series
+from ebbwatch.model.text import Text
 from ebbwatch.ruleset.alerts import LADDERS, Builder, form_of, reference
 from ebbwatch.ruleset.catalogue import (
     Changes,
@@ -249,16 +250,27 @@ class _Loader:
 
     # ---- 4: defines and rules --------------------------------------------------------
 
-    def _defines(self, catalogue: Collection[str]) -> dict[str, Scalar]:
-        defines = {}
+    def _defines(
+        self, catalogue: Collection[str], broken: set[str]
+    ) -> tuple[dict[str, Scalar], dict[str, Text]]:
+        """Return the expressions of the defines, and the titles of those that have one."""
+        defines, titles = {}, {}
         for name, entry in self._named.get("define", {}).items():
             self._check_word(entry.key, "define")
             if name in catalogue:
                 first = self._named["series"][name].key
                 self._duplicate(entry.key, "series", first)
+                continue
+            written = entry.value
+            if isinstance(written, Fields):
+                if title := written.get("title"):
+                    titles[name] = title
+                written = written.get("is")
+            if written is None:
+                broken.add(name)
             else:
-                defines[name] = entry.value
-        return defines
+                defines[name] = written
+        return defines, titles
 
     def _drafts(self, broken: set[str]) -> Iterator[tuple[Fields, str | None]]:
         """Yield every rule, foreach filled in, with its form; each name once."""
@@ -288,7 +300,7 @@ class _Loader:
         broken_calendars: set[str] = set()
         catalogue = self._series(broken)
         calendars = self._calendars(broken_calendars)
-        defines = self._defines({*catalogue, *broken})
+        defines, define_titles = self._defines({*catalogue, *broken}, broken)
         drafts = list(self._drafts(broken))
         named = {
             fields.values["name"]: (fields, form)
@@ -323,6 +335,7 @@ class _Loader:
                 business=business_calendars(self._changes),
                 calendars=calendars,
                 defines={name: scalar.text for name, scalar in defines.items()},
+                define_titles=define_titles,
                 rules=whole,
                 origin=origin,
                 own_series=frozenset(

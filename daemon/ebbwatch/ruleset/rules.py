@@ -36,6 +36,7 @@ class Rule:
         title: For people; empty means the name.
         value: What a ladder measures.
         rising: True for ``above``, False for ``below``.
+        measure: What the ladder's number is called; empty where that is made of `value`.
         thresholds: (level, threshold), lowest level first.
         clear: How far inside a threshold a level is left; levels not named: 0.
         when: Condition of a `when` rule.
@@ -43,6 +44,8 @@ class Rule:
         level: Of `when` and text rules.
         text_source: Of text rules.
         pattern: Regular expression of text rules.
+        only_new: Of text rules: whether the previous text of the same kind must not match.
+        unscheduled: Of text rules: whether only FOMC statements outside the FOMC's plan count.
         hold: ``for``, by level; levels not named: at once.
         turns: Policy by calendar name, in the order of the file.
         repeat: Reminder while firing; None for none.
@@ -57,6 +60,7 @@ class Rule:
     name: str
     title: Text = field(default_factory=Text)
     value: Expression | None = None
+    measure: Text = field(default_factory=Text)
     rising: bool = True
     thresholds: tuple[tuple[Level, Quantity], ...] = ()
     clear: Mapping[Level, Quantity] = field(default_factory=dict)
@@ -65,6 +69,8 @@ class Rule:
     level: Level = Level.WARNING
     text_source: str = ""
     pattern: str = ""
+    only_new: bool = False
+    unscheduled: bool = False
     hold: Mapping[Level, Duration] = field(default_factory=dict)
     turns: Mapping[str, TurnPolicy] = field(default_factory=dict)
     repeat: Duration | None = None
@@ -153,6 +159,7 @@ class Ruleset:
         business: Business calendars by name (``federal-reserve``, ``sifma``).
         calendars: Turn calendars by name.
         defines: Expressions by name, as written.
+        define_titles: Of the defines that have one, by name.
         rules: In the order of files and of rules within.
         inhibit: In order.
         receivers: Targets by receiver name.
@@ -166,6 +173,7 @@ class Ruleset:
     business: Mapping[str, BusinessCalendar]
     calendars: Mapping[str, TurnCalendar]
     defines: Mapping[str, str] = field(default_factory=dict)
+    define_titles: Mapping[str, Text] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     inhibit: tuple[Inhibition, ...] = ()
     receivers: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)

@@ -82,6 +82,15 @@ class TextByLanguage(ByForm):
 TOLD = TextByLanguage()
 LEVEL = v.choice("a level: watch, warning or critical", LEVELS)
 EXPRESSION = Whole("an expression", {"type": ["string", "number"]})
+DEFINE = Shape(
+    "define",
+    "An expression with a name, and what people call it.",
+    (
+        Key("is", EXPRESSION, "What it stands for.", "sofr - effr", required=True,
+            also=("value", "expr", "expression", "when")),
+        Key("title", TOLD, "What people call it.", "{en: SOFR over fed funds}", also=("name", "summary")),
+    ),
+)  # fmt: skip
 DURATION = v.duration
 LABELS = MapOf(v.label_name, v.some_text, "a map of labels", least=1, pattern=v.LABEL_NAME)
 
@@ -274,6 +283,13 @@ RULE = Shape(
             also=("expr", "expression", "query", "metric"),
         ),
         Key(
+            "measure",
+            TOLD,
+            "What people call the number; without it, words are made of value.",
+            "{en: Days until reserves fall to 9 % of GDP}",
+            also=("value_title", "quantity", "label"),
+        ),
+        Key(
             "above",
             LADDER,
             "Thresholds by level; breached by a greater reading.",
@@ -309,6 +325,20 @@ RULE = Shape(
             "Regular expression that a text must match.",
             "'(?i)conclude the runoff'",
             also=("match", "regex", "pattern"),
+        ),
+        Key(
+            "new",
+            v.truth,
+            "Of text rules: only where the previous text of the same kind did not match.",
+            "true",
+            also=("first", "changed"),
+        ),
+        Key(
+            "scheduled",
+            v.truth,
+            "Of text rules, false: only FOMC statements outside the FOMC's plan, never minutes.",
+            "false",
+            also=("planned",),
         ),
         Key(
             "clear",
@@ -635,7 +665,14 @@ FILE = Shape(
         ),
         Key(
             "define",
-            MapOf(v.define_name, EXPRESSION, "expressions by name", pattern=v.SERIES_NAME),
+            MapOf(
+                v.define_name,
+                ByForm(
+                    "an expression, or a map with is and title", scalar=EXPRESSION, mapping=DEFINE
+                ),
+                "expressions by name",
+                pattern=v.SERIES_NAME,
+            ),
             "Names for expressions.",
             "{funding_spread: sofr - effr}",
             also=("defines",),

@@ -8,7 +8,7 @@ events and the recorder, never this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,10 +18,11 @@ from ebbwatch.core.alerting.judging import Judge, Judged, Watched, episode_of
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.alerting.lifecycle import Move
 from ebbwatch.core.alerting.sieve import States
-from ebbwatch.core.facts.asof import History
+from ebbwatch.core.facts.asof import NEW_YORK, History
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Level, Transition
+from ebbwatch.model.fomc import is_unscheduled
 from ebbwatch.model.observation import Observation, TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import Held
@@ -140,6 +141,7 @@ class Pipeline:
         judge: The rules over the history.
         recorder: Takes every outcome.
         states: Where each alert stands.
+        texts: The texts held of a source, for rules that want to know what was said before.
         handled: µs of the newest event; nothing at or before it is walked again.
         timeless: Alerts whose timers could not be found, and what was raised; whoever watches
             over rules takes them out.
@@ -147,6 +149,7 @@ class Pipeline:
 
     judge: Judge
     recorder: Recorder
+    texts: Callable[[str], Sequence[TextItem]] = lambda _source: ()
     states: States = field(default_factory=States)
     handled: int = BEGINNING
     timeless: dict[str, Exception] = field(default_factory=dict)
@@ -274,7 +277,8 @@ class Pipeline:
     def _texts(self, event: Event) -> Iterable[Transition]:
         for rule in self.judge.ruleset.rules if event.texts else ():
             if rule.pattern:
-                yield from text_moves(rule, event.texts, event.at)
+                earlier = self.texts(rule.text_source) if rule.only_new else ()
+                yield from text_moves(rule, event.texts, event.at, earlier)
 
     # ---- other rules -----------------------------------------------------------------
 
@@ -397,12 +401,23 @@ def withdrawn(name: str, was: AlertState, at: int) -> Transition:
     )
 
 
-def text_moves(rule: Rule, texts: Sequence[TextItem], at: int) -> Iterable[Transition]:
-    """Yield one transition for each text that a rule's pattern is found in."""
+def text_moves(
+    rule: Rule, texts: Sequence[TextItem], at: int, earlier: Sequence[TextItem] = ()
+) -> Iterable[Transition]:
+    """Yield one transition for each text that a rule asks for.
+
+    Args:
+        rule: Of texts.
+        texts: That are news, of any source.
+        at: µs.
+        earlier: What is held of the rule's source, where the rule wants to know it.
+    """
     for item in texts:
-        if item.source != rule.text_source:
+        if item.source != rule.text_source or not _is_found(rule.pattern, item):
             continue
-        if match_in(rule.pattern, f"{item.title}\n{item.body}") is None:
+        if rule.unscheduled and not _is_unscheduled(item):
+            continue
+        if rule.only_new and _said_before(rule.pattern, item, [*earlier, *texts]):
             continue
         yield Transition(
             at=instant(at),
@@ -417,6 +432,29 @@ def text_moves(rule: Rule, texts: Sequence[TextItem], at: int) -> Iterable[Trans
             episode=f"{episode_of(rule.name, at)}/{item.key}",
             cause=Cause.TEXT,
         )
+
+
+def _is_found(pattern: str, item: TextItem) -> bool:
+    return match_in(pattern, f"{item.title}\n{item.body}") is not None
+
+
+def _is_unscheduled(item: TextItem) -> bool:
+    """Return whether a text is an FOMC statement on a day for which none was planned."""
+    if "fomc statement" not in item.title.lower():
+        return False
+    return is_unscheduled(item.published_at.astimezone(NEW_YORK).date())
+
+
+def _said_before(pattern: str, item: TextItem, held: Sequence[TextItem]) -> bool:
+    """Return whether the previous text of an item's kind matches, too."""
+    before = [
+        one
+        for one in held
+        if one.source == item.source
+        and one.kind == item.kind
+        and one.published_at < item.published_at
+    ]
+    return bool(before) and _is_found(pattern, max(before, key=lambda one: one.published_at))
 
 
 def tape_end(history: History) -> int:

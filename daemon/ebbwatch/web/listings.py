@@ -14,10 +14,11 @@ from ebbwatch.core.facts.release_clock import FreshnessState
 from ebbwatch.core.render import Translator, level_word, series_label
 from ebbwatch.core.render.alert_messages import move_text
 from ebbwatch.core.render.reading_words import published_text
-from ebbwatch.core.render.words import and_more, marked, title_of
+from ebbwatch.core.render.words import and_more, title_of
 from ebbwatch.model.alert import LEVELS, Change, Level
 from ebbwatch.model.message import OutboxRow, RowState
 from ebbwatch.model.series import Series
+from ebbwatch.model.text import marked
 from ebbwatch.model.units import printed, printed_unit
 from ebbwatch.runtime.desk import Desk
 from ebbwatch.web.overview import ShownInstant, Words

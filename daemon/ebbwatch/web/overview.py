@@ -14,9 +14,10 @@ from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.facts.release_clock import FreshnessState
 from ebbwatch.core.render import Translator, level_word, series_label
 from ebbwatch.core.render.reading_words import found_text, reading_text
-from ebbwatch.core.render.words import and_more, marked, title_of
+from ebbwatch.core.render.words import and_more, title_of
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message
+from ebbwatch.model.text import marked
 from ebbwatch.runtime.desk import Desk
 
 #: Rules that do not fire which one page lists; the search finds the others.

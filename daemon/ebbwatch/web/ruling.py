@@ -11,10 +11,10 @@ from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.core.render import ToldChange, Translator
 from ebbwatch.core.render.alert_messages import move_text
 from ebbwatch.core.render.why import WhySection, why_sections
-from ebbwatch.core.render.words import marked
 from ebbwatch.core.telling.hearing import Why
 from ebbwatch.model.alert import Change
 from ebbwatch.model.message import OutboxRow, RowState
+from ebbwatch.model.text import marked
 from ebbwatch.runtime.desk import Desk
 from ebbwatch.web.excerpt import Excerpt, excerpt
 from ebbwatch.web.overview import Card, ShownInstant, Sketch, Words

@@ -20,7 +20,7 @@ from ebbwatch.core.facts.asof import NEW_YORK, History
 from ebbwatch.expr.evaluate import Evaluation, as_known
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.inputs import Element
-from ebbwatch.expr.numbers import Longs, distinct
+from ebbwatch.expr.numbers import KNOWN, Longs, distinct
 from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import BEGINNING, Spells
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
@@ -421,6 +421,8 @@ class Judge:
     ) -> tuple[Longs, NDArray[np.float64]]:
         """Return a rule's readings as known at an instant: periods, values in its unit.
 
+        What is not known is NaN, a count with unknown parts included.
+
         Args:
             rule: Whose.
             at: µs.
@@ -434,7 +436,8 @@ class Judge:
             if len(steps) == 0 or steps.numbers is None:
                 return _EMPTY, np.empty(0)
             last = np.append(steps.periods[1:] != steps.periods[:-1], True)
-            return steps.periods[last], steps.numbers.values[last]
+            values = np.where(steps.why == KNOWN, steps.numbers.values, np.nan)
+            return steps.periods[last], values[last]
         periods, numbers, _ = (known or as_known(self.history, at)).elements(rule.node)
         assert numbers is not None
         return periods, numbers.in_units(rule.factor)

@@ -11,15 +11,12 @@ import numpy as np
 from ebbwatch.core.alerting.judging import Judge, Watched
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.answering.answers import InputFigure, figures_of
-from ebbwatch.core.answering.conditions import working_of
-from ebbwatch.core.answering.defines import filled_in
-from ebbwatch.core.answering.expected import Late
+from ebbwatch.core.answering.conditions import lamps_of, naming_of, working_of
 from ebbwatch.core.answering.reading import Found, Reader, Reading
 from ebbwatch.core.answering.status import Standing, standing
-from ebbwatch.core.render import Translator, Working
+from ebbwatch.core.render import Lamp, Measure, Phrases, Translator, Working
 from ebbwatch.core.telling.context import Context
 from ebbwatch.expr.parse import parse
-from ebbwatch.expr.tree import Call
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Level
 from ebbwatch.model.calendars import turns_of
@@ -59,28 +56,15 @@ class LevelDistance:
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lamp:
-    """One condition of a count.
-
-    Attributes:
-        text: As the rule writes it, defines filled in.
-        reading: What it says, at its own latest period.
-        late: Series it reads whose next figure is late.
-    """
-
-    text: str
-    reading: Reading
-    late: tuple[Late, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a rule stands as it does, and what would change it.
 
     Attributes:
         standing: How it stands.
-        measure: What is measured, by language; empty where it is too long to be said.
+        measure: What is measured; empty where it is too long to be said.
+        over_window: Whether the number is made of several periods.
+        clear: What must be true for it to resolve, in words; empty where nothing is written.
         titles: Titles of the series that it reads, by name.
         previous: The known reading of the period before, in the reading's unit.
         given: The figures the reading was made of.
@@ -92,7 +76,9 @@ class Explanation:
     """
 
     standing: Standing
-    measure: Text = field(default_factory=Text)
+    measure: Measure = field(default_factory=Measure)
+    over_window: bool = False
+    clear: Text = field(default_factory=Text)
     titles: Mapping[str, Text] = field(default_factory=dict)
     previous: float | None = None
     given: tuple[InputFigure, ...] = ()
@@ -127,20 +113,20 @@ def explain(
     if watched is None or reading is None:
         return Explanation(standing=stands)
     period = reading.every.parse(reading.period) if reading.period else BEGINNING
+    phrases = Phrases(naming_of(judge), translators)
     titles = {name: judge.history.catalogue[name].title for name in watched.series}
     turns = _turns(judge, watched, period)
     return Explanation(
         standing=stands,
         measure=Context(judge, translators).measure(watched),
+        over_window=watched.node.lookbacks > 0,
+        clear=Text() if rule.clear_when is None else phrases.say(parse(rule.clear_when.text)),
         titles=titles,
         previous=_previous(judge, watched, period, at),
         given=figures_of(judge, reader, watched.node, reading),
         rungs=tuple(_rungs(judge, watched, state, reading)),
-        comparisons=working_of(
-            watched, reader.evaluation, period, defines=judge.ruleset.defines, titles=titles,
-            translators=translators,
-        ),
-        lamps=tuple(_lamps(watched, reader, judge.ruleset.defines)),
+        comparisons=working_of(watched, reader.evaluation, period, phrases),
+        lamps=lamps_of(watched, reader, phrases),
         turns=turns,
         held=any(rule.turns[turn] is TurnPolicy.HOLD for turn in turns),
     )  # fmt: skip
@@ -199,19 +185,3 @@ def _is_past(found: Found, threshold: float, *, rising: bool) -> bool | None:
     least, most = found.value, found.value if found.most is None else found.most
     ends = {end > threshold if rising else end < threshold for end in (least, most)}
     return ends.pop() if len(ends) == 1 else None
-
-
-def _lamps(rule: Watched, reader: Reader, defines: Mapping[str, str]) -> Iterator[Lamp]:
-    """Yield the conditions of a count, where a rule measures one and nothing else."""
-    value = rule.rule.value
-    if value is None or rule.node.op != "count":
-        return
-    text = value.text
-    tree = parse(text)
-    if not isinstance(tree, Call):
-        text = filled_in(text, defines)
-        tree = parse(text)
-    assert isinstance(tree, Call)
-    for argument, node in zip(tree.arguments, rule.node.args, strict=True):
-        written = filled_in(text[argument.place.start : argument.place.end], defines)
-        yield Lamp(written, reader.read(node, None), reader.expected.all_late(node.series))

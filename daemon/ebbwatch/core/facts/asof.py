@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ebbwatch.core.facts.release_clock import NEVER, ReleaseClock
 from ebbwatch.expr.numbers import EXACT, Floats, Longs, distinct
-from ebbwatch.expr.view import Column, Spells
+from ebbwatch.expr.view import FOREVER, Column, Spells
 from ebbwatch.model.calendars import BusinessCalendar
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import DAY_MINUTES, Rank, day_of, instant, micros, period_of
@@ -446,6 +446,19 @@ class History:
             return set()
         pairs = zip(facts.periods.tolist(), facts.known.tolist(), strict=True)
         return {(period, instant(known)) for period, known in pairs}
+
+    def observed_from(self, series: str, at: int) -> int | None:
+        """Return the first period observed by an instant (µs) where those before are filled in.
+
+        None where nothing is filled in before the first; FOREVER where nothing was observed yet.
+        """
+        if self.catalogue[series].before is None:
+            return None
+        self._settle(series)
+        facts = self._facts.get(series)
+        if facts is None or not bool((facts.known <= at).any()):
+            return FOREVER
+        return int(facts.periods[facts.known <= at].min())
 
     def observations(self, series: str) -> Iterator[Figure]:
         """Return the facts of a series in the order they took effect."""

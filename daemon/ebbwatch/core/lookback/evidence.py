@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -18,7 +18,7 @@ from ebbwatch.expr import Expression
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.logic import TRUE, UNKNOWN
 from ebbwatch.expr.numbers import Longs, distinct
-from ebbwatch.model.alert import Change, Level
+from ebbwatch.model.alert import Change, Level, Transition
 from ebbwatch.model.periods import micros
 from ebbwatch.ruleset.rules import Rule
 
@@ -127,7 +127,7 @@ class Half:
     Attributes:
         alerts: How many.
         per_year: The same by year.
-        firing: Share of the time that it fires.
+        firing: Share of the time that it fires; None for texts.
         stays: Times it fired.
         false: Those that nothing followed.
         judged: Those of which it can be said.
@@ -135,7 +135,7 @@ class Half:
 
     alerts: int
     per_year: float
-    firing: float
+    firing: float | None
     stays: int
     false: int
     judged: int
@@ -148,8 +148,9 @@ class Record:
     Attributes:
         rule: It.
         unit: Of its readings; None for a condition and for a text rule.
-        figures: Whether there is anything to judge it by.
+        figures: Whether there is anything to judge it by: figures, or texts.
         stays: Those with an alert since the start, oldest first, with such alerts only.
+        texts: What a text rule said of published texts since the start, oldest first.
         leads: By name of the episode.
         before: In the time that rules were fixed by; None where there are no readings.
         since: In the time kept apart; None likewise.
@@ -159,6 +160,7 @@ class Record:
     unit: str | None
     figures: bool
     stays: tuple[AlertSpell, ...] = ()
+    texts: tuple[Transition, ...] = ()
     leads: dict[str, Lead] = field(default_factory=dict)
     before: Half | None = None
     since: Half | None = None
@@ -217,8 +219,9 @@ def asked_of(rule: Rule, listed: Sequence[Listed]) -> list[Listed]:
 
 
 def evidence(
-    judge: Judge, walked: Iterable[Judged], listed: Sequence[Listed], start: date, split: date
-) -> Evidence:
+    judge: Judge, walked: Iterable[Judged], listed: Sequence[Listed], start: date, split: date,
+    texts: Iterable[Transition] = (), sources: Collection[str] = (),
+) -> Evidence:  # fmt: skip
     """Return what the rules said of past times of stress.
 
     Args:
@@ -227,12 +230,20 @@ def evidence(
         listed: Episodes, in order.
         start: First day looked at.
         split: First day of the part kept apart.
+        texts: What text rules said, oldest first.
+        sources: Those of which texts are known.
     """
+    moved = list(texts)
     by_name = {judged.rule.name: judged for judged in walked}
     end = max((judged.evaluation.upto for judged in by_name.values()), default=_midnight(start))
     window = EvidenceWindow(start, split, end)
     bench = _Bench(_strain(judge, end), tuple(listed), window)
-    records = tuple(bench.record(rule, by_name.get(rule.name)) for rule in judge.ruleset.rules)
+    records = tuple(
+        bench.of_texts(rule, [one for one in moved if one.rule == rule.name])
+        if rule.text_source in sources
+        else bench.record(rule, by_name.get(rule.name))
+        for rule in judge.ruleset.rules
+    )
     strained = tuple(date.fromordinal(day) for day in bench.strain.days(_midnight(start)))
     return Evidence(window, tuple(listed), records, strained)
 
@@ -298,6 +309,17 @@ class _Bench:
             before=_half(stays, max(start, first), min(split, last + 1)),
             since=_half(stays, max(split, first), last + 1),
         )  # fmt: skip
+
+    def of_texts(self, rule: Rule, moved: Sequence[Transition]) -> Record:
+        """Return what a text rule said; a text stays for no time, and foretells nothing."""
+        start, split = _midnight(self.window.start), _midnight(self.window.split)
+        halves = [
+            Half(len(found), len(found) / ((until - begun) / (365.2425 * _DAY)), None, 0, 0, 0)
+            for begun, until in ((start, split), (split, self.window.end + 1))
+            for found in [[one for one in moved if begun <= micros(one.at) < until]]
+        ]
+        told = tuple(one for one in moved if micros(one.at) >= start)
+        return Record(rule, None, figures=True, texts=told, before=halves[0], since=halves[1])
 
     def _judged(self, rule: Rule, stay: AlertSpell) -> AlertSpell:
         return replace(stay, outcome=self._outcome(rule, stay))

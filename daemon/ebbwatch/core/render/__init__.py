@@ -14,9 +14,13 @@ from ebbwatch.core.render.message_contexts import (
     DigestContext,
     Firing,
     Health,
+    Lamp,
+    Measure,
     Quote,
     ReloadContext,
+    Reset,
     Revised,
+    Single,
     ToldChange,
     Trouble,
     Working,
@@ -27,17 +31,17 @@ from ebbwatch.core.render.notices import (
     reload_message,
     test_message,
 )
+from ebbwatch.core.render.phrases import Naming, Phrases
 from ebbwatch.core.render.words import (
     Translator,
     fingerprint,
     level_word,
-    measure_text,
     series_label,
 )
 
 __all__ = [
-    "DigestContext", "Firing", "Health", "Late", "Quote", "ReloadContext", "Revised", "ToldChange", "Translator",
-    "Trouble", "Working", "alert_message", "bare_message", "digest_message", "fingerprint", "health_message",
-    "level_word", "measure_text", "plain_message", "reload_message", "series_label", "summary_message",
-    "test_message",
+    "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Phrases", "Quote", "ReloadContext",
+    "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_message",
+    "bare_message", "digest_message", "fingerprint", "health_message", "level_word", "plain_message",
+    "reload_message", "series_label", "summary_message", "test_message",
 ]  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from ebbwatch.core.render.message_contexts import Quote, Revised, ToldChange
+from ebbwatch.core.render.message_contexts import Lamp, Quote, Reset, Revised, ToldChange
+from ebbwatch.core.render.phrases import COMPARISONS
+from ebbwatch.core.render.steps import single_text, step_text
 from ebbwatch.core.render.words import (
     EASED,
     ICONS,
@@ -19,7 +20,7 @@ from ebbwatch.core.render.words import (
     heading,
     late_line,
     level_word,
-    marked,
+    listed,
     series_label,
     title_of,
 )
@@ -28,6 +29,7 @@ from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Button, Message, Reason
 from ebbwatch.model.periods import Every, Rank
+from ebbwatch.model.text import Text, marked
 
 #: Inputs that a message lists; a ladder over many series is explained by ``/why``.
 INPUTS_SHOWN = 6
@@ -39,15 +41,6 @@ _TURNS = {
     "month-end": marked("Month end"),
     "tax-date": marked("Tax date"),
     "coupon-settlement": marked("Coupon settlement"),
-}
-_ON_THE_SPAN = {
-    Rank.MINUTES: marked("since the last figure"),
-    Rank.HOUR: marked("since the last figure"),
-    Rank.DAILY: marked("on the day"),
-    Rank.WEEK: marked("on the week"),
-    Rank.MONTH: marked("on the month"),
-    Rank.QUARTER: marked("on the quarter"),
-    Rank.YEAR: marked("on the year"),
 }
 _EVERY_SPAN = {
     Rank.MINUTES: marked("every reading"),
@@ -163,8 +156,13 @@ def _lines(t: Translator, told: ToldChange, reason: Reason) -> list[str]:
         lines += _quote_lines(t, told.quote, told.zone)
     elif move.value is not None:
         lines.append(_reading_line(t, told))
+        if told.single is not None and move.unit is not None and move.change not in OVER:
+            single = told.single
+            lines.append(single_text(t, single.value, single.previous, move.unit, told.every))
+        lines += _lamp_lines(t, told.lamps, told.titles)
     elif move.period:  # an alert whose rule is gone has no reading
         lines += _condition_lines(t, told)
+    lines += [_reset_line(t, told, one) for one in told.resets]
     if move.change not in (*OVER, Change.EASED) and told.unusual is not None:
         lines.append(_unusual_line(t, told.unusual, told.every))
     if move.change is Change.ESCALATED and move.before > Level.NONE:
@@ -189,17 +187,23 @@ def _reading(t: Translator, told: ToldChange) -> tuple[str, str]:
     value = t.number(move.value, move.unit, apart_from=move.threshold)
     if told.at_least:
         value = t.gettext("at least {value}").format(value=value)
-    return told.measure.in_language(t.language), value
+    return told.measure.text.in_language(t.language), value
 
 
 def _reading_line(t: Translator, told: ToldChange) -> str:
     move = told.transition
     measure, value = _reading(t, told)
+    reading = f"{measure} {value}" if measure else value[:1].upper() + value[1:]
+    if measure and not told.measure.formula:
+        reading = t.gettext("{what}: {verb}").format(what=measure, verb=value)
     line = t.gettext("{reading} for {period}").format(
-        reading=f"{measure} {value}" if measure else value[:1].upper() + value[1:],
-        period=t.period(move.period, told.every),
+        reading=reading, period=t.period(move.period, told.every)
     )
-    if moved := _moved(t, told):
+    assert move.value is not None
+    moved = step_text(
+        t, move.value, move.previous, move.unit or "", told.every, over_window=told.over_window
+    )
+    if moved:
         line = t.gettext("{line}, {more}").format(line=line, more=moved)
     if move.threshold is None or move.unit is None:
         return line
@@ -216,28 +220,67 @@ def _reading_line(t: Translator, told: ToldChange) -> str:
     return t.gettext("{line}; {more}").format(line=line, more=bound)
 
 
-def _moved(t: Translator, told: ToldChange) -> str:
-    """Return the change since the reading of the period before; empty where there is none."""
-    move = told.transition
-    if move.value is None or move.previous is None or move.unit is None:
-        return ""
-    step = move.value - move.previous
-    if not math.isfinite(step):  # a time that never comes
-        return ""
-    span = t.gettext(_ON_THE_SPAN[told.every.rank if told.every else Rank.DAILY])
-    if abs(step) < 1e-9 * max(1.0, abs(move.value)):
-        return t.gettext("unchanged {span}").format(span=span)
-    amount = t.difference(step, move.unit)
-    if step > 0:
-        return t.gettext("up {amount} {span}").format(amount=amount, span=span)
-    return t.gettext("down {amount} {span}").format(amount=amount, span=span)
+def _lamp_lines(t: Translator, lamps: Sequence[Lamp], titles: Mapping[str, Text]) -> list[str]:
+    """Return the conditions of a count that hold or may hold, each with its figures."""
+    lines = []
+    for lamp in lamps:
+        if lamp.reading.truth is False:
+            continue
+        line = f"{_MARKS[lamp.reading.truth]} {lamp_text(t, lamp)}"
+        if lamp.late:
+            line = t.gettext("{line}; {more}").format(line=line, more=late_names(t, lamp, titles))
+        lines.append(line)
+    return lines
+
+
+def late_names(t: Translator, lamp: Lamp, titles: Mapping[str, Text]) -> str:
+    """Return which figures of a condition are late."""
+    names = [series_label(t, late.series, titles) for late in lamp.late]
+    return t.gettext("{series} late").format(series=listed(t, names))
+
+
+def lamp_text(t: Translator, lamp: Lamp) -> str:
+    """Return a condition with its figures: ``Reserves under 10 % of GDP: 9.31 %``."""
+    figures = [
+        t.gettext("unknown")
+        if row.value is None
+        else t.number(row.value, row.unit, apart_from=row.bound)
+        for row in lamp.workings
+    ]
+    title = lamp.title.in_language(t.language)
+    if not figures:
+        return title
+    return t.gettext("{what}: {verb}").format(what=title, verb=t.gettext(", ").join(figures))
+
+
+def _reset_line(t: Translator, told: ToldChange, reset: Reset) -> str:
+    """Return that a rate that is set was set anew, for what is compared with it jumps."""
+    old, new = (t.number(one, reset.unit) for one in (reset.old, reset.new))
+    name = series_label(t, reset.series, told.titles)
+    words = t.gettext("{series} was lowered that day, from {old} to {new}")
+    if reset.new > reset.old:
+        words = t.gettext("{series} was raised that day, from {old} to {new}")
+    return words.format(series=name, old=old, new=new)
 
 
 def _unusual_line(t: Translator, unusual: Unusual, every: Every | None) -> str:
     rank = every.rank if every else Rank.DAILY
     parts = []
-    if unusual.since is None:
-        first = t.period_at(unusual.first, every, short=True)
+    first = t.period_at(unusual.first, every, short=True)
+    if unusual.since is None and unusual.begun:
+        if unusual.rising:
+            parts.append(
+                t.gettext("Highest on record, since the first observation on {first}").format(
+                    first=first
+                )
+            )
+        else:
+            parts.append(
+                t.gettext("Lowest on record, since the first observation on {first}").format(
+                    first=first
+                )
+            )
+    elif unusual.since is None:
         if unusual.rising:
             parts.append(t.gettext("Highest on record, since {first}").format(first=first))
         else:
@@ -298,15 +341,11 @@ def _story_lines(t: Translator, told: ToldChange) -> list[str]:
     lines = [story[:1].upper() + story[1:]] if steps else []
     if move.entered_at is not None:
         length = t.duration(move.at - move.entered_at)
-        since = t.clock(move.entered_at, told.zone, year=True)
         if move.change in OVER:
-            until = t.clock(move.at, told.zone, year=True)
-            lines.append(
-                t.gettext("Lasted {length}: {since} to {until}").format(
-                    length=length, since=since, until=until
-                )
-            )
+            span = t.span(move.entered_at, move.at, told.zone)
+            lines.append(t.gettext("Lasted {length}: {span}").format(length=length, span=span))
         else:
+            since = t.clock(move.entered_at, told.zone, year=True)
             lines.append(
                 t.gettext("Firing for {length}, since {since}").format(length=length, since=since)
             )
@@ -330,18 +369,18 @@ def _condition_lines(t: Translator, told: ToldChange) -> list[str]:
     else:
         lines = [t.gettext("The condition holds, {period}").format(period=period)]
     for row in told.working:
-        mark = {True: "✓", False: "✗", None: "?"}[row.holds]
+        mark = _MARKS[row.holds]
         unknown = t.gettext("unknown")
         value = (
             unknown if row.value is None else t.number(row.value, row.unit, apart_from=row.bound)
         )
         bound = unknown if row.bound is None else t.number(row.bound, row.unit, short=True)
         measure = row.measure.in_language(t.language)
-        lines.append(f"{mark} {measure} {value} {_COMPARISONS[row.comparison]} {bound}")
+        lines.append(f"{mark} {measure} {value} {COMPARISONS[row.comparison]} {bound}")
     return lines
 
 
-_COMPARISONS = {">": ">", ">=": "≥", "<": "<", "<=": "≤"}
+_MARKS = {True: "✓", False: "✗", None: "?"}
 
 
 def _quote_lines(t: Translator, quote: Quote, zone: str) -> list[str]:
@@ -391,7 +430,7 @@ def _footer(t: Translator, told: ToldChange) -> tuple[str, ...]:
     sentences = []
     if move.turns:
         sentences.append(t.gettext(", ").join(_turn(t, told, name) for name in move.turns))
-    if move.inputs:
+    if move.inputs and not told.lamps:
         sentences.append(_inputs(t, told))
     if told.next_due is not None:
         when = t.clock(told.next_due, told.zone)

@@ -46,9 +46,9 @@ def _reading(t: Translator, one: Firing) -> str:
     if newest is None:
         return reading_text(t, reading)
     text = found_text(t, newest, reading.unit, near)
-    measure = one.measure.in_language(t.language)
-    # A plain spread says more than its title; a formula in a list says less.
-    if measure and "(" not in measure and reading.known:
+    measure = one.measure.text.in_language(t.language)
+    # A plain spread says more than its title; words beside it would say the same again.
+    if measure and one.measure.formula and reading.known:
         text = f"{measure} {text}"
     period = t.period(newest.period, reading.every)
     text = t.gettext("{reading} ({period})").format(reading=text, period=period)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from ebbwatch.core.answering.expected import Late
+from ebbwatch.core.answering.reading import Reading
 from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.telling.history_rank import Unusual
 from ebbwatch.model.alert import Level, Transition
@@ -39,12 +40,25 @@ class Revised:
     unit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Working:
-    """One comparison of a `when` rule, with what it found.
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a number is, in words.
 
     Attributes:
-        measure: What is compared, by language (`measure_text`).
+        text: By language; empty where the rule's title says it.
+        formula: Whether it is made of names and signs alone: ``SOFR − EFFR``.
+    """
+
+    text: Text = field(default_factory=Text)
+    formula: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working:
+    """One comparison of a condition, with what it found.
+
+    Attributes:
+        measure: What is compared, by language; empty where it is too long to be said.
         value: What it came to, in `unit`; None where unknown.
         comparison: ``>``, ``>=``, ``<`` or ``<=``.
         bound: What it is compared with, in `unit`; None where unknown.
@@ -60,6 +74,53 @@ class Working:
     unit: str
     holds: bool | None
     last: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """One condition of a count.
+
+    Attributes:
+        title: What it is called, by language: the define's title, else words made for it.
+        reading: What it says, at its own latest period.
+        workings: Its comparisons, each with its figure.
+        late: Series it reads whose next figure is late.
+    """
+
+    title: Text
+    reading: Reading
+    workings: tuple[Working, ...] = ()
+    late: tuple[Late, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Single:
+    """The figure of one period by itself, where a rule measures a window of them.
+
+    Attributes:
+        value: In the rule's unit.
+        previous: Of the period before; None where there is none.
+    """
+
+    value: float
+    previous: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """A rate that is set, and was set anew with the period that is told.
+
+    Attributes:
+        series: Its name.
+        old: Of the period before, in `unit`.
+        new: In `unit`.
+        unit: Printed unit of both.
+    """
+
+    series: str
+    old: float
+    new: float
+    unit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +150,12 @@ class ToldChange:
         note: Why it matters; may be empty.
         link: The rule's; may be empty.
         labels: The rule's own.
-        measure: What the number is (`measure_text`); empty means the title.
+        measure: What the number is; empty means the title.
+        over_window: Whether the number is made of several periods, so that its change is not
+            that of the newest one.
+        single: The newest period by itself, of such a number.
+        lamps: The conditions of a count.
+        resets: Rates that were set anew with the reading's period.
         rising: True for ``above``, False for ``below``; nothing to a `when` or text rule.
         every: Frequency of the reading's periods; None for text rules.
         titles: Titles of the series among the inputs, by name; others go by their names.
@@ -116,7 +182,11 @@ class ToldChange:
     note: Text = field(default_factory=Text)
     link: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    measure: Text = field(default_factory=Text)
+    measure: Measure = field(default_factory=Measure)
+    over_window: bool = False
+    single: Single | None = None
+    lamps: tuple[Lamp, ...] = ()
+    resets: tuple[Reset, ...] = ()
     rising: bool = True
     every: Every | None = None
     titles: Mapping[str, Text] = field(default_factory=dict)
@@ -147,7 +217,7 @@ class Firing:
     """
 
     standing: Standing
-    measure: Text = field(default_factory=Text)
+    measure: Measure = field(default_factory=Measure)
 
     @property
     def name(self) -> str:

@@ -14,10 +14,10 @@ from ebbwatch.core.render.words import (
     and_more,
     heading,
     listed,
-    marked,
 )
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Reason
+from ebbwatch.model.text import marked
 
 
 def reload_message(reload: ReloadContext, *, t: Translator) -> Message:

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from ebbwatch.core.answering.reading import Found, Reading
 from ebbwatch.core.render.message_contexts import NEW_YORK
-from ebbwatch.core.render.words import Translator, marked
+from ebbwatch.core.render.words import Translator
 from ebbwatch.expr.numbers import ABSENT, REASONS, STALE
 from ebbwatch.model.periods import FREQUENCIES
+from ebbwatch.model.text import marked
 
 #: How long ago a day is written as its month and year.
 _LONG_AGO = timedelta(days=300)

@@ -10,9 +10,10 @@ from ebbwatch.core.answering.expected import SeriesStanding
 from ebbwatch.core.facts.release_clock import FreshnessState
 from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.reading_words import day_text, published_text
-from ebbwatch.core.render.words import Translator, marked
+from ebbwatch.core.render.words import Translator
 from ebbwatch.model.periods import Every, instant
 from ebbwatch.model.table import TableColumn
+from ebbwatch.model.text import marked
 from ebbwatch.model.units import printed, printed_unit
 
 _STATES = {

@@ -14,9 +14,10 @@ from ebbwatch.core.render.reading_words import (
     reading_text,
     times_text,
 )
-from ebbwatch.core.render.words import Translator, level_word, marked
+from ebbwatch.core.render.words import Translator, level_word
 from ebbwatch.model.alert import Level
 from ebbwatch.model.table import TableColumn
+from ebbwatch.model.text import marked
 
 #: Columns of a terminal that the name of a rule keeps as long as others can be left out.
 _NAME = 18

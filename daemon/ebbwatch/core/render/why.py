@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from math import isfinite
 
 from ebbwatch.core.answering.answers import InputFigure
-from ebbwatch.core.answering.explaining import Explanation, Lamp, LevelDistance
-from ebbwatch.core.answering.reading import Reading
+from ebbwatch.core.answering.explaining import Explanation, LevelDistance
 from ebbwatch.core.answering.status import Standing
-from ebbwatch.core.render.message_contexts import NEW_YORK
+from ebbwatch.core.render.alert_messages import lamp_text, late_names
+from ebbwatch.core.render.message_contexts import NEW_YORK, Lamp
+from ebbwatch.core.render.phrases import COMPARISONS
 from ebbwatch.core.render.reading_words import found_text, reading_text, reason_text, truth_text
-from ebbwatch.core.render.words import Translator, level_word, listed, series_label, title_of
+from ebbwatch.core.render.steps import step_text
+from ebbwatch.core.render.words import Translator, level_word, series_label, title_of
 from ebbwatch.model.alert import Level
 
 
@@ -75,25 +76,18 @@ def _now(t: Translator, told: Explanation) -> Iterator[str]:
         yield said.format(period=period)
         return
     line = t.gettext("{measure}: {value} for {period}").format(
-        measure=told.measure.in_language(t.language) or stands.rule.name,
+        measure=told.measure.text.in_language(t.language)
+        or title_of(t, stands.rule, stands.rule.name),
         value=reading_text(t, reading, stands.near),
         period=period,
     )
-    more = _moved(t, reading, told.previous)
+    more = ""
+    if reading.value is not None and reading.unit and not reading.at_least:
+        more = step_text(
+            t, reading.value, told.previous, reading.unit, reading.every,
+            over_window=told.over_window,
+        )  # fmt: skip
     yield t.gettext("{line}, {more}").format(line=line, more=more) if more else line
-
-
-def _moved(t: Translator, reading: Reading, previous: float | None) -> str:
-    """Return how far a number went since the period before; of counts, and to never, nothing."""
-    if previous is None or reading.value is None or not reading.unit or reading.at_least:
-        return ""
-    moved = reading.value - previous
-    if not isfinite(moved):
-        return ""
-    by = t.difference(moved, reading.unit)
-    if moved == 0:
-        return t.gettext("unchanged")
-    return (t.gettext("up {amount}") if moved > 0 else t.gettext("down {amount}")).format(amount=by)
 
 
 def _label(t: Translator, told: Explanation, name: str) -> str:
@@ -138,7 +132,7 @@ def _given(t: Translator, row: InputFigure) -> str:
 
 def _conditions(t: Translator, told: Explanation) -> Iterator[str]:
     for one in told.comparisons:
-        measure = one.measure.in_language(t.language) or told.standing.rule.name
+        measure = one.measure.in_language(t.language)
         value, bound = (
             t.gettext("unknown") if number is None else t.number(number, one.unit)
             for number in (one.value, one.bound)
@@ -149,11 +143,14 @@ def _conditions(t: Translator, told: Explanation) -> Iterator[str]:
             )
         yield t.gettext("{truth}: {measure} {value}; wanted {comparison} {bound}").format(
             truth=truth_text(t, one.holds), measure=measure, value=value, bound=bound,
-            comparison=one.comparison,
+            comparison=COMPARISONS[one.comparison],
         )  # fmt: skip
     for lamp in told.lamps:
         line = t.gettext("{truth}: {condition}").format(
-            truth=reading_text(t, lamp.reading), condition=lamp.text
+            truth=reading_text(t, lamp.reading),
+            condition=lamp_text(t, lamp)
+            if lamp.reading.known
+            else lamp.title.in_language(t.language),
         )
         more = _lamp_note(t, told, lamp)
         yield t.gettext("{line}; {more}").format(line=line, more=more) if more else line
@@ -165,8 +162,7 @@ def _lamp_note(t: Translator, told: Explanation, lamp: Lamp) -> str:
     if lamp.reading.known:
         if not lamp.late:
             return ""
-        late = listed(t, [named(one.series) for one in lamp.late])
-        return t.gettext("{series} late").format(series=late)
+        return late_names(t, lamp, told.titles)
     reason = reason_text(t, lamp.reading, named)
     if lamp.reading.last is None:
         return reason
@@ -223,7 +219,7 @@ def _changes(t: Translator, told: Explanation) -> Iterator[str]:
             yield t.gettext("It fires when every condition wanted is met.")
         elif told.rungs and rule.clear_when is not None:
             yield t.gettext("It resolves when {condition}.").format(
-                condition=" ".join(rule.clear_when.text.split())
+                condition=told.clear.in_language(t.language)
             )
         elif told.rungs:
             yield t.gettext("It resolves when its condition is false.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -12,11 +11,9 @@ from ebbwatch.core.answering.expected import Late
 from ebbwatch.core.render.message_contexts import ToldChange
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.periods import Every
-from ebbwatch.model.text import Text
+from ebbwatch.model.text import Text, marked
 from ebbwatch.ruleset.rules import Rule
 
-#: Characters of an expression above which the rule's title stands for it.
-MEASURE_LIMIT_CHARS = 60
 #: Problems of an invalid reload, and alerts of a list, that are spelled out.
 LIST_LIMIT = 20
 #: Series that the desk calls by their letters, in every language.
@@ -71,6 +68,10 @@ class Translator(Protocol):
         """Return an instant on the clocks of a zone."""
         ...
 
+    def span(self, start: datetime, end: datetime, zone: str) -> str:
+        """Return two instants on the clocks of a zone, the zone named once."""
+        ...
+
     def duration(self, length: timedelta) -> str:
         """Return a length of time."""
         ...
@@ -82,11 +83,6 @@ class Translator(Protocol):
     def period_at(self, period: int, every: Every | None, *, short: bool = False) -> str:
         """Return a period, given in minutes since the epoch."""
         ...
-
-
-def marked(message: str) -> str:
-    """Mark a message for the catalogues that is translated where it is used."""
-    return message
 
 
 _LEVELS = {
@@ -115,38 +111,6 @@ def series_label(t: Translator, name: str, titles: Mapping[str, Text]) -> str:
         return " ".join(part for part in (head.upper(), tail.replace("_", " ").upper()) if part)
     title = titles[name].in_language(t.language) if name in titles else ""
     return title or name.replace("_", " ")
-
-
-def measure_text(
-    expression: str, titles: Mapping[str, Text], translators: Sequence[Translator]
-) -> Text:
-    """Return an expression as readers write it, by language: ``SOFR − EFFR``.
-
-    Args:
-        expression: As the rule file writes it, defines filled in.
-        titles: Titles of series by name.
-        translators: One for each language wanted.
-
-    Returns:
-        Text that is empty where the expression is too long to be read in passing: the
-        rule's title says it better.
-    """
-    if len(expression) > MEASURE_LIMIT_CHARS or "\n" in expression:
-        return Text()
-
-    def in_language(t: Translator) -> str:
-        named = re.sub(
-            r"[a-z_][a-z0-9_]*",
-            lambda m: (
-                series_label(t, m[0], titles)
-                if m[0] in titles or m[0].partition("_")[0] in ACRONYMS
-                else m[0]
-            ),
-            expression,
-        )
-        return named.replace(" - ", " − ").replace(" * ", " × ")
-
-    return Text(tuple((t.language, in_language(t)) for t in translators))
 
 
 def fingerprint(alert: str) -> str:

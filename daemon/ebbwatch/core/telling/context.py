@@ -13,20 +13,25 @@ from numpy.typing import NDArray
 
 from ebbwatch.core.alerting.judging import Judge, Watched
 from ebbwatch.core.alerting.ladder import AlertState
-from ebbwatch.core.answering.conditions import working_of
-from ebbwatch.core.answering.defines import filled_in
+from ebbwatch.core.answering.conditions import lamps_of, naming_of, working_of
 from ebbwatch.core.answering.expected import Expected, Late
+from ebbwatch.core.answering.reading import Reader
 from ebbwatch.core.answering.status import standings
 from ebbwatch.core.render import (
     Firing,
+    Measure,
+    Phrases,
+    Reset,
     Revised,
+    Single,
     ToldChange,
     Translator,
     level_word,
-    measure_text,
 )
 from ebbwatch.core.telling.history_rank import Unusual, unusual
-from ebbwatch.expr.evaluate import Evaluation, as_known
+from ebbwatch.expr.definition import ResultMeasure, Windowed
+from ebbwatch.expr.evaluate import Evaluation
+from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
@@ -48,6 +53,10 @@ from ebbwatch.ruleset.rules import Rule
 _OVER = (Change.RESOLVED, Change.WITHDRAWN)
 _BUSINESS_DAY: Final = FREQUENCIES["business day"]
 
+#: Rates that are set rather than traded: on the day of a change a comparison with one jumps.
+ADMINISTERED = frozenset(
+    {"target_upper", "target_lower", "iorb", "reverse_repo_rate", "standing_repo_rate"}
+)
 #: Months of readings that a chart shows.
 CHART_MONTHS = 24
 #: Points of a chart; where there are more, each stretch is shown by its furthest reading.
@@ -70,7 +79,9 @@ class Context:
         self._former = former or {}
         self._translators = translators
         self._rules = {rule.name: rule for rule in judge.ruleset.rules}
-        self._measures: dict[str, Text] = {}
+        self._phrases = Phrases(naming_of(judge), translators)
+        self._measures: dict[str, Measure] = {}
+        self._reader: Reader | None = None
         self._known: Evaluation | None = None
 
     # ---- a change --------------------------------------------------------------------
@@ -86,8 +97,9 @@ class Context:
         if watched is None:
             return told
         return replace(
-            told, measure=self.measure(watched), rising=watched.ladder.rising, every=watched.every
-        )
+            told, measure=self.measure(watched), over_window=watched.node.lookbacks > 0,
+            rising=watched.ladder.rising, every=watched.every,
+        )  # fmt: skip
 
     def whole(
         self, move: Transition, *, at: datetime, entry_period: str | None = None
@@ -122,10 +134,10 @@ class Context:
             fallbacks=self._fallbacks(move.inputs),
             late=carried,
             revised=self._revised(move),
-            working=working_of(
-                watched, evaluation, period, defines=self._judge.ruleset.defines,
-                titles=self._titles(), translators=self._translators,
-            ),
+            working=working_of(watched, evaluation, period, self._phrases),
+            lamps=lamps_of(watched, self._read_at(then), self._phrases),
+            single=_single(watched, evaluation, period),
+            resets=self._resets(move, then),
             at_least=_at_least(watched, evaluation),
             entry_period=entry_period,
             extreme_period=_extreme_period(watched, move, entry_period, period, periods, values),
@@ -137,26 +149,28 @@ class Context:
         It is kept until another instant is asked about, or it is to be forgotten.
         """
         if self._known is None or self._known.upto != at:
-            self._known = as_known(self._judge.history, at)
+            self._known = Evaluation(self._judge.history, BEGINNING, at)
         return self._known
+
+    def _read_at(self, at: int) -> Reader:
+        if self._reader is None or self._reader.at != at:
+            self._reader = Reader(self._judge.history, at)
+        return self._reader
 
     def forget(self) -> None:
         """Forget what was read: figures may be added to the past from here on."""
-        self._known = None
+        self._reader = self._known = None
 
-    def measure(self, rule: Watched) -> Text:
+    def measure(self, rule: Watched) -> Measure:
         """Return what a rule's number is, in words; empty for a condition."""
         if rule.rule.value is None:
-            return Text()
+            return Measure()
+        if rule.rule.measure:
+            return Measure(rule.rule.measure, formula=False)
         found = self._measures.get(rule.name)
         if found is None:
-            text = filled_in(rule.rule.value.text, self._judge.ruleset.defines)
-            found = measure_text(text, self._titles(), self._translators)
-            self._measures[rule.name] = found
+            found = self._measures[rule.name] = self._phrases.measure(rule.rule.value.text)
         return found
-
-    def _titles(self) -> Mapping[str, Text]:
-        return {name: series.title for name, series in self._judge.history.catalogue.items()}
 
     def _unusual(
         self, rule: Watched, move: Transition, period: int, periods: Longs,
@@ -164,7 +178,11 @@ class Context:
     ) -> Unusual | None:  # fmt: skip
         if move.change in _OVER or move.value is None:
             return None
-        return unusual(periods, values, period=period, value=move.value, rising=rule.ladder.rising)
+        begins = [self._judge.history.observed_from(name, micros(move.at)) for name in rule.series]
+        return unusual(
+            periods, values, period=period, value=move.value, rising=rule.ladder.rising,
+            observed_from=max((one for one in begins if one is not None), default=None),
+        )  # fmt: skip
 
     def next_due(self, rule: Watched, at: int) -> datetime | None:
         """Return when the rule's next figure comes out, or None where nobody knows."""
@@ -235,6 +253,25 @@ class Context:
                     new=row.value, unit=unit,
                 )
             )  # fmt: skip
+        return tuple(found)
+
+    def _resets(self, move: Transition, at: int) -> tuple[Reset, ...]:
+        """Return the rates among the inputs that were set anew with the move's period."""
+        history, found = self._judge.history, []
+        for row in move.inputs:
+            if row.series not in ADMINISTERED or row.period != move.period:
+                continue
+            series = history.catalogue[row.series]
+            column, period = history.column(row.series), series.every.parse(row.period)
+            assert column is not None
+            earlier = column.periods[(column.periods < period) & (column.effect <= at)]
+            if len(earlier) == 0:
+                continue
+            before = history.figure_for(row.series, int(earlier.max()), as_of=at)
+            old = None if before is None or before.value is None else before.value
+            if old is None or (value := printed(old, row.unit)) == row.value:
+                continue
+            found.append(Reset(series=row.series, old=value, new=row.value, unit=row.unit))
         return tuple(found)
 
     # ---- how things stand ------------------------------------------------------------
@@ -349,6 +386,28 @@ def _at_least(rule: Watched, evaluation: Evaluation) -> bool:
     if not rule.node.momentary:
         return False
     return bool(evaluation.current(rule.node).at_least[-1:].any())
+
+
+def _single(rule: Watched, evaluation: Evaluation, period: int) -> Single | None:
+    """Return the newest period by itself where a rule measures a window of the same thing."""
+    function = FUNCTIONS.get(rule.node.op)
+    if (
+        function is None
+        or not isinstance(function.means, Windowed)
+        or function.gives is not ResultMeasure.SAME
+    ):
+        return None
+    periods, numbers, _ = evaluation.elements(rule.node.args[0])
+    if numbers is None:
+        return None
+    place = int(np.searchsorted(periods, period))
+    if place == len(periods) or periods[place] != period:
+        return None
+    value, *earlier = (
+        float(f"{one:.12g}") for one in numbers.in_units(rule.factor)[max(0, place - 1):place + 1][::-1]
+    )  # fmt: skip
+    previous = earlier[0] if earlier and math.isfinite(earlier[0]) else None
+    return Single(value=value, previous=previous) if math.isfinite(value) else None
 
 
 def _extreme_period(

@@ -26,6 +26,7 @@ class Unusual:
         since: Newest earlier period (minutes, `model.periods`) whose reading went as far;
             None when none ever did.
         first: Earliest period compared with.
+        begun: Whether `first` is that of the first observation, what was before being filled in.
         years: Years that `rank` and `share` look back; fewer than 5 where history is
             shorter, and 0 for less than one.
         count: Past readings in those years, the new one left out.
@@ -36,6 +37,7 @@ class Unusual:
     rising: bool
     since: int | None
     first: int
+    begun: bool
     years: int
     count: int
     rank: int
@@ -54,6 +56,7 @@ def unusual(
     period: int,
     value: float,
     rising: bool,
+    observed_from: int | None = None,
 ) -> Unusual | None:
     """Return how unusual a reading is, or None where too little came before it.
 
@@ -64,7 +67,12 @@ def unusual(
         period: Of the reading.
         value: Of the reading, in the same unit.
         rising: True where high readings are the unusual ones.
+        observed_from: Period of the first observation, where those before it were filled in:
+            they are no record, and are left out. None where none was.
     """
+    begun = observed_from is not None and bool((periods < observed_from).any())
+    if observed_from is not None:
+        values = np.where(periods < observed_from, np.nan, values)
     past = (periods < period) & np.isfinite(values)
     when, sizes = periods[past], values[past] if rising else -values[past]
     size = value if rising else -value
@@ -83,6 +91,7 @@ def unusual(
         rising=rising,
         since=int(as_far[-1]) if len(as_far) else None,
         first=int(when[0]),
+        begun=begun,
         years=years,
         count=len(recent),
         rank=beyond + 1,

@@ -25,7 +25,7 @@ from ebbwatch.core.lookback.evidence import (
 )
 from ebbwatch.core.lookback.tuning import Score
 from ebbwatch.model.alert import Change, Level
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.units import printed
 from ebbwatch.runtime.lookback.replay import amount
 
@@ -144,7 +144,8 @@ def _overview(evidence: Evidence) -> list[str]:
         "## All rules",
         "",
         "*Firing*: share of the time. *False*: episodes of the rule that nothing followed, of those that",
-        f"can be judged. Together {totals[0]} alerts {before} ({totals[0] / years[0]:.0f} a year) and {totals[1]} {since}",
+        "can be judged. Text rules are tried on the press releases that are bundled, a small part of all.",
+        f"Together {totals[0]} alerts {before} ({totals[0] / years[0]:.0f} a year) and {totals[1]} {since}",
         f"({totals[1] / years[1]:.0f} a year).",
         "",
         *_table(head, rows, right=range(1, 9)),
@@ -163,7 +164,8 @@ def _half(half: Half | None) -> tuple[str, str, str, str]:
     if half is None:
         return "", "", "", ""
     false = f"{half.false} of {half.judged}" if half.judged else ""
-    return str(half.alerts), f"{half.per_year:.1f}", f"{half.firing:.0%}", false
+    firing = "" if half.firing is None else f"{half.firing:.0%}"
+    return str(half.alerts), f"{half.per_year:.1f}", firing, false
 
 
 def _leads(evidence: Evidence) -> list[str]:
@@ -171,7 +173,7 @@ def _leads(evidence: Evidence) -> list[str]:
     rows = [
         (f"`{record.rule.name}`", *(_lead(record.leads.get(name)) for name in names))
         for record in evidence.records
-        if record.figures
+        if record.figures and not record.rule.text_source
     ]
     return [
         "## What had been said when it broke out",
@@ -342,6 +344,9 @@ def _each(evidence: Evidence) -> list[str]:
             lines += [f"{title}.", ""]
         if not record.figures:
             lines += ["No figures in the archive.", ""]
+        elif record.texts:
+            rows = list(_texts(record, evidence.window.split))
+            lines += [*_table(("New York", "alert", "text", "half"), rows), ""]
         elif not record.stays:
             lines += ["No alert.", ""]
         else:
@@ -350,13 +355,22 @@ def _each(evidence: Evidence) -> list[str]:
     return lines[:-1]
 
 
+def _texts(record: Record, split: date) -> Iterator[tuple[str, ...]]:
+    for move in record.texts:
+        address = move.episode.partition("/")[2]
+        yield _clock(micros(move.at)), move.level.word, address, _side(move.at, split)
+
+
+def _side(at: datetime, split: date) -> str:
+    year = split.year
+    return f"to {year - 1}" if at.astimezone(NEW_YORK).date() < split else f"since {year}"
+
+
 def _rows(record: Record, split: date) -> Iterator[tuple[str, ...]]:
     for stay in record.stays:
         for said in stay.said:
             first = said.change is Change.FIRED
-            half = (
-                f"to {split.year - 1}" if _local(said.at).date() < split else f"since {split.year}"
-            )
+            half = _side(instant(said.at), split)
             level = said.level.word + ("" if first else ", up") + (", digest" if said.muted else "")
             yield (
                 _clock(said.at), level, _reading(record, said),

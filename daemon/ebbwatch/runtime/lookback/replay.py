@@ -117,7 +117,7 @@ def drive(pipeline: Pipeline, upto: int | None, texts: Sequence[TextItem]) -> No
                 move
                 for rule in pipeline.judge.ruleset.rules
                 if rule.pattern
-                for move in text_moves(rule, event.texts, event.at)
+                for move in text_moves(rule, event.texts, event.at, texts)
             ]
             pipeline.recorder.record(Handled(event, others=moved), pipeline.states)
 

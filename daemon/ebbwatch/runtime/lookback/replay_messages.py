@@ -25,7 +25,7 @@ from ebbwatch.core.render import Translator
 from ebbwatch.core.telling.context import Context
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
-from ebbwatch.expr.numbers import Bytes, Longs, Numbers, distinct
+from ebbwatch.expr.numbers import KNOWN, Bytes, Longs, Numbers, distinct
 from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Level
@@ -156,7 +156,8 @@ class TapeJudge(Judge):
             if signals.values is None or len(signals.at) == 0:
                 return np.empty(0, np.int64), np.empty(0)
             last = np.append(signals.periods[1:] != signals.periods[:-1], True)
-            return signals.periods[last], signals.values[last]
+            values = np.where(signals.why == KNOWN, signals.values, np.nan)
+            return signals.periods[last], values[last]
         periods, numbers, _ = whole.evaluation.elements(rule.node, at=at)
         assert numbers is not None
         return periods, numbers.in_units(rule.factor)
@@ -282,7 +283,7 @@ def messages(
         taped, store, translators, place_of=lambda target: target.receiver, outlet=reader,
         contexts=WordyContext,
     )  # fmt: skip
-    pipeline = Pipeline(taped, Ledger(store, telling, taped))
+    pipeline = Pipeline(taped, Ledger(store, telling, taped), lambda _source: texts)
     # A digest tells what happened since the last one, the first since the tape began.
     ahead[:0] = judge.history.known_instants(after=BEGINNING, upto=ahead[0] - 1)[:1].tolist()
     while (at := _next_stop(pipeline, taped, ahead, telling.owed())) is not None:

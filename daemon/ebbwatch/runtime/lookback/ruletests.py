@@ -91,8 +91,10 @@ def driven(ruleset: Ruleset, test: RuleTest) -> list[Transition]:
     history.observe(_observations(ruleset, history, test))
     judge = Judge(wanted, history)
     journal = Journal()
-    pipeline = Pipeline(judge, journal)
-    for event in _events(test, tape_end(pipeline.judge.history)):
+    events = list(_events(test, tape_end(history)))
+    texts = [item for event in events for item in event.texts]
+    pipeline = Pipeline(judge, journal, lambda _source: texts)
+    for event in events:
         pipeline.handle(event)
     for name, error in journal.failures:
         raise TapeFault(f"{name} could not be evaluated: {error}") from error
@@ -120,8 +122,9 @@ def _events(test: RuleTest, end: int) -> Iterator[Event]:
     """Yield the texts of a tape, each at its instant, and its end."""
     texts: dict[int, list[TextItem]] = {}
     for number, text in enumerate(test.texts):
+        title, _, body = text.body.partition("\n") if "\n" in text.body else ("", "", text.body)
         item = TextItem(
-            source=text.source, key=str(number), title="", body=text.body, published_at=text.at,
+            source=text.source, key=str(number), title=title, body=body, published_at=text.at,
             known_at=text.at,
         )  # fmt: skip
         texts.setdefault(micros(text.at), []).append(item)
