@@ -351,3 +351,10 @@ def test_a_shift_says_by_how_much() -> None:
     """Later is positive."""
     assert Shift(_stay(1, 5), _stay(3, 5)).by == timedelta(days=2)
     assert json.dumps(per_year([])) == "{}"
+
+
+def test_a_replay_that_ends_before_it_begins_is_refused() -> None:
+    """Nothing was told would read as if nothing had happened."""
+    ran = run("replay", "--from", "2025-01-02", "--to", "2025-01-01")
+    assert ran.code == 2
+    assert "--to 2025-01-01 lies before --from 2025-01-02" in ran.err

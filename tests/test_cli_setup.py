@@ -141,6 +141,7 @@ def test_a_silence_is_made_listed_and_ended() -> None:
         (("level=", "--for", "2d"), "expected label=value, found level="),
         (("funding-spread", "--for", "2 releases"), "expected a time such as"),
         (("funding-spread", "--for", "soon"), "--for: "),
+        (("level=urgent", "--for", "2d"), "there is no level urgent; watch, warning or critical"),
     ],
 )
 def test_a_silence_that_means_nothing_is_refused(typed: tuple[str, ...], said: str) -> None:
@@ -148,6 +149,14 @@ def test_a_silence_that_means_nothing_is_refused(typed: tuple[str, ...], said: s
     ran = run("silence", *typed)
     assert (ran.code, said in ran.err) == (2, True), ran.err
     assert run("silence").out == "nothing is silenced\n"
+
+
+def test_a_silence_of_a_label_that_no_rule_has_says_so() -> None:
+    """It is made nevertheless: the rule may come later."""
+    made = run("silence", "theme=gardening", "--for", "2d")
+    assert made.err == "ebbwatch: no rule has theme=gardening; it will hold when one does\n"
+    assert " theme=gardening is quiet until " in made.out
+    assert run("silence", "theme=funding", "--for", "2d").err == ""
 
 
 def test_silences_in_force_are_sorted_by_their_end() -> None:

@@ -255,7 +255,7 @@ def test_times_passes_over_what_is_unknown_and_is_unknown_where_its_own_element_
     """A spread by zero is no period: two of the three that are known, and unknown at its own."""
     tape = tape_of("sofr", ["4.30", "4.30", "4.10", "4.30", "4.30"])
     tape += tape_of("target", ["1", "1", "0", "1", "0"])
-    found = shown(readings_of("times(sofr / target > 4.2, 3 releases)", tape))
+    found = shown(readings_of("times(sofr / target > 420 %, 3 releases)", tape))
     assert found == [_SHORT, _SHORT, "division by zero", Fraction(3), "division by zero"]
 
 

@@ -468,7 +468,7 @@ def test_sections_that_are_commented_out_say_nothing() -> None:
 
 def test_nothing_but_the_catalogue_may_be_built_in() -> None:
     """Rules, receivers and routes are the user's alone."""
-    result = loaded("", builtin={"b.yaml": "rules: []\n"})
+    result = loaded("rules: []\n", builtin={"b.yaml": "rules: []\n"})
     assert codes(result) == ["misplaced-key"]
 
 

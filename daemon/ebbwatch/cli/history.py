@@ -108,6 +108,8 @@ def replay(
         frozenset(rule or ()),
         everything,
     )
+    if span.start is not None and span.end is not None and span.start >= span.end:
+        common.stop(f"--to {end} lies before --from {start}", common.WRONG_USE)
     t = common.words(language)
     hindsight = as_of == "final"
     if hindsight and format == "text":

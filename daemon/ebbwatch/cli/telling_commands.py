@@ -15,6 +15,9 @@ import typer
 from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import aligned, clock, fitted
+from ebbwatch.model.alert import LEVELS
+from ebbwatch.ruleset.routes import OWN_LABELS
+from ebbwatch.ruleset.suggestions import either
 
 if TYPE_CHECKING:
     from ebbwatch.core.render import Translator
@@ -79,6 +82,15 @@ def _check_matcher(matcher: tuple[tuple[str, str], ...], directory: Path) -> Non
             common.stop(f"expected label=value, found {label}={value}", common.WRONG_USE)
         if label == "name":
             common.known_rule(common.valid(directory, data_only=True), value)
+        elif label == "level":
+            if value not in LEVELS:
+                common.stop(f"there is no level {value}; {either(LEVELS)}", common.WRONG_USE)
+        elif OWN_LABELS.get(label) != value and not any(
+            rule.labels.get(label) == value
+            for rule in common.valid(directory, data_only=True).rules
+        ):
+            print(f"ebbwatch: no rule has {label}={value}; it will hold when one does",
+                  file=sys.stderr)  # fmt: skip
 
 
 def _length(text: str) -> timedelta:

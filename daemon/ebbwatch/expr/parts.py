@@ -181,6 +181,8 @@ class Operations:
             verb: What is to be done with them, for the complaint: ``add``.
         """
         if left.dimension.fits(right.dimension):
+            if verb == "compare" and (wrong := _unit_left_out(left, right)):
+                return wrong
             return left, right
         if (adapted := self._adapted(left, right.dimension)) is not None:
             return adapted, right
@@ -226,6 +228,26 @@ def _coarser(a: Every, b: Every) -> Every:
     return a if a.minutes >= b.minutes else b
 
 
+def _unit_left_out(left: Part, right: Part) -> Wrong | None:
+    """Return the complaint where a share is compared with a bare number, which may mean percent.
+
+    Nil is nil in every unit. Scores and indices are bare numbers themselves.
+    """
+    for share, number in ((left, right), (right, left)):
+        is_share = share.dimension.kind is Kind.RATIO and not share.dimension.plain
+        written = number.node.is_constant and number.bare and number.node.value != 0
+        if is_share and written and not share.node.is_constant:
+            message = f"cannot compare {share.said} and {number.said}"
+            return Wrong("units", message, _in_percent(number.node.value))
+    return None
+
+
+def _in_percent(number: Fraction) -> str:
+    """Return both things that a bare number beside a share may mean."""
+    asked, meant = (f"{float(value):.12g} %" for value in (number, number * 100))
+    return f"put the unit on the number: {asked}, or {meant} for {float(number):.12g} times as much"
+
+
 def _mismatch_hint(left: Part, right: Part) -> str:
     for one, other in ((left, right), (right, left)):
         kind = one.dimension.kind
@@ -258,7 +280,8 @@ def _product_dimension(operator: str, left: Part, right: Part) -> Dimension | st
         return f"{left.said} times {right.said} has no unit"
     if b.kind in scalar and not b.per_time:
         if a.kind in scalar and not a.per_time:
-            return RATIO
+            # What is made of scores, indices and counts alone is no share of anything.
+            return _quotient_of_numbers(left, right)
         return a
     if a.fits(b):
         return RATIO
@@ -267,10 +290,21 @@ def _product_dimension(operator: str, left: Part, right: Part) -> Dimension | st
     return f"{left.said} divided by {right.said} has no unit"
 
 
+def _quotient_of_numbers(left: Part, right: Part) -> Dimension:
+    fixed = left.node.is_constant and right.node.is_constant
+    return NUMBER if _is_number(left) and _is_number(right) and not fixed else RATIO
+
+
+def _is_number(part: Part) -> bool:
+    """Return whether a part is a score, an index, a count, or written without a unit."""
+    of = part.dimension
+    return of.plain or of.kind is Kind.COUNT or (part.node.is_constant and part.bare)
+
+
 def _scaled(a: Dimension, b: Dimension) -> Dimension:
     if a.kind is Kind.COUNT and b.kind is Kind.RATIO:
         return NUMBER
-    return a
+    return b if a.kind is Kind.RATIO and b.plain else a
 
 
 def _product_hint(operator: str, left: Part, right: Part) -> str:
@@ -291,10 +325,11 @@ def fitted(quantity: Quantity, to: Dimension) -> Quantity | tuple[str, str]:
         quantity: As `parse_quantity` returned it.
         to: Dimension of the rule's value.
     """
-    if quantity.dimension.fits(to):
-        return quantity
     node = Node("const", params=(quantity.value,), dimension=quantity.dimension)
     part = Part(node, percent=quantity.unit == "%", bare=quantity.bare)
+    if quantity.dimension.fits(to):
+        wrong = _unit_left_out(Part(Node("series", dimension=to)), part)
+        return quantity if wrong is None else (wrong.message, wrong.hint)
     if not to.per_time and (
         (part.percent and to.kind is Kind.RATE) or (part.bare and to.kind is Kind.COUNT)
     ):

@@ -7,7 +7,7 @@ kind      base unit                    written as
 ========  ===========================  ==========================
 money     US dollar                    ``$2.8tn``, ``$500mn``
 rate      1 per year (5 % is 0.05)     ``5 %``, ``20 bp``
-ratio     1 (10 % is 0.1)              ``10 %``, ``0.1``
+ratio     1 (10 % is 0.1)              ``10 %``
 price     US dollar per ounce, coin    ``$4000/oz``
 time      day                          ``6 h``, ``30 d``, ``13 w``
 count     1                            ``3``

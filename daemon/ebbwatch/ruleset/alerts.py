@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from ebbwatch.expr import Expression, RuleRef, fitted
@@ -21,6 +22,11 @@ from ebbwatch.ruleset.kinds import Fields
 from ebbwatch.ruleset.nodes import Node, Scalar
 from ebbwatch.ruleset.rules import Rule, TurnPolicy
 from ebbwatch.ruleset.suggestions import did_you_mean, either
+
+#: A clear that is so many times smaller than the largest threshold was meant in another unit.
+STRANGE = 1000
+#: One that is so many times larger, likewise.
+STRANGE_BEYOND = 3
 
 #: The four forms of a rule, by the key that makes it one, with the keys each may have.
 _FORMS = {
@@ -167,7 +173,7 @@ class Builder:
             "measure": fields.get("measure", Text()),
             "rising": rising,
             "thresholds": thresholds,
-            "clear": self._clear(fields, levels, value.dimension),
+            "clear": self._clear(fields, levels, value.dimension, thresholds),
             "hold": self._hold(fields, levels),
         }
 
@@ -241,7 +247,7 @@ class Builder:
         return tuple((level, threshold) for level, _, threshold in rungs)
 
     def _clear(
-        self, fields: Fields, levels: Collection[Level], to: Dimension
+        self, fields: Fields, levels: Collection[Level], to: Dimension, thresholds: Ladder
     ) -> dict[Level, Quantity]:
         clear: dict[Level, Quantity] = {}
         for level, node, quantity in self._by_level(fields, "clear", levels):
@@ -253,8 +259,21 @@ class Builder:
                     node, "negative-clear", f"clear is a distance, found {_text_of(node)}",
                     "write it without minus",
                 )  # fmt: skip
+            self._warn_if_strange(node, distance, thresholds)
             clear[level] = distance
         return clear
+
+    def _warn_if_strange(self, node: Node, distance: Quantity, thresholds: Ladder) -> None:
+        """Warn where a distance is of another size than the thresholds, as by a wrong unit."""
+        largest = max((abs(threshold.value) for _, threshold in thresholds), default=Fraction(0))
+        too_small = 0 < distance.value * STRANGE < largest
+        if too_small or distance.value > STRANGE_BEYOND * largest > 0:
+            self.findings.warn(
+                node, "strange-clear",
+                f"clear at {_text_of(node)} is far {'smaller' if too_small else 'larger'} "
+                "than the thresholds",
+                "it is the distance back past a threshold at which the level ends",
+            )  # fmt: skip
 
     def _hold(self, fields: Fields, levels: Collection[Level]) -> dict[Level, Duration]:
         return {level: value for level, _, value in self._by_level(fields, "for", levels)}

@@ -168,6 +168,11 @@ class _Loader:
     def _read(self, file: str, text: Content, *, builtin: bool) -> None:
         root = read_yaml(file, text, self.findings)
         if root is None:
+            if isinstance(text, str | bytes) and not text.strip():
+                self.findings.warn(
+                    FileRange(Source(file, ""), 0, 1), "empty-file", "this file is empty",
+                    "write rules: and what it should watch, or delete it",
+                )  # fmt: skip
             return
         for start, end, kind in tokens_in(root.source.text):
             self.findings.secret(

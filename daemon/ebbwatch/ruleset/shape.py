@@ -6,6 +6,7 @@ it, and a test walks it to prove that each key changes what is loaded.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ebbwatch.model.address import names_secret
@@ -445,8 +446,15 @@ def _chat(text: str) -> int | str | Misread:
     return text if text.startswith("@") and len(text) > 1 else Misread()
 
 
+#: Slack writes ids of channels, groups and persons in capitals and digits.
+_CHANNEL_ID = re.compile(r"[A-Z][A-Z0-9]+")
+
+
 def _channel(text: str) -> str | Misread:
-    return text if text.strip() else Misread()
+    if _CHANNEL_ID.fullmatch(text):
+        return text
+    hint = "a name can change, and files are sent to ids only: in Slack, open the channel's details"
+    return Misread(hint=f"{hint}, at the end of which its id stands")
 
 
 class _SecretOnly(ByForm):
