@@ -383,3 +383,15 @@ def test_defines_that_double_end_in_a_name_instead_of_a_book():
     """Sixty steps of doubling are refused a reader, and cost nothing."""
     doubling = {f"d{i}": f"d{i - 1} + d{i - 1}" for i in range(1, 60)} | {"d0": "sofr"}
     assert len(filled_in("d59 > 3 %", doubling)) < 1000
+
+
+def test_what_a_count_read_before_is_known_too() -> None:
+    """Whether it flaps, and how unusual it is, is seen from all of its readings."""
+    known = Known("rules: [{name: two, value: 'count(sofr > 2 %, effr > 2 %)', above: {watch: 1}}]")
+    days = [f"2025-10-0{day}" for day in (6, 7, 8)]
+    for number, day in enumerate(days):
+        for series in ("sofr", "effr"):
+            known.has(series, day, "2.1", ny(2025, 10, 7 + number))
+    periods = known.context.periods("two", micros(ny(2025, 10, 9)))
+    every = known.judge.watched["two"].every
+    assert [every.text(int(period)) for period in periods] == days

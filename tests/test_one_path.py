@@ -52,11 +52,12 @@ class Notebook:
         """Take nothing ahead: all of it comes with its event."""
         return False
 
-    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> None:
+    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> bool:
         """Keep what an event came to."""
         for outcome in handled.outcomes:
             self.transitions += self.judge.transitions(outcome.judged, outcome.cause)
         self.failures += [f"{failure.rule}: {failure.error!r}" for failure in handled.failures]
+        return False
 
     def next_due(self) -> int | None:
         """Return None: nothing is told."""

@@ -117,7 +117,7 @@ async def test_an_event_that_cannot_be_told_at_all_is_recorded(
     """It is not tried for ever in the same way, and the next event is told."""
     world = World()
     await world.morning("3.90")
-    monkeypatch.setattr("ebbwatch.runtime.telling.look", _raise)
+    monkeypatch.setattr("ebbwatch.runtime.telling.join", _raise)
     heard = await world.morning("4.50")
     assert [line for line in heard if "cannot be evaluated" in line] != []
     assert world.muted("two-high") == ["could not be told"]

@@ -25,7 +25,9 @@ from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.bench import alertmanager
 from tests.bench.bench_daemon import in_a_world, memory_mib, processor_s
+from tests.bench.peers import show
 from tests.e2e.daemon import EFFR, World, business_days, rates
 from tests.paths import ROOT
 from tests.standins.providers import Seen
@@ -38,6 +40,8 @@ CALM, STORM = "3.70", "3.93"
 WATCHED = "tests.bench.watched"
 #: How long it is left alone before its memory is looked at again.
 SETTLES_S = 10.0
+#: Longest wait for the last post.
+PATIENCE_S = 240.0
 
 
 @dataclass
@@ -110,6 +114,15 @@ class Figures:
     memory_mib: tuple[float, float, float]
 
 
+@dataclass(frozen=True)
+class Peer:
+    """What a peer needed: seconds to the last post, of the processor, and its memory then."""
+
+    lasted_s: float
+    processor_s: float
+    memory_mib: float
+
+
 async def storm(found: World) -> Figures:
     """Let all alerts fire on one figure."""
     for chat in ("TELEGRAM__TOKEN", "TELEGRAM__CHAT", "SLACK__BOT_TOKEN", "SLACK__CHANNEL"):
@@ -131,7 +144,9 @@ async def storm(found: World) -> Figures:
     async with hook(found.folder) as receiver:
         found.rules(rules_text(ALERTS, receiver.url))
         async with found.running(at=start, through=(WATCHED, str(stretches))) as daemon:
-            await daemon.until(lambda: " rules, " in daemon.shown.read_text(), "it was ready", 120)
+            await daemon.until(
+                lambda: " rules, " in daemon.shown.read_text(), "it was ready", PATIENCE_S
+            )
             await daemon.polled(news=17)
             await receiver.all_came(1, 20)
             await asyncio.sleep(3)
@@ -140,7 +155,7 @@ async def storm(found: World) -> Figures:
             os.kill(pid, signal.SIGUSR1)
             calm_mib, used = memory_mib(pid), processor_s(pid)
             found.effr[days[-1]] = "3.68"
-            await receiver.all_came(before + ALERTS, 180)
+            await receiver.all_came(before + ALERTS, PATIENCE_S)
             used, storm_mib = processor_s(pid) - used, memory_mib(pid)
             told = receiver.ask()
             await asyncio.sleep(SETTLES_S)
@@ -161,11 +176,47 @@ async def storm(found: World) -> Figures:
     )
 
 
+async def alertmanager_told(folder: Path, command: str, *, grouped: bool) -> Peer:
+    """Return what Alertmanager needs to tell the same."""
+    folder.mkdir()  # noqa: ASYNC240  nothing else runs yet
+    async with hook(folder) as receiver:
+        with alertmanager.running(folder, command, receiver.url, grouped=grouped) as (port, pid):
+            used = processor_s(pid)
+            began = await alertmanager.raise_alerts(port, ALERTS)
+            async with asyncio.timeout(PATIENCE_S):
+                while len((told := await asyncio.to_thread(receiver.ask))["names"]) < ALERTS:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+            return Peer(told["last"] - began, processor_s(pid) - used, memory_mib(pid))
+
+
 async def main() -> None:
     """Measure it, and Alertmanager beside it."""
     with tempfile.TemporaryDirectory() as name:
         found = await in_a_world(Path(name) / "storm", storm)
-        print(found)
+        before, during, later = found.memory_mib
+        show(
+            "a storm of alerts",
+            f"{ALERTS:,} alerts in {found.lasted_s:.1f} s, {found.processor_s:.1f} s of the "
+            f"processor: {ALERTS / found.lasted_s:,.0f} a second, the first after "
+            f"{found.first_s:.1f} s; lost {found.lost}, twice {found.twice}",
+        )
+        lasted, worked = found.stood_still_s[0]
+        show(
+            "stretch without the event loop",
+            f"{1000 * lasted:.0f} ms, of which the processor worked {1000 * worked:.0f}; of what "
+            f"it worked, the longest {1000 * max(w for _, w in found.stood_still_s):.0f} ms",
+        )
+        show("memory in a storm", f"{before:.0f} MiB before, {during:.0f} at its end, "
+             f"{later:.0f} after {SETTLES_S:.0f} s")  # fmt: skip
+        if (command := alertmanager.program()) is None:
+            print("    Alertmanager is not here: its figures above are of another run")
+            return
+        for grouped, words in ((False, "one by one"), (True, "in one group")):
+            them = await alertmanager_told(Path(name) / words, command, grouped=grouped)
+            print(
+                f"    Alertmanager in this run, {words}: {them.lasted_s:.1f} s, "
+                f"{them.processor_s:.1f} s of the processor, {them.memory_mib:.0f} MiB", flush=True,
+            )  # fmt: skip
 
 
 if __name__ == "__main__":

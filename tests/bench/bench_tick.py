@@ -77,9 +77,10 @@ class Nobody:
         """Let it go."""
         return True
 
-    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> None:
+    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> bool:
         """Count what was judged."""
         self.judged.append(len(handled.states))
+        return False
 
     def next_due(self) -> int | None:
         """Return None: nothing is told."""

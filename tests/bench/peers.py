@@ -30,6 +30,12 @@ FIGURES = {
     "idle memory": ("under 100 MiB", "Prometheus 66, Alertmanager 33, vmalert 17, ElastAlert2 66"),
     "idle processor": ("under 0.5 % of a core", "not measured"),
     "tick touching 10,000 rules": ("under 10 ms", "Prometheus 706-768 ms, vmalert 1,617-1,920 ms"),
+    "a storm of alerts": (
+        "2,000 a second, nothing lost and nothing twice",
+        "Alertmanager 3.3 s one by one (3,039 a second), 1.3 s in one group",
+    ),
+    "stretch without the event loop": ("at most 250 ms", "none asks that of itself"),
+    "memory in a storm": ("flat", "Alertmanager 260 MiB after 10,000 one by one"),
     "publication to message": ("median under 5 s", "none polls a publisher"),
 }
 

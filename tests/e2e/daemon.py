@@ -190,7 +190,7 @@ class World:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'daemon'}",
             # Without it, matplotlib looks for all fonts anew in each test.
             "MPLCONFIGDIR": str(Path(tempfile.gettempdir()) / "ebbwatch-tests-matplotlib"),
             **self.environment,

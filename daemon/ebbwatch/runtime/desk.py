@@ -342,8 +342,9 @@ class _Unrecorded:
         """Let an outcome go."""
         return True
 
-    def record(self, _handled: Handled, _states: Mapping[str, AlertState]) -> None:
+    def record(self, _handled: Handled, _states: Mapping[str, AlertState]) -> bool:
         """Record nothing."""
+        return False
 
     def next_due(self) -> int | None:
         """Return None: nothing is told."""

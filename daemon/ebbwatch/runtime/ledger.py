@@ -7,8 +7,10 @@ leaves the event to be polled again, one after it leaves rows to be delivered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import numpy as np
 import structlog
@@ -21,12 +23,17 @@ from ebbwatch.expr.graph import Node
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import AlertRecord, Store
-from ebbwatch.runtime.pipeline import Failure, Handled, Outcome
+from ebbwatch.runtime.pipeline import Failure, Handled, Outcome, Portion
 from ebbwatch.runtime.silences import carry_acks, follow_renames
 from ebbwatch.runtime.telling import Edit, Telling
+from ebbwatch.runtime.telling.groups import Stay
 
 #: Where the instant of the newest handled event is kept.
 HANDLED = "handled"
+#: Where the portions are noted that were recorded of an event that is not yet handled.
+UNFINISHED = "unfinished/"
+#: Alerts that are told in one transaction where an event moves more than twice as many.
+AT_ONCE = 50
 #: Fields of a state that can be read off the history again, and need no saving.
 _DERIVED = ("read_at", "value", "previous", "why", "known")
 
@@ -34,6 +41,21 @@ _DERIVED = ("read_at", "value", "previous", "why", "known")
 _EVENTS = {change: f"alert.{change.value}" for change in Change}
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """An event of which only some was recorded: a storm, and the process ended in it.
+
+    Attributes:
+        at: Its µs.
+        added: Series whose past it added to.
+        done: Names of the alerts to which it was done.
+    """
+
+    at: int
+    added: tuple[str, ...]
+    done: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -54,6 +76,8 @@ class Ledger:
     records: dict[str, AlertRecord] = field(default_factory=dict)
     edit: Edit | None = None
     _saved: dict[str, AlertState] = field(default_factory=dict)
+    # Whether the store may hold notes of portions.
+    _noted: bool = False
 
     def load(self) -> dict[str, AlertState]:
         """Return the stored states of the alerts whose rules still measure the same."""
@@ -74,8 +98,8 @@ class Ledger:
         """Return False: outcomes are recorded with their event."""
         return False
 
-    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> None:
-        """Write an event's outcome, and tell.
+    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> bool:
+        """Write an event's outcome, and tell: all at once, or the next portion of it.
 
         1. The facts, and what is held back.
         2. The transitions, each with outbox rows or a named reason for having none.
@@ -83,41 +107,144 @@ class Ledger:
         4. What was waiting to be told and is due now.
         5. On a first start, what fires; with an edit of the rules, what it changed.
         6. The cursors, and how far the tape was handled.
+
+        Where an event moves more alerts than are told at once, the first portion has its facts
+        and the last one all from 4 on; between them the store knows which alerts are done
+        (`unfinished`), so that whoever starts or takes over goes on with the others.
         """
-        event = handled.event
-        at = instant(event.at)
-        if handled.moves is None:
-            handled.moves = self._transitions(handled)
+        if not handled.portions:
+            handled.portions = self._portions(handled)
+        portion = handled.left()[0]
+        if portion.moves is None:
+            portion.moves = self._transitions(handled, portion.outcomes)
+        at = instant(handled.event.at)
+        told: list[Transition] = []
+        saved: list[AlertRecord] = []
+        more = False
         with self.store.transaction():
-            self.store.record(event.observations)
-            self.store.hold(event.held)
-            self.store.record_texts(event.texts)
-            told = self._told(handled, handled.moves, states)
-            self.store.append(told)
-            first = handled.history and self.store.get(HANDLED) is None
-            # A rule that has no figure yet is known all the same: it is no new one tomorrow.
-            blank = {name: AlertState() for name in self.judge.watched} if first else {}
-            saved = self._save(blank | handled.states)
-            if handled.removed:
-                self.store.forget_alerts(handled.removed)
-            if not handled.aside:
-                if not handled.history:
-                    read = self._read(handled)
-                    self.telling.look(read, met=handled.met, at=at, states=states)
-                self.telling.tick(at=at, states=states)
-                if first:
-                    self.telling.summary(at=at, states=states)
-            for key, text in event.cursors:
-                self.store.put(key, text)
-            self.store.put(HANDLED, at.isoformat())
+            if not portion.waited:
+                told, saved = self._write(handled, portion, portion.moves, at=at, states=states)
+            if portion.last and not handled.aside:
+                more = self.telling.tick(at=at, states=states)
+            if portion.last and not portion.waited:
+                self._complete(handled, at=at, states=states)
+        portion.recorded = True
+        if more:
+            handled.portions.append(Portion([], first=False, waited=True))
         if handled.history:
             self.edit = None
         self.records.update({record.name: record for record in saved})
-        for name in handled.removed:
-            self.records.pop(name, None)
-            self._saved.pop(name, None)
-        self._saved.update(handled.states)
-        self._say(handled, told)
+        self._saved.update({record.name: handled.states.get(record.name, AlertState())
+                            for record in saved})  # fmt: skip
+        if portion.last:
+            self._noted = False
+            for name in handled.removed:
+                self.records.pop(name, None)
+                self._saved.pop(name, None)
+        self._say(handled, portion, told)
+        return bool(handled.left())
+
+    def _write(
+        self,
+        handled: Handled,
+        portion: Portion,
+        moves: Sequence[Transition],
+        *,
+        at: datetime,
+        states: Mapping[str, AlertState],
+    ) -> tuple[list[Transition], list[AlertRecord]]:
+        """Write a portion; return the transitions as they were told, and what was saved."""
+        event = handled.event
+        if portion.first:
+            self.store.record(event.observations)
+            self.store.hold(event.held)
+            self.store.record_texts(event.texts)
+        told = self._told(handled, portion, moves, states)
+        self.store.append(told)
+        if not portion.last:
+            names = {outcome.judged.rule.name for outcome in portion.outcomes}
+            saved = self._save({n: handled.states[n] for n in handled.states if n in names})
+            self._note_unfinished(handled, names)
+            return told, saved
+        # A rule that has no figure yet is known all the same: it is no new one tomorrow.
+        blank = {name: AlertState() for name in self.judge.watched} if self._begins(handled) else {}
+        done = set() if portion.first else _moved(handled)
+        saved = self._save(blank | {n: s for n, s in handled.states.items() if n not in done})
+        if handled.removed:
+            self.store.forget_alerts(handled.removed)
+        if not handled.history and not handled.aside:
+            self.telling.look(self._read(handled), met=handled.met, at=at, states=states)
+        return told, saved
+
+    def _complete(
+        self, handled: Handled, *, at: datetime, states: Mapping[str, AlertState]
+    ) -> None:
+        """Write that an event is handled, once all of it was."""
+        if self._begins(handled) and not handled.aside:
+            self.telling.summary(at=at, states=states)
+        for key, text in handled.event.cursors:
+            self.store.put(key, text)
+        if self._noted:
+            self.store.put_all(dict.fromkeys(self.store.memos(UNFINISHED)))
+        self.store.put(HANDLED, at.isoformat())
+
+    def _begins(self, handled: Handled) -> bool:
+        """Return whether this is the first event of all."""
+        return handled.history and self.store.get(HANDLED) is None
+
+    # ---- portions --------------------------------------------------------------------
+
+    def _portions(self, handled: Handled) -> list[Portion]:
+        """Return the portions in which an event is recorded: one, but for a storm.
+
+        Alerts that are told in one message are in one portion, however many they are. Where a
+        series is met, what moved is the past, of which nothing is told one by one.
+        """
+        moved = [outcome for outcome in handled.outcomes if outcome.judged.moves]
+        if handled.history or handled.met or len(moved) <= 2 * AT_ONCE:
+            return [Portion(handled.outcomes)]
+        by_name: dict[str, list[Outcome]] = {}
+        for outcome in moved:
+            by_name.setdefault(outcome.judged.rule.name, []).append(outcome)
+        portions: list[Portion] = []
+        for names in self.telling.together(
+            {name: _newest_stay(some) for name, some in by_name.items()}
+        ):
+            if not portions or len(portions[-1].outcomes) >= AT_ONCE:
+                portions.append(Portion([], first=not portions, last=False))
+            portions[-1].outcomes += [one for name in names for one in by_name[name]]
+        # Those that did not move are recorded at the end.
+        still = [o for o in handled.outcomes if o.judged.rule.name not in by_name]
+        portions.append(Portion(still, first=not portions))
+        return portions
+
+    def _note_unfinished(self, handled: Handled, names: Collection[str]) -> None:
+        """Note which alerts an event is done with, of which others are still to be recorded."""
+        event, handled_at = handled.event, self.store.get(HANDLED)
+        past = [
+            o.series
+            for o in event.observations
+            if handled_at is not None and o.known_at <= datetime.fromisoformat(handled_at)
+        ]
+        note = {
+            "at": instant(event.at).isoformat(),
+            "added": sorted({*past, *event.added}),
+            "done": sorted(names),
+        }  # fmt: skip
+        self.store.put(f"{UNFINISHED}{min(names)}", json.dumps(note))
+        self._noted = True
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the event of which only some was recorded, or None."""
+        notes = [json.loads(text) for text in self.store.memos(UNFINISHED).values()]
+        if not notes:
+            return None
+        self._noted = True
+        return Unfinished(
+            at=micros(datetime.fromisoformat(notes[0]["at"])),
+            added=tuple(notes[0]["added"]),
+            done=frozenset(name for note in notes for name in note["done"]),
+        )
 
     def _edited(
         self, edit: Edit, handled: Handled, states: Mapping[str, AlertState]
@@ -131,34 +258,42 @@ class Ledger:
         return told
 
     def _told(
-        self, handled: Handled, moves: Sequence[Transition], states: Mapping[str, AlertState]
+        self,
+        handled: Handled,
+        portion: Portion,
+        moves: Sequence[Transition],
+        states: Mapping[str, AlertState],
     ) -> list[Transition]:
-        """Tell an event's moves; return them with the named reason of each that nobody hears."""
+        """Tell a portion's moves; return them with the named reason of each that nobody hears."""
         at = instant(handled.event.at)
+        others = handled.others if portion.first else []
         if handled.aside:
-            untold = Why.BROKEN.value
-            return [replace(move, muted=untold) for move in (*moves, *handled.others)]
+            return [replace(move, muted=Why.BROKEN.value) for move in (*moves, *others)]
         past = [move for move in moves if move.rule in handled.met]
         present = [move for move in moves if move.rule not in handled.met]
         told = self.telling.tell(past, at=at, states=states, history=True)
         told += self.telling.tell(present, at=at, states=states, history=handled.history)
         if not handled.history:
-            told += self.telling.tell(handled.others, at=at, states=states)
+            told += self.telling.tell(others, at=at, states=states)
         elif self.edit is not None:
             told += self._edited(self.edit, handled, states)
         return told
 
     def _read(self, handled: Handled) -> list[str]:
-        """Return the alerts with new readings of which there may be something to tell."""
-        read = [o.judged.rule.name for o in handled.outcomes if len(o.judged.signals.at)]
-        if handled.quiet:
-            owed = self.telling.owed()
-            read += [*handled.firing, *(name for name in handled.quiet if name in owed)]
-        return list(dict.fromkeys(read))
+        """Return the alerts with new readings of which there may be something to tell.
 
-    def _transitions(self, handled: Handled) -> list[Transition]:
+        One that was told of this very reading has nothing else to be told.
+        """
+        owed = self.telling.owed()
+        moved = [o.judged for o in handled.outcomes if o.judged.moves]
+        told = {j.rule.name for j in moved if j.moves[-1].at == handled.event.at} - owed
+        read = [o.judged.rule.name for o in handled.outcomes if len(o.judged.signals.at)]
+        read += [*handled.firing, *(name for name in handled.quiet if name in owed)]
+        return [name for name in dict.fromkeys(read) if name not in told]
+
+    def _transitions(self, handled: Handled, outcomes: Sequence[Outcome]) -> list[Transition]:
         found: list[Transition] = []
-        for outcome in handled.outcomes:
+        for outcome in outcomes:
             try:
                 found += self.judge.transitions(outcome.judged, outcome.cause)
             except Exception as error:
@@ -198,20 +333,20 @@ class Ledger:
         self.store.save_alerts(written)
         return [replace(record, version=record.version + 1) for record in written]
 
-    def _say(self, handled: Handled, transitions: Iterable[Transition]) -> None:
-        """Log one line for the event, and one for each change that people hear of."""
+    def _say(self, handled: Handled, portion: Portion, transitions: Iterable[Transition]) -> None:
+        """Log one line for each change that people hear of, and at the end one for the event."""
         at = instant(handled.event.at).isoformat()
-        count = 0
         for t in transitions:
             if t.muted == Why.HISTORY.value:
                 continue
             if t.change in (Change.ARMED, Change.DISARMED):
                 continue
-            count += 1
             log.info(
                 _EVENTS[t.change], at=at, rule=t.rule, rung=t.level.word, value=t.value,
                 unit=t.unit, period=t.period, cause=t.cause.value, muted=t.muted,
             )  # fmt: skip
+        if not portion.last or portion.waited:
+            return
         for failure in handled.failures:
             log.error(
                 "rule.failed", at=at, rule=failure.rule, exc_info=failure.error,
@@ -220,8 +355,22 @@ class Ledger:
         event = handled.event
         log.debug(
             "event.handled", at=at, observations=len(event.observations), texts=len(event.texts),
-            held=len(event.held), alerts=len(handled.outcomes), transitions=count,
+            held=len(event.held), alerts=len(handled.outcomes),
+            moved=sum(bool(outcome.judged.moves) for outcome in handled.outcomes),
         )  # fmt: skip
+
+
+def _moved(handled: Handled) -> set[str]:
+    """Return the alerts that an event moves."""
+    return {o.judged.rule.name for o in handled.outcomes if o.judged.moves}
+
+
+def _newest_stay(outcomes: Sequence[Outcome]) -> Stay:
+    """Return the highest level that an alert's moves tell of, and the episode of the newest."""
+    moves = [move for outcome in outcomes for move in outcome.judged.moves]
+    name = outcomes[0].judged.rule.name
+    level = max(move.before if move.after is Level.NONE else move.after for move in moves)
+    return Stay(level, episode_of(name, moves[-1].begun_at))
 
 
 def bare_transitions(outcome: Outcome) -> list[Transition]:

@@ -8,7 +8,7 @@ events and the recorder, never this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from ebbwatch.model.periods import instant, micros
 from ebbwatch.ports import Held
 from ebbwatch.ruleset.patterns import match_in
 from ebbwatch.ruleset.rules import Rule
+from ebbwatch.runtime.giving_way import Steps, in_one_go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +94,11 @@ class Handled:
         removed: Names of alerts whose rules are gone.
         quiet: Names of alerts that a new reading leaves exactly as they stand.
         firing: Names of those among them that fire.
-        moves: The outcomes as transitions, once they were made; None before.
+        portions: The parts in which it is recorded; none before the recorder looked at it.
         met: Names of alerts that did not fire, and see a series for the first time: what moved
             them is the past, and how they stand is told as of new rules.
-        aside: Whether nothing of the event is told, an edit of the rules neither: telling it, or
-            recording what it did, failed for a fault of ours.
+        aside: Whether nothing more of the event is told, an edit of the rules neither: telling
+            it, or recording what it did, failed for a fault of ours.
     """
 
     event: Event
@@ -109,9 +110,34 @@ class Handled:
     removed: tuple[str, ...] = ()
     quiet: Sequence[str] = ()
     firing: Sequence[str] = ()
-    moves: list[Transition] | None = None
+    portions: list[Portion] = field(default_factory=list)
     met: frozenset[str] = frozenset()
     aside: bool = False
+
+    def left(self) -> list[Portion]:
+        """Return the portions that are yet to be recorded, once the recorder made them."""
+        return [portion for portion in self.portions if not portion.recorded]
+
+
+@dataclass(slots=True)
+class Portion:
+    """What is recorded of an event in one transaction.
+
+    Attributes:
+        outcomes: Its alerts', all of an alert's together.
+        first: Whether nothing of the event was recorded before.
+        last: Whether it completes the event.
+        waited: Whether it is nothing but groups that had waited, after a complete event.
+        moves: The outcomes as transitions, once they were made; None before.
+        recorded: Whether that is done.
+    """
+
+    outcomes: list[Outcome]
+    first: bool = True
+    last: bool = True
+    waited: bool = False
+    moves: list[Transition] | None = None
+    recorded: bool = False
 
 
 class Recorder(Protocol):
@@ -124,8 +150,11 @@ class Recorder(Protocol):
         """
         ...
 
-    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> None:
-        """Take an event's outcome; `states` holds every alert's, this event's included."""
+    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> bool:
+        """Record an event's outcome, or a part of it, and return whether there is more of it.
+
+        Then it is to be called again. `states` holds every alert's, this event's included.
+        """
         ...
 
     def next_due(self) -> int | None:
@@ -172,11 +201,26 @@ class Pipeline:
 
     def commit(self, handled: Handled) -> None:
         """Make an event's outcome last; may be tried again where the recorder could not."""
-        self.recorder.record(handled, self.states)
+        in_one_go(self.committing(handled))
+
+    def committing(self, handled: Handled) -> Steps[None]:
+        """Make an event's outcome last, part by part."""
+        while self.recorder.record(handled, self.states):
+            yield
         self.handled = max(self.handled, handled.event.at)
 
-    def decide(self, event: Event, *, history: bool = False) -> Handled:
+    def decide(
+        self, event: Event, *, history: bool = False, without: Collection[str] = ()
+    ) -> Handled:
+        """Return what an event does to the alerts (`deciding`)."""
+        return in_one_go(self.deciding(event, history=history, without=without))
+
+    def deciding(
+        self, event: Event, *, history: bool = False, without: Collection[str] = ()
+    ) -> Steps[Handled]:
         """Return what an event does to the alerts; the next one is decided after its commit.
+
+        Alerts may be left `without` it, to which it was done before.
 
         With `history`, on a first start, the whole tape up to the event is walked and
         recorded, and nobody is told.
@@ -194,13 +238,15 @@ class Pipeline:
         past |= set(event.added)
         handled = Handled(event, history=history)
         evaluation = Evaluation(known, self.handled, event.at)
-        for rule in self._touched(handled):
+        for rule in self._touched(handled, without):
             self._judge(handled, rule, evaluation)
+            yield
         if past:
             present = Evaluation(known, BEGINNING, event.at)
             for rule in self.judge.watched.values():
-                if rule.series & past:
+                if rule.series & past and rule.name not in without:
                     self._judge(handled, rule, present, cause=Cause.HISTORY_ADDED)
+                    yield
         handled.others.extend(self._texts(event))
         handled.met = frozenset(self._met(event))
         self.states.update(handled.states)
@@ -213,7 +259,7 @@ class Pipeline:
             if rule.series.intersection(event.met) and (was is None or was.level is Level.NONE):
                 yield name
 
-    def _touched(self, handled: Handled) -> list[Watched]:
+    def _touched(self, handled: Handled, without: Collection[str]) -> list[Watched]:
         """Take an event's facts into the history; return the rules it asks to be judged."""
         judge, at = self.judge, handled.event.at
         known, watched = judge.history, judge.watched
@@ -229,6 +275,11 @@ class Pipeline:
         }
         if not changed and not due:
             return []
+        if without:
+            return [
+                rule for name, rule in watched.items()
+                if name not in without and (name in due or rule.series & changed)
+            ]  # fmt: skip
         sifted = sieve.sift(changed, after=self.handled, upto=at)
         handled.quiet, handled.firing = sifted.quiet, sifted.firing
         # What is kept of an episode is to be saved, though it moved nothing.

@@ -10,7 +10,7 @@ all but the figures, and the rules that were moved are named.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +20,8 @@ import structlog
 from ebbwatch.model.periods import instant
 from ebbwatch.ports import Clock, Contended, LeadLost, StoreError
 from ebbwatch.runtime.database_watch import DatabaseWatch
-from ebbwatch.runtime.pipeline import Event, Failure, Handled, Pipeline
+from ebbwatch.runtime.giving_way import Steps, giving_way, in_one_go
+from ebbwatch.runtime.pipeline import Event, Failure, Handled, Pipeline, Portion
 
 #: Pauses between two offers: doubling from the first to the last.
 _FIRST_PAUSE = timedelta(milliseconds=500)
@@ -58,7 +59,7 @@ class Recording:
             LeadLost: If another process leads since.
             StoreError: If the process is to stop while the database is in trouble.
         """
-        return await self.decide(self._deciding(event))
+        return await self.decide(self.deciding(event))
 
     def handle_now(self, event: Event, *, history: bool = False) -> Handled:
         """Decide an event and record its outcome at once, where nothing else is decided.
@@ -66,7 +67,7 @@ class Recording:
         Raises:
             StoreError: If the database refuses.
         """
-        return self.record_now(self._deciding(event, history=history)())
+        return self.record_now(in_one_go(self.deciding(event, history=history)))
 
     def record_now(self, handled: Handled) -> Handled:
         """Record an outcome at once, where nothing else is decided; raises as `handle_now`."""
@@ -83,22 +84,23 @@ class Recording:
                 break
         return handled
 
-    def _deciding(self, event: Event, *, history: bool = False) -> Callable[[], Handled]:
-        """Return what decides an event; what cannot be decided is recorded without consequence."""
+    def deciding(
+        self, event: Event, *, history: bool = False, without: Collection[str] = ()
+    ) -> Steps[Handled]:
+        """Decide an event; what cannot be decided is recorded without consequence."""
+        try:
+            return (yield from self._pipeline.deciding(event, history=history, without=without))
+        except Exception as error:
+            log.exception("event.undecided", at=instant(event.at).isoformat())
+            return Handled(event, failures=[Failure("", error)], history=history)
 
-        def decision() -> Handled:
-            try:
-                return self._pipeline.decide(event, history=history)
-            except Exception as error:
-                log.exception("event.undecided", at=instant(event.at).isoformat())
-                return Handled(event, failures=[Failure("", error)], history=history, moves=[])
+    async def decide(self, decision: Steps[Handled]) -> Handled:
+        """Take a decision when it is its turn, and record its outcome; raises as `handle`.
 
-        return decision
-
-    async def decide(self, decision: Callable[[], Handled]) -> Handled:
-        """Take a decision when it is its turn, and record its outcome; raises as `handle`."""
+        Both give way: a storm of alerts holds up neither polling nor delivery.
+        """
         async with self._turn:
-            handled = decision()
+            handled = await giving_way(decision)
             for left in reversed(range(_WAYS)):
                 try:
                     await self._record(handled)
@@ -116,7 +118,7 @@ class Recording:
         pause = _FIRST_PAUSE
         while True:
             try:
-                self._pipeline.commit(handled)
+                await giving_way(self._pipeline.committing(handled))
             except LeadLost:
                 raise
             except Contended as error:
@@ -143,15 +145,21 @@ class Recording:
     def _otherwise(self, handled: Handled, error: Exception) -> Handled:
         """Return an outcome to be recorded in another way than the one that failed.
 
-        First without telling anything; then the facts alone, as if nothing had been decided.
+        First without telling anything more; then the facts alone, as if nothing more had been
+        decided.
         """
         log.error("event.set_aside", at=instant(handled.event.at).isoformat(), exc_info=error)
-        moved = dict.fromkeys(move.rule for move in (*(handled.moves or ()), *handled.others))
-        failures = [Failure(name, error) for name in moved] or [Failure("", error)]
+        left = handled.left() or [Portion(handled.outcomes)]
+        moved = [o.judged.rule.name for p in left for o in p.outcomes if o.judged.moves]
+        if left[0].first:
+            moved += [move.rule for move in handled.others]
+        names = dict.fromkeys(moved)
+        failures = [Failure(name, error) for name in names] or [Failure("", error)]
         failures = [*handled.failures, *failures]
         if not handled.aside:
             return replace(handled, aside=True, failures=failures)
+        recorded = [portion for portion in handled.portions if portion.recorded]
         return Handled(
-            handled.event, history=handled.history, removed=handled.removed,
-            failures=failures, moves=[], aside=True,
+            handled.event, history=handled.history, removed=handled.removed, failures=failures,
+            portions=[*recorded, Portion([], first=left[0].first)], aside=True,
         )  # fmt: skip

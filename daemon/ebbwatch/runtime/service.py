@@ -14,7 +14,7 @@ is recovering: what was committed is read back, what was not is polled again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -37,7 +37,8 @@ from ebbwatch.runtime.delivery import Delivery, Ending, Settled
 from ebbwatch.runtime.desk import Desk
 from ebbwatch.runtime.feeds import LiveFeed
 from ebbwatch.runtime.freshness import FreshnessWatch
-from ebbwatch.runtime.ledger import HANDLED, Ledger, refreshed
+from ebbwatch.runtime.giving_way import Steps, in_one_go
+from ebbwatch.runtime.ledger import HANDLED, Ledger, Unfinished, refreshed
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
 from ebbwatch.runtime.polling import Polling
 from ebbwatch.runtime.recording import Recording
@@ -135,7 +136,8 @@ class Service:
 
         1. Read the alerts' states, and how far the tape was handled.
         2. On a first start, walk the tape so far, tell nobody, and sum up what fires.
-        3. Else adopt the rules that changed while we were away, and catch up to now.
+        3. Else go on with an event of which only some was recorded, adopt the rules that
+           changed while we were away, and catch up to now.
 
         Raises:
             StoreError: If the database refuses.
@@ -145,18 +147,43 @@ class Service:
         at = micros(self.clock.now())
         states = self.ledger.load()
         handled = self.store.get(HANDLED)
-        judge = self.pipeline.judge
         if handled is None:
             self.recording.handle_now(Event(at=at), history=True)
             self._freshness.report(self.pipeline.judge, at)
             return True
         self.pipeline.handled = micros(datetime.fromisoformat(handled))
-        self.pipeline.states.update(refreshed(judge, states, self.pipeline.handled))
+        self._take_up(states, self.ledger.unfinished())
         at = max(at, self.pipeline.handled)
         self.recording.record_now(self._edited_meanwhile(at))
         self.recording.handle_now(self._catching_up(at))
         self._freshness.report(self.pipeline.judge, at)
         return False
+
+    def _take_up(self, states: Mapping[str, AlertState], unfinished: Unfinished | None) -> None:
+        """Take the states as they are stored, and bring them all to one instant.
+
+        Where the process ended in a storm, some are after its event, and some before it. Rules
+        that are others since are left to their edit.
+        """
+        pipeline = self.pipeline
+        done = frozenset[str]() if unfinished is None else unfinished.done
+        before = {name: state for name, state in states.items() if name not in done}
+        pipeline.states.update(refreshed(pipeline.judge, before, pipeline.handled))
+        if unfinished is None:
+            return
+        after = {name: state for name, state in states.items() if name in done}
+        pipeline.states.update(refreshed(pipeline.judge, after, unfinished.at))
+        watched, records = pipeline.judge.watched, self.ledger.records
+        edited = {
+            name
+            for name, rule in watched.items()
+            if (held := records.get(name)) is None
+            or (held.definition, held.ladder) != (rule.rule.definition, rule.rule.ladder)
+        }
+        event = Event(at=unfinished.at, added=unfinished.added)
+        rest = in_one_go(self.recording.deciding(event, without=done | edited))
+        rest.firing = [name for name in watched if name in done - edited]
+        self.recording.record_now(rest)
 
     def _catching_up(self, at: int) -> Event:
         """Return the event that brings us to an instant, with what was added beside us."""
@@ -353,11 +380,14 @@ class Service:
 
     async def adopt(self, judge: Judge, difference: Sequence[str]) -> None:
         """Take other rules from now on, all or nothing, and tell the difference."""
-        self._after(await self.recording.decide(lambda: self.pipeline.decide(self._now())))
+        self._after(await self.recording.decide(self._up_to_now()))
 
-        before, states = self.pipeline.judge, States(self.pipeline.states)
+        before, states = self.pipeline.judge, self.pipeline.states
 
-        def decision() -> Handled:
+        def decision() -> Steps[Handled]:
+            nonlocal states
+            yield
+            states = States(self.pipeline.states)
             at = max(micros(self.clock.now()), self.pipeline.handled)
             mends = any(key.startswith("reload/") for key in self.watch.troubles)
             handled = self.pipeline.decide_edit(judge, at)
@@ -366,7 +396,7 @@ class Service:
             return handled
 
         try:
-            handled = await self.recording.decide(decision)
+            handled = await self.recording.decide(decision())
         except (StoreError, asyncio.CancelledError):
             raise
         except Exception:
@@ -385,8 +415,10 @@ class Service:
         self.ledger.judge = judge
         self.telling.use(judge)
 
-    def _now(self) -> Event:
-        return Event(at=max(micros(self.clock.now()), self.pipeline.handled))
+    def _up_to_now(self) -> Steps[Handled]:
+        """Decide what is to be decided by the time at which it is our turn."""
+        now = Event(at=max(micros(self.clock.now()), self.pipeline.handled))
+        return (yield from self.recording.deciding(now))
 
     def refuse(self, problems: Sequence[Problem]) -> None:
         """Keep the rules in force, and tell what is wrong with the new ones."""

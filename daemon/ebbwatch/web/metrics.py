@@ -125,8 +125,9 @@ class Metrics:
     def handled(self, handled: Handled) -> None:
         """Count what an event came to."""
         if not handled.history:
-            for move in handled.moves or ():
-                self._transitions.labels(move.change.value).inc()
+            for portion in handled.portions:
+                for move in portion.moves or ():
+                    self._transitions.labels(move.change.value).inc()
 
     def lagged(self, lag_s: float) -> None:
         """Count how late the event loop was, in seconds."""

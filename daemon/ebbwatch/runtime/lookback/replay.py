@@ -40,10 +40,11 @@ class Journal:
         self.judged.append(outcome.judged)
         return False
 
-    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> None:
+    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> bool:
         """Keep the rest of an event's outcome."""
         self.texts.extend(handled.others)
         self.failures.extend((failure.rule, failure.error) for failure in handled.failures)
+        return False
 
     def next_due(self) -> int | None:
         """Return None: nothing is told."""

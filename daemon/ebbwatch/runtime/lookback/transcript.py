@@ -98,13 +98,14 @@ class Transcript:
             self.written.add(judged.rule.name, judged.moves.at[wanted], lines)
         return True
 
-    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> None:
+    def record(self, handled: Handled, _states: Mapping[str, AlertState]) -> bool:
         """Write the lines of text rules."""
         for t in handled.others:
             if self.span.wants(micros(t.at), t.rule, t.change):
                 at = np.array([micros(t.at)], np.int64)
                 self.written.add(t.rule, at, [as_json(t)])
         self.written.failures += [(f.rule, str(f.error)) for f in handled.failures]
+        return False
 
     def next_due(self) -> int | None:
         """Return None: nothing is told."""

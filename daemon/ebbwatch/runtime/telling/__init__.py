@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.alerting.ladder import AlertState
@@ -32,7 +33,14 @@ from ebbwatch.runtime.telling.announcements import Announcements
 from ebbwatch.runtime.telling.audience import Audience
 from ebbwatch.runtime.telling.base import Floor
 from ebbwatch.runtime.telling.edits import Edit, meet, tell_edit
-from ebbwatch.runtime.telling.groups import Fates, due_at, flush, join, note_mixed
+from ebbwatch.runtime.telling.groups import (
+    Fates,
+    due_at,
+    flush,
+    join,
+    note_mixed,
+    together,
+)
 from ebbwatch.runtime.telling.looking_again import introduce, look, put_off
 from ebbwatch.runtime.telling.memory import Memory, Owed, move_id
 from ebbwatch.runtime.telling.news import QUIETLY
@@ -43,6 +51,9 @@ __all__ = ["Edit", "Telling"]
 #: Makes what gathers the facts of messages: rules and history, languages, titles of rules
 #: that are gone.
 Contexts = Callable[[Judge, Sequence[Translator], Mapping[str, Text]], Context]
+
+#: Groups told together at the end of their wait.
+GROUPS_AT_ONCE = 50
 
 #: Kept from hearing because a message was lost on its way.
 LOST = "a message was lost"
@@ -93,6 +104,7 @@ class Telling:
         # An alert whose rule is gone is withdrawn under the title it was told by.
         self._former = {rule.name: rule.title for rule in judge.ruleset.rules}
         self.announcements = Announcements(self._floor, lambda: self.current())  # noqa: PLW0108  it is set later
+        self.together = partial(together, self._floor)
 
     # ---- questions -------------------------------------------------------------------
 
@@ -160,24 +172,30 @@ class Telling:
         self._floor.save()
         return [replace(move, muted=_fate(move, fates)) for move in transitions]
 
-    def tick(self, *, at: datetime, states: Mapping[str, AlertState]) -> None:
-        """Tell what is due: groups at the end of their wait, what was put off, digests."""
+    def tick(self, *, at: datetime, states: Mapping[str, AlertState]) -> bool:
+        """Tell what is due: groups at the end of their wait, what was put off, digests.
+
+        Returns:
+            Whether there are more groups than are told together: then it is to be called again.
+        """
         if not self._floor.audience:
-            return
+            return False
         self.announcements.begin_digests(at)
-        waiting = self._memory.waiting()
-        if any(group.due_at <= at for group in waiting.values()):
-            flush(self._floor, waiting, self._floor.now(at, states), {})
-        due = {
+        due = [key for key, group in self._memory.waiting().items() if group.due_at <= at]
+        if due:
+            some = {key: self._memory.waiting()[key] for key in due[:GROUPS_AT_ONCE]}
+            flush(self._floor, some, self._floor.now(at, states), {})
+        names = {
             name
             for (_, name), owed in self._memory.owed().items()
             if owed.again_at is not None and owed.again_at <= at
         }
-        if due:
-            look(self._floor, self._floor.now(at, states), due)
+        if names:
+            look(self._floor, self._floor.now(at, states), names)
             put_off(self._floor, at)
         self.announcements.digests(at, states)
         self._floor.save()
+        return len(due) > GROUPS_AT_ONCE
 
     def look(
         self,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ebbwatch.core.telling.grouping import Group, group_key, joined, next_due
 from ebbwatch.core.telling.hearing import Later, Told, Why
 from ebbwatch.core.telling.routing import Destination
-from ebbwatch.model.alert import Transition
+from ebbwatch.model.alert import Level, Transition
 from ebbwatch.ruleset.rules import Route
 from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, ask, tell_places
@@ -63,6 +63,47 @@ def join(floor: Floor, moves: Sequence[Transition]) -> tuple[dict[str, Group], F
                 if not destinations:
                     fates[move_id(move)] = {"": Why.NO_RECEIVER.value}
     return groups, fates
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """What of an alert's moves says which groups they go to.
+
+    Attributes:
+        level: Highest level that they tell of.
+        episode: Of the newest.
+    """
+
+    level: Level
+    episode: str
+
+
+def together(floor: Floor, stays: Mapping[str, Stay]) -> list[list[str]]:
+    """Return which alerts must be told together, because their moves go to the same groups.
+
+    Args:
+        floor: Of telling.
+        stays: Of alerts that move, by name.
+
+    Returns:
+        Each alert once, in the order in which they came.
+    """
+    if not any(route.group_by for route in floor.ruleset.routes):
+        return [[name] for name in stays]
+    waiting = episodes_waiting(floor.memory.waiting())
+    first_of: dict[str, str] = {}
+    sets = {name: [name] for name in stays}
+    for name, stay in stays.items():
+        with floor.sparing(name):
+            labels = floor.audience.labels(name, stay.level)
+            told = receivers_told(floor, name, stay.episode, waiting)
+            for destination in floor.audience.destinations(labels, told):
+                others = sets[first_of.setdefault(group_key(labels, destination), name)]
+                if others is not sets[name]:
+                    small, large = sorted((sets[name], others), key=len)
+                    large += small
+                    sets |= dict.fromkeys(small, large)
+    return [list(some) for some in {id(some): some for some in sets.values()}.values()]
 
 
 def flush(floor: Floor, groups: Mapping[str, Group], now: Now, fates: Fates) -> None:
