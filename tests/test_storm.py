@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -30,6 +32,8 @@ from ebbwatch.runtime.ledger import HANDLED, UNFINISHED
 from ebbwatch.runtime.pipeline import Event
 from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
+from tests import postgres
+from tests.contracts.stores import fresh_database
 from tests.fakes import ManualClock
 from tests.ruleset.loading import valid
 from tests.scenarios.stage import RecordingNotifier, Stage
@@ -113,7 +117,7 @@ class Life:
         """Return a new daemon; with a text, by other rules."""
         if text is not None:
             self.ruleset = valid({"rules/desk.yaml": text})
-        notifier = RecordingNotifier(self.clock, lambda _heard: None)
+        notifier = RecordingNotifier(self.clock, lambda heard: self.told.update([heard.headline]))
         return Stage(self.ruleset, self.store, self.clock, notifiers={"webhook": notifier})
 
     def event(self, day: int, sofr: str) -> Event:
@@ -127,6 +131,10 @@ class Life:
     def calm(self) -> None:
         """Have a first day on which nothing fires."""
         self.stage.service.pipeline.handle(self.event(20, "0.0361"))
+
+    def deliver(self) -> None:
+        """Have delivered what waits."""
+        asyncio.run(self.stage.service.delivery.once())
 
     def outcome(self) -> tuple[object, ...]:
         """Return what lasts: what was told and to whom, transitions, states, how far."""
@@ -179,14 +187,26 @@ def test_a_crash_between_two_portions_loses_nothing_and_repeats_nothing(
     assert cursor in (peace[4], "0.0361")
 
 
-def test_a_storm_that_a_database_was_cut_off_from_is_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same over SQLite: what the next process finds is what was committed."""
-    peace = in_peace(rules()).outcome()
-    life = Life(rules(), open_store(f"sqlite:///{tmp_path / 'storm.db'}"))
-    life.calm()
-    whole, left = life.store.transaction, [3]
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Give a PostgreSQL server."""
+    with postgres.server() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the address of an empty database of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'storm.db'}"
+    else:
+        with fresh_database(request.getfixturevalue("server")) as url:
+            yield url
+
+
+def cut_after(store: Store, transactions: int) -> None:
+    """Let the process of a store end when so many transactions more were committed."""
+    whole, left = store.transaction, [transactions]
 
     def transaction(*, leading: bool = True) -> AbstractContextManager[None]:
         if left[0] == 0:
@@ -194,16 +214,37 @@ def test_a_storm_that_a_database_was_cut_off_from_is_gone_on_with(
         left[0] -= 1
         return whole(leading=leading)
 
+    store.transaction = transaction  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("cuts", [(1,), (4,), (2, 1), (1, 1, 2)])
+def test_processes_that_end_in_a_storm_tell_each_alert_once_between_them(
+    database: str, cuts: tuple[int, ...]
+) -> None:
+    """What the next one finds is what was committed, however often that happens."""
+    peace = in_peace(rules()).outcome()
+    life = Life(rules(), open_store(database))
+    life.calm()
+    life.deliver()
     storm = life.event(23, "0.0385")
-    monkeypatch.setattr(life.store, "transaction", transaction)
-    with pytest.raises(Cut):
-        life.stage.service.pipeline.handle(storm)
-    life.store.close()
-    life.store = open_store(f"sqlite:///{tmp_path / 'storm.db'}")
-    life.stage = life.start()
+    for number, transactions in enumerate(cuts):
+        cut_after(life.store, transactions)
+        service = life.stage.service
+        with pytest.raises(Cut):
+            _ = service.begin() if number else service.pipeline.handle(storm)
+        life.store.close()
+        life.store = open_store(database)
+        life.stage = life.start()
+        life.deliver()
     life.stage.service.begin()
+    life.deliver()
     assert life.outcome()[:3] == peace[:3]
+    assert life.store.memos(UNFINISHED) == {}
+    rows = [row for row in life.store.outbox(limit=1000) if row.lines]
     life.store.close()
+    assert len(rows) == ALERTS
+    assert Counter(row.message.headline for row in rows) <= life.told
+    assert max(life.told.values()) == 1
 
 
 @pytest.mark.parametrize("portions", [1, 3])
@@ -243,6 +284,77 @@ def test_alerts_that_are_told_together_stay_together() -> None:
     assert sorted(len(row.lines) for row in rows) == sorted(
         len(range(n, ALERTS, 3)) for n in range(3)
     )
+
+
+def test_alerts_that_share_a_group_by_way_of_others_stay_together_once() -> None:
+    """Two receivers group by different labels: what one keeps apart the other may join."""
+    routes = (
+        "routes: [{to: [desk], group_by: [theme], continue: true}, {to: [night], group_by: [half]}]"
+    )
+    text = rules(routes=routes).replace(
+        "receivers: {", "receivers: {night: [webhook: {url: https://night.example}], "
+    )
+    # The fifth joins the group of the first with that of the three between them.
+    themes, halves = ["a", "b", "b", "b", "b", "a"], ["x", "u", "v", "w", "x", "z"]
+    for n in range(ALERTS):
+        theme, half = (some[n] if n < len(some) else f"{n}" for some in (themes, halves))
+        text = re.sub(rf"(r-{n:03d},.*theme: )t\d", rf"\g<1>{theme}, half: {half}", text, count=1)
+    life = Life(text)
+    life.calm()
+    handled = life.stage.service.pipeline.handle(life.event(23, "0.0385"))
+    told = Counter(o.judged.rule.name for p in handled.portions for o in p.outcomes)
+    assert told == {f"r-{n:03d}": 1 for n in range(ALERTS)}
+    rows = [row for row in life.store.outbox(limit=1000) if row.lines]
+    assert sum(len(row.lines) for row in rows) == 2 * ALERTS
+    counts = Counter(row.target.receiver for row in rows)
+    assert counts == {"desk": ALERTS - 4, "night": ALERTS - 1}
+
+
+def test_what_is_most_severe_is_told_first() -> None:
+    """Those who are told of the first portion need not wait for the last one."""
+    text = rules(also="  - {name: worst, value: sofr - effr, above: {critical: 20 bp}}")
+    life = Life(text)
+    life.calm()
+    life.stage.service.pipeline.handle(life.event(23, "0.0385"))
+    rows = [row for row in life.store.outbox(limit=1000) if row.lines]
+    assert "worst" in {line for row in rows[-AT_ONCE:] for line in row.lines}
+
+
+def test_every_portion_is_counted() -> None:
+    """Whoever sees what an event came to sees all of its moves."""
+    life = Life(rules())
+    life.calm()
+    handled = life.stage.service.pipeline.handle(life.event(23, "0.0385"))
+    moves = [move for portion in handled.portions for move in portion.moves or ()]
+    assert Counter(move.change for move in moves) == {"fired": ALERTS}
+    assert handled.left() == []
+
+
+async def test_a_fault_within_a_storm_costs_no_alert_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was told stays told; the rest is recorded with a named reason, and the next is told."""
+    life = Life(rules())
+    life.calm()
+    whole, calls = telling.join, [0]
+
+    def join(*arguments: Any) -> Any:
+        calls[0] += bool(arguments[1])
+        if calls[0] > 2:
+            raise ArithmeticError
+        return whole(*arguments)
+
+    monkeypatch.setattr(telling, "join", join)
+    handled = await life.stage.service.recording.handle(life.event(23, "0.0385"))
+    monkeypatch.undo()
+    monkeypatch.setattr(ledger, "AT_ONCE", AT_ONCE)
+    muted = Counter(move.muted for move in life.store.transitions() if move.change == "fired")
+    assert muted == {None: 2 * AT_ONCE, "could not be told": ALERTS - 2 * AT_ONCE}
+    assert len(handled.failures) == ALERTS - 2 * AT_ONCE
+    assert life.store.memos(UNFINISHED) == {}
+    await life.stage.service.recording.handle(life.event(24, "0.0362"))
+    over = Counter(move.rule for move in life.store.transitions() if move.change == "resolved")
+    assert over == {f"r-{n:03d}": 1 for n in range(ALERTS)}
 
 
 def test_what_was_put_off_together_is_told_in_portions_too() -> None:

@@ -110,10 +110,13 @@ class Ledger:
 
         Where an event moves more alerts than are told at once, the first portion has its facts
         and the last one all from 4 on; between them the store knows which alerts are done
-        (`unfinished`), so that whoever starts or takes over goes on with the others.
+        (`unfinished`), so that whoever starts or takes over goes on with the others. The first
+        call does no more than make the portions.
         """
         if not handled.portions:
             handled.portions = self._portions(handled)
+            if len(handled.portions) > 1:
+                return True
         portion = handled.left()[0]
         if portion.moves is None:
             portion.moves = self._transitions(handled, portion.outcomes)
@@ -366,11 +369,10 @@ def _moved(handled: Handled) -> set[str]:
 
 
 def _newest_stay(outcomes: Sequence[Outcome]) -> Stay:
-    """Return the highest level that an alert's moves tell of, and the episode of the newest."""
-    moves = [move for outcome in outcomes for move in outcome.judged.moves]
-    name = outcomes[0].judged.rule.name
-    level = max(move.before if move.after is Level.NONE else move.after for move in moves)
-    return Stay(level, episode_of(name, moves[-1].begun_at))
+    """Return the highest level that an alert's moves tell of, and when the newest's stay began."""
+    moves = [outcome.judged.moves for outcome in outcomes if outcome.judged.moves]
+    level = max(int(np.where(m.after == Level.NONE, m.before, m.after).max()) for m in moves)
+    return Stay(Level(level), int(moves[-1].begun[-1]))
 
 
 def bare_transitions(outcome: Outcome) -> list[Transition]:

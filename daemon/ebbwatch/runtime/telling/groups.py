@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from ebbwatch.core.alerting.judging import episode_of
 from ebbwatch.core.telling.grouping import Group, group_key, joined, next_due
 from ebbwatch.core.telling.hearing import Later, Told, Why
 from ebbwatch.core.telling.routing import Destination
@@ -71,11 +72,11 @@ class Stay:
 
     Attributes:
         level: Highest level that they tell of.
-        episode: Of the newest.
+        begun_at: µs at which the episode of the newest began.
     """
 
     level: Level
-    episode: str
+    begun_at: int
 
 
 def together(floor: Floor, stays: Mapping[str, Stay]) -> list[list[str]]:
@@ -86,24 +87,28 @@ def together(floor: Floor, stays: Mapping[str, Stay]) -> list[list[str]]:
         stays: Of alerts that move, by name.
 
     Returns:
-        Each alert once, in the order in which they came.
+        Each alert once, the most severe first, then in the order in which they came.
     """
     if not any(route.group_by for route in floor.ruleset.routes):
-        return [[name] for name in stays]
+        return _severe_first([[name] for name in stays], stays)
     waiting = episodes_waiting(floor.memory.waiting())
     first_of: dict[str, str] = {}
     sets = {name: [name] for name in stays}
     for name, stay in stays.items():
         with floor.sparing(name):
             labels = floor.audience.labels(name, stay.level)
-            told = receivers_told(floor, name, stay.episode, waiting)
+            told = receivers_told(floor, name, episode_of(name, stay.begun_at), waiting)
             for destination in floor.audience.destinations(labels, told):
                 others = sets[first_of.setdefault(group_key(labels, destination), name)]
                 if others is not sets[name]:
                     small, large = sorted((sets[name], others), key=len)
                     large += small
                     sets |= dict.fromkeys(small, large)
-    return [list(some) for some in {id(some): some for some in sets.values()}.values()]
+    return _severe_first({id(some): some for some in sets.values()}.values(), stays)
+
+
+def _severe_first(sets: Iterable[list[str]], stays: Mapping[str, Stay]) -> list[list[str]]:
+    return sorted(sets, key=lambda names: max(stays[n].level for n in names), reverse=True)
 
 
 def flush(floor: Floor, groups: Mapping[str, Group], now: Now, fates: Fates) -> None:
