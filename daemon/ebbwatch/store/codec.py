@@ -46,7 +46,7 @@ def decode(kind: Any, text: str) -> Any:
 
 def _plain(value: object) -> object:
     if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: getattr(value, name) for name in _names(value.__class__)}
     if isinstance(value, datetime):
         return instant(micros(value)).isoformat()
     if isinstance(value, Mapping):
@@ -56,6 +56,12 @@ def _plain(value: object) -> object:
 
 
 _ENCODER = json.JSONEncoder(default=_plain, separators=(",", ":"))
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields."""
+    return tuple(field.name for field in fields(kind))
 
 
 def _same(value: Any) -> Any:

@@ -83,6 +83,7 @@ class Context:
         self._measures: dict[str, Measure] = {}
         self._reader: Reader | None = None
         self._known: Evaluation | None = None
+        self._expected: Expected | None = None
 
     # ---- a change --------------------------------------------------------------------
 
@@ -159,7 +160,7 @@ class Context:
 
     def forget(self) -> None:
         """Forget what was read: figures may be added to the past from here on."""
-        self._reader = self._known = None
+        self._reader = self._known = self._expected = None
 
     def measure(self, rule: Watched) -> Measure:
         """Return what a rule's number is, in words; empty for a condition."""
@@ -186,7 +187,13 @@ class Context:
 
     def next_due(self, rule: Watched, at: int) -> datetime | None:
         """Return when the rule's next figure comes out, or None where nobody knows."""
-        return Expected(self._judge.history, at).due(rule.node).ahead
+        return self._expecting(at).due(rule.node).ahead
+
+    def _expecting(self, at: int) -> Expected:
+        """Return what is expected at an instant (µs), kept as `as_known` is."""
+        if self._expected is None or self._expected.at != at:
+            self._expected = Expected(self._judge.history, at)
+        return self._expected
 
     def _turn_days(self, rule: Watched, names: Sequence[str], period: int) -> Mapping[str, date]:
         found = {}
@@ -228,7 +235,7 @@ class Context:
 
     def late(self, names: Iterable[str], at: int) -> tuple[Late, ...]:
         """Return those of some series whose next figure is late at an instant (µs)."""
-        return Expected(self._judge.history, at).all_late(names)
+        return self._expecting(at).all_late(names)
 
     def _revised(self, move: Transition) -> tuple[Revised, ...]:
         """Return the inputs that changed at the move's instant, with what they were before."""

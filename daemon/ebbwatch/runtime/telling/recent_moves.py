@@ -68,12 +68,11 @@ class LookBack:
         if every is None or over < FLAPS or not period:
             return False
         periods = self._context.periods(name, micros(at))
-
-        def number(of: str) -> int:
-            return int(np.searchsorted(periods, begin_of(of)))
-
-        counted = [(number(step.period), step.change) for step in steps if step.period]
-        return is_flapping(counted, now=number(period))
+        dated = [step for step in steps if step.period]
+        begins = [begin_of(text) for text in (*(step.period for step in dated), period)]
+        *numbers, now = np.searchsorted(periods, begins).tolist()
+        counted = zip(numbers, (step.change for step in dated), strict=True)
+        return is_flapping(list(counted), now=now)
 
     def entry_period(self, name: str, moves: Sequence[Transition]) -> str | None:
         """Return the period at whose reading the newest episode fired; None where unknown."""
