@@ -43,21 +43,26 @@ MASK = "***"
 #: Shorter texts are no secrets, and masking them would make lines unreadable.
 _SHORTEST_CHARS = 4
 
-#: What secrets look like, and what is left of them.
+#: A text without which it cannot be one, what secrets look like, and what is left of them.
 _LOOKS = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"bot\d+:[\w-]+", f"bot{MASK}"),
-        (r"\b\d{6,}:[\w-]{30,}", MASK),
-        (r"\bxox[a-z]-[\w-]+", MASK),
-        (r"\bxapp-[\w-]+", MASK),
+    (needed, re.compile(pattern), replacement)
+    for needed, pattern, replacement in (
+        ("bot", r"bot\d+:[\w-]+", f"bot{MASK}"),
+        (":", r"\b\d{6,}:[\w-]{30,}", MASK),
+        ("xox", r"\bxox[a-z]-[\w-]+", MASK),
+        ("xapp-", r"\bxapp-[\w-]+", MASK),
         (
+            "hooks.slack.com/",
             r"hooks\.slack\.com/(services|workflows|triggers)/[^\s\"'<>]+",
             rf"hooks.slack.com/\1/{MASK}",
         ),
-        (r"(?i)\b((?:api_?key|userid|access_token|token|password)\s?=)[^&\s\"']+", rf"\1{MASK}"),
-        (r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}", rf"\1{MASK}"),
-        (r"(://[^/\s:@]+:)[^/\s@]+@", rf"\1{MASK}@"),
+        (
+            "=",
+            r"(?i)\b((?:api_?key|userid|access_token|token|password)\s?=)[^&\s\"']+",
+            rf"\1{MASK}",
+        ),
+        ("", r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}", rf"\1{MASK}"),
+        ("://", r"(://[^/\s:@]+:)[^/\s@]+@", rf"\1{MASK}@"),
     )
 )
 
@@ -76,8 +81,9 @@ class Redactor:
         """Return a text with every secret masked."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        for look, replacement in _LOOKS:
-            text = look.sub(replacement, text)
+        for needed, look, replacement in _LOOKS:
+            if needed in text:
+                text = look.sub(replacement, text)
         return text
 
     def value(self, value: Any) -> Any:
