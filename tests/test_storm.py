@@ -371,6 +371,27 @@ def test_what_was_put_off_together_is_told_in_portions_too() -> None:
     assert 100 - life.store.left == ALERTS // AT_ONCE
 
 
+@pytest.mark.parametrize("portions", [1, 2])
+def test_a_crash_while_waits_end_loses_no_group(portions: int) -> None:
+    """Groups that were told wait no more, the others are told at the next start."""
+    life = Life(rules(routes="routes: [{to: [desk], group_wait: 30 s}]"))
+    life.calm()
+    life.stage.service.pipeline.handle(life.event(23, "0.0385"))
+    life.clock.advance(timedelta(seconds=31))
+    assert isinstance(life.store, CuttingStore)
+    life.store.left = portions
+    with pytest.raises(Cut):
+        life.stage.service.pipeline.handle(Event(at=micros(life.clock.now())))
+    life.store.left = None
+    told = [row for row in life.store.outbox(limit=1000) if row.lines]
+    assert len(told) == portions * AT_ONCE
+    life.stage = life.start()
+    life.stage.service.begin()
+    told = [row for row in life.store.outbox(limit=1000) if row.lines]
+    assert Counter(row.lines for row in told) == {(f"r-{n:03d}",): 1 for n in range(ALERTS)}
+    assert life.store.memos("waiting/") == {}
+
+
 def test_an_edit_after_a_crash_is_told_beside_what_was_left() -> None:
     """A rule that is gone is withdrawn where it was told; the others are told what they do."""
     life = Life(rules())
