@@ -66,6 +66,9 @@ def _daily(file: str, *, factor: str = "1", first: date = FIRST, days_of: str = 
 #: The facility opened on 2021-07-29; what the Desk lent before was not drawn from it.
 _STANDING_FACILITY = date(2021, 7, 29)
 
+#: Since then it lends each morning, too; its days are published in parts.
+_MORNINGS = date(2025, 6, 26)
+
 BUNDLES: Mapping[str, Bundle] = {
     "sofr": _daily("SOFR"),
     "sofr_p1": _daily("SOFR_P1"),
@@ -81,7 +84,6 @@ BUNDLES: Mapping[str, Bundle] = {
     "target_lower": _daily("DFEDTARL", days_of="EFFR"),
     "reverse_repo": _daily("RRPONTSYD", factor="1E+9"),
     "reverse_repo_rate": _daily("RRPONTSYAWARD"),
-    "standing_repo": _daily("NYFED_REPO_ACCEPTED", first=_STANDING_FACILITY),
     "reserves": Bundle("WRESBAL"),
     "reserves_level": Bundle("WRBWFRBL"),
     "fed_assets": Bundle("WALCL"),
@@ -124,6 +126,7 @@ def build(history: Path) -> dict[str, str]:
     files = {name: _figures(history, bundle) for name, bundle in BUNDLES.items()}
     files["gdp"] = _gdp(history)
     files["iorb"] = _iorb(history)
+    files["standing_repo"] = _standing_repo(history)
     return files
 
 
@@ -180,6 +183,43 @@ def _gdp(history: Path) -> str:
         "period,value,known_at",
         ((period, value, released.isoformat()) for period, released, value in sorted(rows)),
     )
+
+
+def _standing_repo(history: Path) -> str:
+    """Return what the standing facility lent, known when the Desk put up each operation.
+
+    Since the facility lends in the morning too, a day has what it came to after each. Days of
+    which only the sum was collected, and operations that were touched later, become known by
+    the release rule.
+    """
+    by_day: dict[str, list[dict[str, str]]] = {}
+    for row in _rows(history / "NYFED_REPO_OPERATIONS.csv"):
+        by_day.setdefault(row["date"], []).append(row)
+    rows = []
+    for row in _rows(history / "NYFED_REPO_ACCEPTED.csv"):
+        day, total = date.fromisoformat(row["period"]), Decimal(row["value"])
+        if day < _STANDING_FACILITY or day.weekday() >= _WEEKEND:
+            continue
+        held = sorted(by_day.get(row["period"], ()), key=lambda one: one["close_time"])
+        if held and sum(Decimal(one["total_accepted"]) for one in held) != total:
+            message = f"the operations of {day} do not add up to what was lent that day"
+            raise ValueError(message)
+        so_far = Decimal(0)
+        for operation in held[:-1] if day >= _MORNINGS else ():
+            so_far += Decimal(operation["total_accepted"])
+            if stamp := _stamp(operation):
+                rows.append((row["period"], f"{so_far:f}", stamp))
+        rows.append((row["period"], row["value"], _stamp(held[-1]) if held else ""))
+    return _file("period,value,known_at", sorted(rows, key=lambda one: (one[0], one[2] or "~")))
+
+
+def _stamp(operation: Mapping[str, str]) -> str:
+    """Return when an operation's results were put up; empty where they were touched later."""
+    stamp = datetime.fromisoformat(operation["updated"])
+    closed = time.fromisoformat(operation["close_time"])
+    if stamp.date().isoformat() != operation["date"] or stamp.time() < closed:
+        return ""
+    return stamp.replace(tzinfo=NEW_YORK).isoformat()
 
 
 def decisions() -> list[Decision]:

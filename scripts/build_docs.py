@@ -29,6 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -271,19 +272,19 @@ def _held(text: str) -> str:
 
 
 def _released(one: Any) -> str:
-    """Return when a series comes out, in words."""
-    rule = one.released
-    if rule is None:
-        return "when it is seen"
+    """Return when a series comes out now, in words."""
+    newest = max((rule.since or date.min for rule in one.released), default=None)
+    rules = [rule for rule in one.released if (rule.since or date.min) == newest]
+    return " and ".join(map(_release, rules)) or "when it is seen"
+
+
+def _release(rule: Any) -> str:
     if rule.on is not None:
-        return (
-            f"the {rule.on} after, {rule.at:%H:%M}"
-            if rule.on.nth
-            else f"the next {rule.on}, {rule.at:%H:%M}"
-        )
+        day = f"the {rule.on} after" if rule.on.nth else f"the next {rule.on}"
+        return f"{day}, {rule.at:%H:%M}"
     noun = ("business day" if rule.business else "day") + "s" * (rule.count != 1)
     after = f"{rule.count} {noun} after" if rule.count else "the same day"
-    return f"{after}, {rule.at:%H:%M}"
+    return f"{after}, {rule.at:%H:%M}" + (f" ({rule.part})" if rule.part else "")
 
 
 def sources() -> str:

@@ -94,13 +94,9 @@ def test_a_file_is_in_the_format_of_data_directories(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_every_figure_can_be_dated(name: str) -> None:
     """It carries the instant it became known, or its series has a release rule."""
-    aware = [
-        datetime.fromisoformat(row["known_at"]).tzinfo is not None
-        for row in rows(name)
-        if "known_at" in row
-    ]
-    assert all(aware)
-    assert aware or "released" in CATALOGUE[name]
+    written = [row.get("known_at", "") for row in rows(name)]
+    assert all(datetime.fromisoformat(text).tzinfo is not None for text in written if text)
+    assert all(written) or "released" in CATALOGUE[name]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +104,9 @@ def test_every_figure_can_be_dated(name: str) -> None:
 )
 def test_daily_figures_lie_on_open_days_of_their_calendar(name: str) -> None:
     """A figure on a closed day would say that the catalogue names the wrong calendar."""
-    business = business_calendar(CATALOGUE[name]["released"]["calendar"])
+    released = CATALOGUE[name]["released"]
+    rule = released if isinstance(released, dict) else released[-1]
+    business = business_calendar(rule["calendar"])
     parse = FREQUENCIES["business day"].parse
     closed = [r["period"] for r in rows(name) if not business.is_open(day_of(parse(r["period"])))]
     assert closed == []
@@ -141,8 +139,8 @@ def test_daily_figures_lie_on_open_days_of_their_calendar(name: str) -> None:
     ],
 )
 def test_a_figure_is_what_its_publisher_said(name: str, period: str, value: str) -> None:
-    """In the catalogue's unit, with the digits it was published with."""
-    assert [row["value"] for row in rows(name) if row["period"] == period] == [value]
+    """In the catalogue's unit, with the digits it was published with; whole, of a day in parts."""
+    assert [row["value"] for row in rows(name) if row["period"] == period][-1] == value
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,9 @@ class Memory:
         ]
         return max(rows, default=None)
 
+    def known_at(self, series: str, period: int) -> int | None:
+        return None if self.value(series, period) is None else 0
+
 
 def held(**values: str | None) -> Memory:
     """Return a history: ``d2026_09_02="3e12"``."""

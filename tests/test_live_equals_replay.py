@@ -73,13 +73,17 @@ def _no_logs() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
+#: The facility publishes its days in parts.
+DRAW = b"rules: [{name: draw, value: standing_repo, above: {critical: $50bn}}]"
+
 Arrivals = list[tuple[datetime, tuple[Observation, ...]]]
 
 
 @cache
 def pack() -> tuple[Ruleset, History]:
     """Return the default pack, told to one reader, and the bundled archive; read once."""
-    loaded = root.load_rules(root.rule_files(root.default_rules())).ruleset
+    files = {**root.rule_files(root.default_rules()), "draw.yaml": DRAW}
+    loaded = root.load_rules(files).ruleset
     assert loaded is not None
     rules = to_one_reader(loaded, "en")
     return rules, root.history_from_archive(rules, None)
@@ -331,6 +335,10 @@ def unsourced(transition: Transition) -> str:
 AUTUMN = Life(
     date(2023, 1, 1), datetime(2025, 10, 20, tzinfo=UTC), datetime(2025, 11, 8, tzinfo=UTC)
 )
+#: The largest draws on the standing facility, each known in the morning.
+YEAR_END = Life(
+    date(2025, 1, 1), datetime(2025, 12, 26, tzinfo=UTC), datetime(2026, 1, 7, tzinfo=UTC)
+)
 #: From the archive's first figure on, the last two years.
 TWO_YEARS = Life(date(1900, 1, 1), datetime(2024, 8, 20, tzinfo=UTC), END)
 
@@ -381,6 +389,28 @@ def test_what_is_polled_is_what_replay_says(
     monkeypatch.setattr(Polling, "run", never)
     url = f"sqlite:///{tmp_path / 'ebbwatch.db'}"
     assert check(lambda: open_store(url), AUTUMN, sources=True) > 15
+
+
+@pytest.mark.parametrize("sources", [False, True], ids=["arrives", "polled"])
+def test_the_draw_of_the_last_day_of_2025_is_lived_through_in_the_morning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, sources: bool
+) -> None:
+    """It fires at 08:31 New York, and is over with a day that is whole; with restarts between."""
+
+    async def never(_polling: Polling) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Polling, "run", never)
+    url = f"sqlite:///{tmp_path / 'ebbwatch.db'}"
+    restarts = [n for n, (at, _) in enumerate(arrivals(YEAR_END)) if at.hour in (13, 18)]
+    check(lambda: open_store(url), YEAR_END, restarts, sources=sources)
+    store = open_store(url)
+    found = [(t.at, t.change) for t in store.transitions() if t.rule == "draw"]
+    store.close()
+    assert found[-2:] == [
+        (datetime(2025, 12, 31, 13, 31, 20, tzinfo=UTC), Change.FIRED),
+        (datetime(2026, 1, 2, 18, 45, tzinfo=UTC), Change.RESOLVED),
+    ]
 
 
 # ---- what no stretch of the archive shows ---------------------------------------------------

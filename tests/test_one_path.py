@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
@@ -138,9 +139,24 @@ def rules(draw: st.DrawFn, name: str = "rule", *, plain: bool = False) -> tuple[
     ), text  # fmt: skip
 
 
+class _Drawn(Ruleset):
+    """A ruleset that is told by what its rules measure, where a property fails."""
+
+    def __repr__(self) -> str:
+        rules = (
+            (rule.value or rule.when, [str(q.value) for _, q in rule.thresholds], rule.rising,
+             {str(level): str(hold) for level, hold in rule.hold.items()})
+            for rule in self.rules
+        )  # fmt: skip
+        return f"ruleset_of{[(e.text if e else '', *more) for e, *more in rules]}"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(repr(self))
+
+
 def ruleset_of(*found: Rule) -> Ruleset:
     """Return a ruleset of some rules over the small catalogue."""
-    return Ruleset(series=CATALOGUE, business=CALENDARS, calendars={}, rules=found)
+    return _Drawn(series=CATALOGUE, business=CALENDARS, calendars={}, rules=found)
 
 
 def instants_of(tape: Sequence[Observation]) -> list[int]:
@@ -232,7 +248,8 @@ def story(known: Known, text: str, setters: Iterable[str]) -> tuple[list[Step], 
     steps: list[Step] = []
     newest: int | None = None
     frozen: list[int] = []
-    instants = known.instants(set(Naive(known, 0).names(tree)))
+    names = set(Naive(known, 0).names(tree))
+    instants = known.instants(names)
     for at, following in itertools.pairwise([*instants, instants[-1]]):
         naive = Naive(known, at)
         if any(known.is_late(name, at) for name in setters):
@@ -244,7 +261,8 @@ def story(known: Known, text: str, setters: Iterable[str]) -> tuple[list[Step], 
         for period in new or [max(elements)]:
             value = naive.fresh(tree, elements, period)
             number = None if isinstance(value, Unknown) else value
-            steps.append(Step(at // _HOUR, period, number))  # type: ignore[arg-type]
+            partial = any(known.is_partial(name, at) for name in names)
+            steps.append(Step(at // _HOUR, period, number, partial=partial))  # type: ignore[arg-type]
         newest = max([*elements, newest or 0])
     return steps, frozen
 

@@ -63,7 +63,7 @@ def series(name: str, source: str = "nyfed", fallback: str | None = "fred") -> S
         fallback=None if fallback is None else SourceRef(fallback, name.upper()),
         unit=UNITS["percent per year"],
         every=BUSINESS,
-        released=Released(1, True, time(8), "America/New_York", SIFMA),
+        released=(Released(1, True, time(8), "America/New_York", SIFMA),),
         plausible=(Decimal("-0.01"), Decimal("0.2")),
     )
 
@@ -149,6 +149,7 @@ class Book:
         self.small: dict[str, str] = {}
         self.items: list[TextItem] = []
         self.values: dict[tuple[str, int], tuple[Decimal | None, str]] = {}
+        self.known: dict[tuple[str, int], int] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -170,6 +171,9 @@ class Book:
     def newest(self, name: str) -> tuple[int, Decimal] | None:
         rows = [(p, v) for (n, p), (v, _) in self.values.items() if n == name and v is not None]
         return max(rows, default=None)
+
+    def known_at(self, name: str, period: int) -> int | None:
+        return self.known.get((name, period))
 
 
 class Desk:
@@ -213,6 +217,7 @@ class Desk:
         self.arrivals.append(event)
         for o in event.observations:
             self.book.values[o.series, o.period] = (o.value, o.source)
+            self.book.known[o.series, o.period] = micros(o.known_at)
         self.book.items += event.texts
         for key, text in event.cursors:
             self.book.put(key, text)
@@ -294,6 +299,42 @@ async def test_visits_are_dense_around_the_expected_instant() -> None:
     assert desk.next("nyfed") - desk.clock.now() > timedelta(minutes=30)
 
 
+def by_clock(at: str) -> datetime:
+    """Return an instant of Friday 4 September 2026 by New York's clock."""
+    return datetime.fromisoformat(f"2026-09-04T{at}-04:00")
+
+
+async def test_each_part_of_a_day_is_looked_for_when_it_comes_out() -> None:
+    """In the morning, and again until the afternoon is in, also where it adds nothing."""
+    parts = tuple(
+        Released(0, True, time.fromisoformat(at), "America/New_York", SIFMA, part=part)
+        for at, part in (("08:30", "morning"), ("13:45", "afternoon"))
+    )
+    lent = replace(series("lent", fallback=None), released=parts)
+    nyfed = Provider(answers(figure("lent", THURSDAY, "1.00")))
+    desk = Desk(lent, nyfed=nyfed, start=by_clock("08:00"))
+    desk.book.values["lent", THURSDAY] = (Decimal("0.01"), "nyfed")
+    desk.book.known["lent", THURSDAY] = micros(by_clock("08:00") - timedelta(hours=18))
+    await desk.visit("nyfed")
+    assert desk.next("nyfed") == by_clock("08:30:02")
+    morning = replace(figure("lent", FRIDAY, "2.00"), part="morning")
+    nyfed.answer = answers(morning)
+    assert (await desk.at(by_clock("08:30:02"), "nyfed")).news == 1
+    # Held up to the morning: sparse until the afternoon, then dense until it is there.
+    assert desk.next("nyfed") > by_clock("09:00")
+    await desk.at(by_clock("13:20"), "nyfed")
+    assert desk.next("nyfed") == by_clock("13:45:02")
+    assert (await desk.at(by_clock("13:45:02"), "nyfed")).news == 0
+    assert desk.next("nyfed") == by_clock("13:45:04")
+    nyfed.answer = answers(replace(morning, part="afternoon"))
+    assert (await desk.at(by_clock("13:45:04"), "nyfed")).news == 1
+    assert (await desk.at(by_clock("13:45:06"), "nyfed")).news == 0
+    assert desk.next("nyfed") > by_clock("14:00")
+    assert [(period, value) for _, period, value, _ in desk.facts] == [
+        (FRIDAY, Decimal("0.02"))
+    ] * 2
+
+
 async def test_only_what_is_due_is_asked_for() -> None:
     """Two series of one source are asked for together, each no more often than it needs."""
     late = Series(
@@ -301,7 +342,7 @@ async def test_only_what_is_due_is_asked_for() -> None:
         source=SourceRef("nyfed", "effr"),
         unit=UNITS["percent per year"],
         every=BUSINESS,
-        released=Released(1, True, time(9), "America/New_York", SIFMA),
+        released=(Released(1, True, time(9), "America/New_York", SIFMA),),
     )
     desk = Desk(SOFR, late, nyfed=Provider())
     await desk.visit("nyfed")
@@ -386,7 +427,7 @@ async def test_a_host_that_asks_for_patience_is_asked_for_nothing_else() -> None
     """Another of its series comes due meanwhile, and waits; once the host answers, nothing does."""
     nine = Released(1, True, time(9), "America/New_York", SIFMA)
     nyfed = Provider(answers(figure("sofr", THURSDAY, "4.30"), figure("effr", THURSDAY, "4.30")))
-    desk = Desk(SOFR, replace(series("effr", fallback=None), released=nine), nyfed=nyfed)
+    desk = Desk(SOFR, replace(series("effr", fallback=None), released=(nine,)), nyfed=nyfed)
     await desk.visit("nyfed")
     nyfed.answer = lambda _: SourceUnavailable("too many", after=timedelta(minutes=90))
     await desk.at(desk.next("nyfed"), "nyfed")

@@ -44,7 +44,7 @@ def series(
         SourceRef("csv", "x.csv"),
         UNITS["number"],
         FREQUENCIES[every],
-        released=released,
+        released=() if released is None else (released,),
         stale_after=stale_after,
     )
 
@@ -202,8 +202,7 @@ def test_columns_and_single_periods_agree_with_the_calendar(
     which: Series, days: list[date]
 ) -> None:
     """The arithmetic on arrays is that of `BusinessCalendar`, one day at a time."""
-    released = which.released
-    assert released is not None
+    (released,) = which.released
     business = CLOCK._business[released.calendar]
     columns = CLOCK.release_instants(which, np.array([period_of(d) for d in days], np.int64))
     expected = []

@@ -122,15 +122,34 @@ class Known:
         if not known:
             return None
         period = max(f.period for f in known)
-        return period, min(micros(f.known_at) for f in known if f.period == period)
+        since = [micros(f.known_at) for f in known if f.period == period]
+        whole = [at for at in since if not self._in_part(series, period, at)]
+        return period, min(whole or since)
+
+    def _in_part(self, series: str, period: int, known_at: int) -> bool:
+        """Return whether a figure became known before the last part of its period was out."""
+        entry = self.catalogue[series]
+        return entry.in_parts and known_at < self._out(entry, day_of(period))
+
+    def is_partial(self, series: str, at: int) -> bool:
+        """Return whether parts of a series' newest period were still to come at an instant."""
+        known = [f for f in self.facts if f.series == series and self.effect(f) <= at]
+        if not known:
+            return False
+        period = max(f.period for f in known)
+        return all(
+            self._in_part(series, period, micros(f.known_at)) for f in known if f.period == period
+        )
 
     def edges(self, series: str, period: int, since: int) -> tuple[int | None, int | None]:
         """Return when a series becomes late and stale if nothing follows a period."""
         entry = self.catalogue[series]
         late = stale = None
-        if entry.released is not None:
-            calendar = self.calendars[entry.released.calendar]
+        if entry.calendar is not None:
+            calendar = self.calendars[entry.calendar]
             following = calendar.add(day_of(period), 1)
+            if self._in_part(series, period, since):
+                following = day_of(period)
             late = self._released(entry, following)
             stale = self._released(entry, calendar.add(following, 1))
         if entry.stale_after is not None:
@@ -140,13 +159,13 @@ class Known:
 
     def _released(self, series: Series, day: date) -> int:
         """Return when a business day's figure comes out, and two hours of grace."""
-        rule = series.released
-        assert rule is not None
+        return self._out(series, day) + 2 * 3_600_000_000
+
+    def _out(self, series: Series, day: date) -> int:
+        """Return when a business day's figure comes out, whole."""
+        rule = max(series.released, key=lambda one: one.at)
         out = self.calendars[rule.calendar].add(day, rule.count)
-        return (
-            micros(datetime.combine(out, rule.at, tzinfo=ZoneInfo(rule.zone)).astimezone(UTC))
-            + 2 * 3_600_000_000
-        )
+        return micros(datetime.combine(out, rule.at, tzinfo=ZoneInfo(rule.zone)).astimezone(UTC))
 
     def is_late(self, series: str, at: int) -> bool:
         """Return whether a series is late at an instant."""

@@ -15,12 +15,14 @@ class Step:
         period: Of the reading.
         value: None where unknown.
         held: Whether a turn holds it.
+        partial: Whether its period was known in part: it may breach, and nothing else.
     """
 
     hour: int
     period: int
     value: int | None
     held: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class NaiveAlert:
             if step.value is None:
                 continue
             breach = self.beyond(step.value, rung.threshold)
+            if step.partial and not breach:
+                continue
             if not breach:
                 self.waited[row] = None
             if step.held:
@@ -91,7 +95,8 @@ class NaiveAlert:
             if breach and self.is_over(row):
                 entered = rung.level
         rests = self.level
-        if step.value is not None and self.level and not self.stays(self.level, step.value):
+        leaves = step.value is not None and not step.partial
+        if leaves and self.level and not self.stays(self.level, step.value):
             below = [r.level for r in self.rungs if r.level < self.level]
             rests = max((n for n in below if self.stays(n, step.value)), default=0)
         self.move(step.hour, max(rests, entered))

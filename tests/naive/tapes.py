@@ -35,7 +35,25 @@ _ROWS = [
         "timely",
         "percent per year",
         "business day",
-        released=Released(1, business=True, at=time(8), zone="America/New_York", calendar="sifma"),
+        released=(
+            Released(1, business=True, at=time(8), zone="America/New_York", calendar="sifma"),
+        ),
+    ),
+    _series(
+        "split",
+        "percent per year",
+        "business day",
+        released=tuple(
+            Released(
+                0,
+                business=True,
+                at=time(hour),
+                zone="America/New_York",
+                calendar="sifma",
+                part=part,
+            )
+            for hour, part in ((8, "morning"), (14, "afternoon"))
+        ),
     ),
     _series("reserves", "USD millions", "week ending Wednesday"),
     _series("assets", "USD billions", "week ending Wednesday"),
@@ -44,9 +62,18 @@ _ROWS = [
     _series("gdp", "USD billions", "quarter", stale_after=timedelta(days=100)),
     _series("coin", "USD per bitcoin", "15 min"),
 ]
-CATALOGUE = {series.name: series for series in _ROWS}
 
-_RATES = ("sofr", "effr", "target", "old", "lapsing", "timely")
+
+class _Catalogue(dict[str, Series]):
+    """Series by name, told shortly where a property fails."""
+
+    def __repr__(self) -> str:
+        return "CATALOGUE"
+
+
+CATALOGUE = _Catalogue({series.name: series for series in _ROWS})
+
+_RATES = ("sofr", "effr", "target", "old", "lapsing", "timely", "split")
 _MONEY = ("reserves", "assets", "debt", "gdp", "mondays")
 
 
@@ -90,6 +117,9 @@ def facts(draw: st.DrawFn, name: str) -> list[Observation]:
             continue
         known = datetime.fromtimestamp(series.every.end(period) * 60, UTC)
         known += timedelta(hours=draw(_DELAYS) if unruly else 6)
+        if name == "split":
+            # The morning's part is known in the morning, what follows when more is out, or not.
+            known -= timedelta(hours=draw(st.sampled_from([16, 16, 10])))
         if name == "target":
             known -= timedelta(days=draw(st.integers(0, 6)))
         versions = draw(st.integers(1, 3)) if unruly and draw(st.integers(0, 2)) == 0 else 1

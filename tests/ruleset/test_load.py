@@ -200,7 +200,7 @@ def test_a_series_has_all_its_parts() -> None:
         unit=UNITS["percent per year"],
         every=FREQUENCIES["week ending Friday"],
         fallback=SourceRef("fred", "MINE"),
-        released=Released(2, True, time(16, 30), "Europe/London", "federal-reserve"),
+        released=(Released(2, True, time(16, 30), "Europe/London", "federal-reserve"),),
         plausible=(Decimal("-0.0125"), Decimal("0.20")),
         scale_check=True,
         stale_after=timedelta(hours=36),
@@ -229,7 +229,7 @@ def test_a_path_starts_from_the_file_that_names_it(file: str, path: str, placed:
 def test_a_series_of_the_user_replaces_the_built_in_one_whole() -> None:
     """What the user leaves out is not taken from the built-in declaration."""
     text = "series:\n  sofr: {source: {fred: SOFR}, unit: percent per year, every: business day}\n"
-    assert valid("").series["sofr"].released is not None
+    assert valid("").series["sofr"].released
     assert valid(text).series["sofr"] == Series(
         name="sofr",
         source=SourceRef("fred", "SOFR"),

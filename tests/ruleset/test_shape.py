@@ -59,6 +59,13 @@ SPECIAL = {
         HOLES[s.RELEASED.name].format(""),
         HOLES[s.RELEASED.name].format("").replace("after: 3 days", "on: third Thursday")),
     ("define", "is"): ("define: {x: {is: effr - iorb}}\n", "define: {x: {is: sofr - effr}}\n"),
+    ("release rule", "part"): (
+        HOLES[s.RELEASED.name].format(""),
+        HOLES[s.RELEASED.name].format("").replace("released:\n      after:", """released:
+      - {at: 08:15, part: noon, after: 3 days, zone: Asia/Taipei, calendar: federal-reserve}
+      - part: morning
+        after:""").replace("\n      at:", "\n        at:").replace(
+            "\n      zone:", "\n        zone:").replace("\n      calendar:", "\n        calendar:")),
     ("rule", "text"): ("rules:\n  - {name: x, text: fed_press, matches: other}\n",
                        "rules:\n  - {name: x, text: other_press, matches: other}\n"),
     ("rule", "for"): (LADDER.format("").replace("warning", "watch"),

@@ -100,7 +100,7 @@ class RecordingNotifier:
 
 @dataclass
 class PublishingSource:
-    """A provider that publishes figures at given instants, and all of them for ever.
+    """A provider that publishes figures at given instants, and every period for ever.
 
     Attributes:
         clock: By which it publishes.
@@ -131,13 +131,17 @@ class PublishingSource:
     async def poll(
         self, wanted: Sequence[Wanted], *, cursor: str | None, since: datetime | None = None
     ) -> Poll:
-        """Return everything that is out by now."""
+        """Return everything that is out by now, the newest version of each period."""
         self.visits += 1
         if self.down is not None:
             raise self.down
         names = {each.series.name for each in wanted}
-        out = [p for at, p in self.figures if at <= self.clock.now() and p.series in names]
-        return Poll(tuple(sorted(out, key=lambda p: p.period)))
+        out = sorted(
+            ((at, p) for at, p in self.figures if at <= self.clock.now() and p.series in names),
+            key=lambda one: one[0],
+        )
+        newest = {(p.series, p.period): p for _, p in out}
+        return Poll(tuple(sorted(newest.values(), key=lambda p: p.period)))
 
     async def aclose(self) -> None:
         """Do nothing."""

@@ -81,7 +81,7 @@ def gdp(*, released: Released | None = GDP_RELEASE) -> Wanted:
         source=SourceRef("fred", argument),
         unit=UNITS["USD billions"],
         every=FREQUENCIES["quarter"],
-        released=released,
+        released=() if released is None else (released,),
     )
     return Wanted(series, argument)
 

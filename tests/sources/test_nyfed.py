@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from ebbwatch.ports import SourceChanged, SourceSetup
+from ebbwatch.model.periods import day_of
+from ebbwatch.ports import Poll, SourceChanged, SourceSetup
 from ebbwatch.sources.nyfed import NewYorkFed
 from tests.paths import recording
 from tests.sources.wanting import figures, wanting
@@ -205,6 +206,53 @@ async def test_reverse_repo_is_the_last_operation_and_repo_the_sum_of_all(
         "2026-11-23": Decimal(4),
         "2026-11-24": Decimal(4),
     }
+
+
+async def test_a_day_of_two_operations_says_how_far_it_goes(
+    provider: StandIn, source: NewYorkFed
+) -> None:
+    """A visit gives what the day came to; a look back also what it came to each morning."""
+    rows = (
+        operation("2026-11-24", "Repo", "08:30", 5, lastUpdated="2026-11-24 08:30:31"),
+        operation("2026-11-23", "Repo", "08:30", 2, lastUpdated="2026-11-23 08:30:39"),
+        operation("2026-11-23", "Repo", "13:45", 0, lastUpdated="2026-11-23 13:45:21"),
+        # Rewritten later: nobody knows any more when it was put up.
+        operation("2026-11-20", "Repo", "08:30", 1, lastUpdated="2026-11-30 10:00:00"),
+        operation("2026-11-20", "Repo", "13:45", 3, lastUpdated="2026-11-20 13:45:30"),
+        # Before the facility lent each morning, a day is one figure, whatever was held.
+        operation("2025-03-31", "Repo", "08:30", 7, lastUpdated="2025-03-31 08:31:00"),
+        operation("2025-03-31", "Repo", "13:45", 8, lastUpdated="2025-03-31 13:45:40"),
+    )
+    provider.serve(OPERATIONS, operations(*rows))
+    provider.serve("/rp/results/search.json", operations(*rows))
+
+    def said(poll: Poll) -> list[tuple[str, int, str, str]]:
+        return [
+            (
+                str(day_of(p.period)),
+                int(p.value or 0),
+                p.part,
+                "" if p.known_at is None else f"{p.known_at:%H:%M:%S}",
+            )
+            for p in poll.published
+        ]
+
+    wanted = wanting("nyfed", "standing_repo")
+    assert said(await source.poll(wanted, cursor=None)) == [
+        ("2025-03-31", 15, "", ""),
+        ("2026-11-20", 4, "afternoon", ""),
+        ("2026-11-23", 2, "afternoon", ""),
+        ("2026-11-24", 5, "morning", ""),
+    ]
+    # The server gives the same for each year that is asked for; those of 2026 are enough.
+    since = datetime(2026, 11, 20, tzinfo=UTC)
+    assert said(await source.poll(wanted, cursor=None, since=since)) == [
+        ("2025-03-31", 15, "", "17:45:40"),
+        ("2026-11-20", 4, "afternoon", "18:45:30"),
+        ("2026-11-23", 2, "morning", "13:30:39"),
+        ("2026-11-23", 2, "afternoon", "18:45:21"),
+        ("2026-11-24", 5, "morning", "13:30:31"),
+    ]
 
 
 async def test_a_small_exercise_is_not_taken_for_the_reverse_repo_of_the_running_day(

@@ -231,7 +231,7 @@ class _Checker:
             hint = scope.hint(name)
             self.complain(tree.place, "unknown-name", f"there is no series or define {name}", hint)
             return None
-        calendar = series.released.calendar if series.released else "sifma"
+        calendar = series.calendar or "sifma"
         periods = Periods(series.every, frozenset([name]), calendar)
         return Part(
             scope.graph.node(

@@ -70,6 +70,8 @@ class Published:
         unit: The unit the provider declares in its answer, by our name of it
             (``USD billions``); None where it declares none. A declaration that differs from
             the catalogue's by a power of 1000 is converted and announced.
+        part: Of a period that is published in parts, the last one that is in the value; empty
+            where the provider does not say, and the release rules do.
     """
 
     series: str
@@ -78,6 +80,7 @@ class Published:
     known_at: datetime | None = None
     vintage: date | None = None
     unit: str | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,9 @@ class Released:
         zone: IANA name.
         calendar: Name of a business calendar: ``federal-reserve`` or ``sifma``.
         on: The first such day after the period's end, instead of a count of days.
+        since: First period that it holds for; None where it always did.
+        part: Of a period that is published in parts, which one: ``morning``. Empty for the
+            whole.
     """
 
     count: int
@@ -71,6 +74,8 @@ class Released:
     zone: str
     calendar: str
     on: Weekly | None = None
+    since: date | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ class Series:
         fallback: Asked when the first choice is down; None for no such thing.
         unit: As published. Values inside are in base units all the same.
         every: Its frequency.
-        released: Its release rule; None for a series that is never late.
+        released: Its release rules, all by one calendar: for each period those of the newest
+            `since` not after it, several where it is published in parts. Empty for a series
+            that is never late.
         plausible: Lowest and highest value that can be true, in base units.
         scale_check: Whether a jump of more than fiftyfold is held back.
         stale_after: Time since the newest figure became known after which it is stale.
@@ -97,10 +104,20 @@ class Series:
     unit: Unit
     every: Every
     fallback: SourceRef | None = None
-    released: Released | None = None
+    released: tuple[Released, ...] = ()
     plausible: tuple[Decimal, Decimal] | None = None
     scale_check: bool = False
     stale_after: timedelta | None = None
     history_from: date | None = None
     before: Decimal | None = None
     title: Text = field(default_factory=Text)
+
+    @property
+    def calendar(self) -> str | None:
+        """Return the business calendar that it is published by; None where nothing says so."""
+        return self.released[0].calendar if self.released else None
+
+    @property
+    def in_parts(self) -> bool:
+        """Return whether any of its periods is published in parts."""
+        return any(rule.part for rule in self.released)

@@ -88,9 +88,17 @@ def _timedelta(duration: Duration) -> timedelta:
     return timedelta(seconds=float(duration.days * 86_400))
 
 
-def _released(fields: Fields | None, findings: Findings) -> Released | None:
-    if fields is None:
-        return None
+def _released(written: Any, findings: Findings) -> tuple[Released, ...]:
+    """Return the release rules of a series, which may be one map or a list of them."""
+    if written is None:
+        return ()
+    several = [written] if isinstance(written, Fields) else [fields for _, fields in written]
+    found = [(fields, rule) for fields in several if (rule := _rule(fields, findings)) is not None]
+    _check_together(found, findings)
+    return tuple(rule for _, rule in found)
+
+
+def _rule(fields: Fields, findings: Findings) -> Released | None:
     if ("after" in fields) == ("on" in fields) and "after" not in fields.meant:
         findings.error(
             fields.node, "missing-key",
@@ -102,7 +110,44 @@ def _released(fields: Fields | None, findings: Findings) -> Released | None:
         return None
     count, business = fields.get("after", (0, False))
     at, zone, calendar = (fields.values[key] for key in ("at", "zone", "calendar"))
-    return Released(count, business, at, zone, calendar, fields.get("on"))
+    return Released(
+        count, business, at, zone, calendar, fields.get("on"), fields.get("from"),
+        fields.get("part", ""),
+    )  # fmt: skip
+
+
+def _check_together(found: list[tuple[Fields, Released]], findings: Findings) -> None:
+    """Add what is wrong between the release rules of one series."""
+    for fields, rule in found[1:]:
+        if rule.calendar != found[0][1].calendar:
+            findings.error(
+                fields.nodes["calendar"], "wrong-value",
+                f"expected the calendar {found[0][1].calendar} in each release rule of a series, "
+                f"found {rule.calendar}",
+                "its periods are the days of one calendar",
+            )  # fmt: skip
+    for since in sorted({rule.since for _, rule in found}, key=lambda day: day or date.min):
+        same = [(fields, rule) for fields, rule in found if rule.since == since]
+        when = "at the same time" if since is None else f"from {since}"
+        names = [rule.part for _, rule in same]
+        for place, (fields, rule) in enumerate(same):
+            if len(same) > 1 and "part" not in fields:
+                findings.error(
+                    fields.node, "missing-key",
+                    f"expected part in each of the {len(same)} release rules that hold {when}",
+                    "add part: morning, or from: with the day from which it holds",
+                )  # fmt: skip
+            elif rule.part in names[:place]:
+                findings.error(
+                    fields.nodes["part"], "duplicate-name",
+                    f"there are two release rules for the part {rule.part} that hold {when}",
+                )  # fmt: skip
+            elif rule.part and len(same) == 1:
+                findings.error(
+                    fields.nodes["part"], "wrong-value",
+                    f"expected a release rule for another part as well, found {rule.part} alone",
+                    "leave part out where a period is published whole",
+                )  # fmt: skip
 
 
 def _source(

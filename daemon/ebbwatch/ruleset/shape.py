@@ -137,6 +137,13 @@ RELEASED = Shape(
             "sifma",
             required=True,
         ),
+        Key("from", v.day, "First period that it holds for.", "2025-06-26"),
+        Key(
+            "part",
+            v.part_name,
+            "Which part of a period comes out, where it is published in parts.",
+            "morning",
+        ),
     ),
 )
 
@@ -171,7 +178,11 @@ SERIES = Shape(
         ),
         Key(
             "released",
-            RELEASED,
+            ByForm(
+                "a release rule, or a list of them",
+                mapping=RELEASED,
+                sequence=ListOf(RELEASED, "a list of release rules", least=1),
+            ),
             "When a period's figure comes out.",
             '{after: 1 business day, at: "08:00", zone: America/New_York, calendar: sifma}',
             also=("release",),

@@ -22,6 +22,7 @@ from ebbwatch.ruleset.patterns import fault_of_pattern
 from ebbwatch.ruleset.secrets import USE_SECRET, masked, secret_in_address
 from ebbwatch.ruleset.suggestions import did_you_mean, listed
 
+PART_NAME = r"^[a-z][a-z0-9-]{0,19}$"
 RULE_NAME = r"^[a-z0-9-]+$"
 SERIES_NAME = r"^[a-z_][a-z0-9_]*$"
 LABEL_NAME = r"^[a-z_][a-z0-9_-]*$"
@@ -224,6 +225,15 @@ def _delay(text: str) -> tuple[int, bool] | Misread:
 
 
 delay = ScalarKind("a delay such as 1 business day", _delay)
+
+
+def _part(text: str) -> str | Misread:
+    return text if re.fullmatch(PART_NAME, text) else Misread()
+
+
+part_name = ScalarKind(
+    "the name of a part such as morning", _part, {"type": "string", "pattern": PART_NAME}
+)
 
 
 def _weekly(text: str) -> Weekly | Misread:

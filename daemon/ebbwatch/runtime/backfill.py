@@ -11,7 +11,8 @@ from fractions import Fraction
 import numpy as np
 
 from ebbwatch.core.facts.asof import Facts, History
-from ebbwatch.core.facts.edge import Notice, Present, admit
+from ebbwatch.core.facts.edge import Notice, Present
+from ebbwatch.core.facts.period_parts import admit_by_parts
 from ebbwatch.core.facts.release_clock import NEVER
 from ebbwatch.model.observation import Observation, Published
 from ebbwatch.model.periods import day_of, instant
@@ -110,8 +111,8 @@ def _kept(
     notices: list[Notice] = []
     for series in asked:
         published = [p for p in poll.published if p.series == series.name]
-        admitted = admit(
-            series, published, Present(history),
+        admitted = admit_by_parts(
+            series, published, Present(history), history.clock,
             at=at, source=name, first_choice=True, ahead=ahead,
         )  # fmt: skip
         observations += _known(series, admitted.observations, published, history, at)
@@ -146,13 +147,15 @@ def _known(
     own = {(p.period, p.vintage): p.known_at for p in published if p.known_at is not None}
     found = []
     for observation in observations:
-        given = own.get((observation.period, observation.vintage))
+        # A version that the answer itself replaces has its own instant already.
+        replaced = observation.known_at < at
+        given = None if replaced else own.get((observation.period, observation.vintage))
         if given is not None:
             found.append(replace(observation, known_at=min(given, at)))
             continue
         due = history.clock.expected_at(series, observation.period)
         before = history.figure_for(series.name, observation.period, as_of=NEVER)
-        if due is None or before is not None or observation.known_at < at:
+        if due is None or before is not None or replaced:
             found.append(observation)
             continue
         found.append(replace(observation, known_at=min(instant(due), at), assumed=True))

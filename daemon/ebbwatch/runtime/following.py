@@ -126,16 +126,17 @@ class Following:
 
     def due(self, series: Series, at: int) -> tuple[int | None, bool, int | None]:
         """Return when the newest figure was due, whether it is held, and when the next is due."""
-        due = self.release.due_period(series, at)
+        due = self.release.due(series, at)
         if due is None:
             return None, False, None
+        period, due_at, lacking = due
         newest = self._history.newest(series.name)
-        following = self.release.next_period(series, due)
-        return (
-            self.release.expected_at(series, due),
-            newest is not None and newest[0] >= due,
-            self.release.expected_at(series, following),
-        )
+        held = newest is not None and newest[0] >= period
+        if held and newest is not None and newest[0] == period and series.in_parts:
+            known_at = self._history.known_at(series.name, period)
+            assert known_at is not None
+            held = self.release.lacking_at(series, period, known_at) <= lacking
+        return due_at, held, self.release.next_at(series, period, due_at)
 
     def served_by(self, series: Series) -> Question | None:
         """Return what the first of a series' sources that can be asked is asked; None for none."""

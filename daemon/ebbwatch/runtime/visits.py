@@ -24,7 +24,8 @@ from typing import Protocol
 import structlog
 
 from ebbwatch.core.doubts import HeldBack
-from ebbwatch.core.facts.edge import Admitted, HeldFigures, Notice, admit, unread_rows
+from ebbwatch.core.facts.edge import Admitted, HeldFigures, Notice, unread_rows
+from ebbwatch.core.facts.period_parts import admit_by_parts
 from ebbwatch.core.render import Trouble
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
@@ -306,10 +307,11 @@ class Visits:
                 at = handled_at + _APART
             self._arrived_at = at
             parts = [
-                admit(
+                admit_by_parts(
                     each.series,
                     [p for p in poll.published if p.series == each.series.name],
                     self._history,
+                    self._following.release,
                     at=at,
                     source=name,
                     first_choice=each.series.source.name == name,

@@ -320,10 +320,13 @@ def unit_of(text: str, series: Series) -> str:
 
 def known_at(series: Series, vintage: date) -> datetime:
     """Return the instant a vintage came out: at the series' own time of day, else that night."""
-    if series.released is None:
+    if not series.released:
         moment = datetime.combine(vintage, _LAST_SECOND, _NEW_YORK)
     else:
-        moment = datetime.combine(vintage, series.released.at, ZoneInfo(series.released.zone))
+        held = [rule for rule in series.released if rule.since is None or rule.since <= vintage]
+        # The last of a day's releases is the one that makes it whole.
+        rule = max(held or series.released, key=lambda one: (one.since or date.min, one.at))
+        moment = datetime.combine(vintage, rule.at, ZoneInfo(rule.zone))
     return moment.astimezone(UTC)
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
@@ -35,8 +35,31 @@ _MARGIN = timedelta(days=7)
 #: The portfolio comes as its whole history each time; this much of it is news.
 _RECENT_SOMA = timedelta(weeks=8)
 
-#: A day's figures of one argument: period and value, in any order.
-Figures = Iterator[tuple[date, Decimal | None]]
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A day's figure of one argument.
+
+    Attributes:
+        day: It is of.
+        value: As published.
+        known_at: When the Desk put it up; None where that is not known, or is now.
+        part: Of a day with several operations, the last one that is in it.
+    """
+
+    day: date
+    value: Decimal | None
+    known_at: datetime | None = None
+    part: str = ""
+
+
+#: Figures of one argument, in any order; of several versions of a day, the newest last.
+Figures = Iterator[_Figure]
+
+#: From here on the standing facility lends each morning, too, at 08:15 to 08:30.
+#: Source: the Desk's operations, of which each day from here on has two, and its statement
+#: of operating policy, read 2026-11-28.
+_MORNINGS_SINCE = date(2025, 6, 26)
 
 #: Reads the figures of an argument from the rows it is given with.
 Reading = Callable[[str, Any], Figures]
@@ -125,7 +148,7 @@ class NewYorkFed(Provider):
         today = self._clock.now().astimezone(_NEW_YORK).date()
         first = None if since is None else since.astimezone(_NEW_YORK).date() - _MARGIN
         names = {_argument(each) for each in wanted}
-        figures: dict[str, list[tuple[date, Decimal | None]]] = {}
+        figures: dict[str, list[_Figure]] = {}
         endpoints = Endpoints()
 
         def called(arguments: Iterable[str]) -> list[str]:
@@ -136,12 +159,23 @@ class NewYorkFed(Provider):
             for name in sorted(asked) if rows is not None else ():
                 with endpoints.sparing(called([name])):
                     figures[name] = list(read(name, rows))
+        if since is None:
+            # What a visit finds became known now; of the past each operation has its stamp.
+            for name in names & _OPERATIONS.keys() & figures.keys():
+                newest = {one.day: replace(one, known_at=None) for one in figures[name]}
+                figures[name] = list(newest.values())
 
         published = sorted(
             (
-                Published(series=each.series.name, period=period_of(period), value=value)
+                Published(
+                    series=each.series.name,
+                    period=period_of(figure.day),
+                    value=figure.value,
+                    known_at=figure.known_at,
+                    part=figure.part,
+                )
                 for each in wanted
-                for period, value in figures.get(_argument(each), ())
+                for figure in figures.get(_argument(each), ())
             ),
             key=lambda fact: (fact.period, fact.series),
         )
@@ -231,6 +265,7 @@ class _Operation:
         closed: New York hour and minute at which bids closed.
         accepted: Dollars; None where the publisher gives no value.
         rate: Percent offered against Treasuries; None where the row has none.
+        stamp: When the results were put up, UTC; None where they were rewritten later.
     """
 
     day: date
@@ -238,6 +273,7 @@ class _Operation:
     closed: tuple[int, int]
     accepted: Decimal | None
     rate: Decimal | None
+    stamp: datetime | None = None
 
     @property
     def early(self) -> bool:
@@ -261,7 +297,21 @@ def _operation(row: Mapping[str, Any], today: date) -> _Operation:
         closed=(int(closed[1]), int(closed[2])),
         accepted=number(row["totalAmtAccepted"], of=f"{of} totalAmtAccepted"),
         rate=_offered(row.get("details")),
+        stamp=_stamp(row),
     )
+
+
+def _stamp(row: Mapping[str, Any]) -> datetime | None:
+    """Return when an operation's results were put up, unless they were touched after its day."""
+    try:
+        stamp = datetime.fromisoformat(str(row.get("lastUpdated")))
+    except ValueError:
+        return None
+    if stamp.tzinfo is not None or str(stamp.date()) != row.get("operationDate"):
+        return None
+    if stamp.strftime("%H:%M") < str(row.get("closeTime"))[:5].zfill(5):
+        return None
+    return stamp.replace(tzinfo=_NEW_YORK).astimezone(UTC)
 
 
 def _offered(details: object) -> Decimal | None:
@@ -286,17 +336,29 @@ def _by_day(operations: Iterable[_Operation], *, reverse: bool) -> dict[date, li
 def _reverse_repo(operations: Sequence[_Operation]) -> Figures:
     """Give the amount of each day's last operation: small-value exercises close earlier."""
     for period, held in _by_day(operations, reverse=True).items():
-        yield period, held[-1].accepted
+        yield _Figure(period, held[-1].accepted)
 
 
 def _repo(operations: Sequence[_Operation]) -> Figures:
     """Give each day's amounts together, so far: the afternoon adds to the morning.
 
+    Of a day that is published in parts, its sum after each operation whose instant is known.
     Test trades of a few million dollars are in it; rules must not take them for use.
     """
     for period, held in _by_day(operations, reverse=False).items():
-        amounts = [each.accepted for each in held if each.accepted is not None]
-        yield period, sum(amounts, Decimal(0)) if len(amounts) == len(held) else None
+        in_parts = period >= _MORNINGS_SINCE
+        for count in range(1 if in_parts else len(held), len(held) + 1):
+            amounts = [each.accepted for each in held[:count]]
+            known = [amount for amount in amounts if amount is not None]
+            last = held[count - 1]
+            if count < len(held) and (last.stamp is None or not last.early):
+                continue
+            yield _Figure(
+                period,
+                sum(known, Decimal(0)) if len(known) == count else None,
+                last.stamp,
+                ("morning" if last.early else "afternoon") if in_parts else "",
+            )
 
 
 def _rate_of(*, reverse: bool) -> Callable[[Sequence[_Operation]], Figures]:
@@ -305,7 +367,7 @@ def _rate_of(*, reverse: bool) -> Callable[[Sequence[_Operation]], Figures]:
         for period, held in _by_day(operations, reverse=reverse).items():
             stated = [each.rate for each in held if each.rate is not None]
             if stated:
-                yield period, stated[-1]
+                yield _Figure(period, stated[-1])
 
     return figures
 
@@ -338,7 +400,7 @@ def _rate_figures(name: str, rows: Sequence[tuple[date, Mapping[str, Any]]]) -> 
     if renamed or (not what.optional and len(present) < len(rows)):
         raise SourceChanged(f"{of}: expected in each row, found rows without it")
     for period, value in present:
-        yield period, number(value, of=of)
+        yield _Figure(period, number(value, of=of))
 
 
 #: From here on every row has percentiles, volume and, for EFFR, both ends of the range.
@@ -352,7 +414,7 @@ def _soma_figures(name: str, rows: Sequence[tuple[date, Mapping[str, Any]]]) -> 
     for period, row in rows:
         if field not in row:
             raise SourceChanged(f"nyfed soma: expected {field} in each row, found a row without it")
-        yield period, number(row[field], of=f"nyfed soma {field}")
+        yield _Figure(period, number(row[field], of=f"nyfed soma {field}"))
 
 
 def _rows(body: Any, *path: str) -> list[Mapping[str, Any]]:

@@ -22,7 +22,7 @@ from ebbwatch.expr.graph import Node
 from ebbwatch.expr.inputs import Element
 from ebbwatch.expr.numbers import KNOWN, Longs, distinct
 from ebbwatch.expr.readings import Readings
-from ebbwatch.expr.view import BEGINNING, Spells
+from ebbwatch.expr.view import BEGINNING, Column, Spells
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.calendars import turns_of
 from ebbwatch.model.durations import Duration
@@ -235,8 +235,18 @@ class Judge:
         """Return what readings say of a rule's ladder."""
         held = self._held(rule, readings.periods)
         if rule.rule.value is not None:
-            return signals_of_value(rule.ladder, readings, held)
-        return signals_of_condition(readings, clear, held)
+            signals = signals_of_value(rule.ladder, readings, held)
+        else:
+            signals = signals_of_condition(readings, clear, held)
+        return signals.so_far(self._partial(rule, signals.at))
+
+    def _partial(self, rule: Watched, at: Longs) -> Flags:
+        """Return at which instants a period of what a rule reads was known only in part."""
+        found = np.zeros(len(at), np.bool_)
+        for name in rule.series:
+            if spells := self.history.partial(name):
+                found |= spells.cover(at)
+        return found
 
     def _held(self, rule: Watched, periods: Longs) -> Flags:
         """Return which periods lie in a turn that the rule holds in."""
@@ -371,10 +381,22 @@ class Judge:
             assert column is not None
             if int(column.effect[element.fact]) != read_at:
                 continue
-            earlier = column.periods[: element.fact] == element.period
-            revised |= bool(earlier.any())
-            fresh |= not bool(earlier.any())
+            again = self._told_again(element, column)
+            revised |= again
+            fresh |= not again
         return Cause.REVISION if revised and not fresh else Cause.NEW_PERIOD
+
+    def _told_again(self, element: Element, column: Column) -> bool:
+        """Return whether a figure changes one of its period; a further part of it does not."""
+        earlier = np.flatnonzero(column.periods[: element.fact] == element.period)
+        if len(earlier) == 0:
+            return False
+        series = self.history.catalogue[element.series]
+        before, now = (
+            self.history.clock.lacking_at(series, element.period, int(column.known[fact]))
+            for fact in (int(earlier[-1]), element.fact)
+        )
+        return before == now
 
     def working(self, judged: Judged, reading: int) -> list[Element]:
         """Return the facts that a reading was made of."""

@@ -250,7 +250,12 @@ class Sieve:
     def __init__(self, judge: Judge, states: Mapping[str, AlertState]) -> None:
         """Take the rules, and how their alerts stand."""
         self.judge = judge
-        rules = [rule for rule in judge.watched.values() if can_be_sieved(rule)]
+        in_parts = {n for n, series in judge.history.catalogue.items() if series.in_parts}
+        rules = [
+            rule
+            for rule in judge.watched.values()
+            if can_be_sieved(rule) and not rule.series & in_parts
+        ]
         self._rules = rules
         self._rows = {rule.name: row for row, rule in enumerate(rules)}
         self._others = {n: rule for n, rule in judge.watched.items() if n not in self._rows}

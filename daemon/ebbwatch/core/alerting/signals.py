@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,8 @@ class Signals:
         values: In base units; None for a condition.
         why: Reason codes.
         numbers: The same as `values`, exactly; None where there is no more to them.
-        unsure: Of a range, where a rung's verdict is not known; None where `known` says all.
+        unsure: Of a range, and of a reading that is known in part, where a rung's verdict is
+            not known; None where `known` says all.
     """
 
     at: Longs
@@ -64,9 +65,22 @@ class Signals:
             None if self.unsure is None else self.unsure[:, index],
         )  # fmt: skip
 
+    def so_far(self, partial: Flags) -> Signals:
+        """Return these with some readings known in part: they may breach, and leave nothing.
+
+        A rung that such a reading does not breach is not decided by it: its level is not left,
+        its count goes on, and the whole of the period counts in its place.
+        """
+        if not bool(partial.any()):
+            return self
+        unsure = partial & ~self.breach
+        if self.unsure is not None:
+            unsure |= self.unsure
+        return replace(self, stay=self.stay | partial, unsure=unsure)
+
     def decided(self, row: int) -> Flags:
         """Return where it is known whether a reading breaches a rung."""
-        return self.known if self.unsure is None else ~self.unsure[row]
+        return self.known if self.unsure is None else self.known & ~self.unsure[row]
 
 
 def signals_of_value(ladder: Ladder, readings: Readings, held: Flags) -> Signals:

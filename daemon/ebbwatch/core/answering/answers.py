@@ -43,6 +43,14 @@ class InputFigure:
         return self.standing.series
 
     @property
+    def part(self) -> str:
+        """Return up to which part of its period the figure goes; empty for all of it."""
+        newest = self.standing.newest
+        if newest is None or self.series.every.text(newest.period) != self.input.period:
+            return ""
+        return self.standing.part
+
+    @property
     def stale(self) -> bool:
         """Return whether its series is too old to be read."""
         return self.standing.state is FreshnessState.STALE

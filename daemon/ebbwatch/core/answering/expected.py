@@ -45,12 +45,14 @@ class SeriesStanding:
         newest: The newest figure held; None for none.
         due_at: UTC instant at which the one after it comes, or should have come, out; None
             where nothing says so.
+        part: Up to which part of its period the newest figure goes; empty for all of it.
     """
 
     series: Series
     found: Freshness
     newest: Figure | None
     due_at: datetime | None = None
+    part: str = ""
 
     @property
     def state(self) -> FreshnessState:
@@ -115,19 +117,46 @@ class Expected:
         known_at = None if newest is None else micros(newest.known_at)
         period = None if newest is None else newest.period
         found = self.history.clock.freshness(series, period, known_at, self.at)
-        due_at = self.due_at(name)
-        return SeriesStanding(series, found, newest, None if due_at is None else instant(due_at))
+        late = found.state in (FreshnessState.LATE, FreshnessState.STALE)
+        due_at = self._whole_at(name) if late else self.due_at(name)
+        return SeriesStanding(
+            series, found, newest, None if due_at is None else instant(due_at), self.part(name)
+        )
+
+    def part(self, name: str) -> str:
+        """Return up to which part of its period the newest figure goes; empty for all of it."""
+        series = self.history.catalogue[name]
+        newest = self.newest(name) if series.in_parts else None
+        if newest is None:
+            return ""
+        return self.history.clock.part(series, newest.period, micros(newest.known_at))
+
+    def _missing(self, name: str) -> int | None:
+        """Return the first period of a series that is not known whole; None without figures."""
+        newest, entry, clock = self.newest(name), self.history.catalogue[name], self.history.clock
+        if newest is None:
+            return None
+        if clock.lacking_at(entry, newest.period, micros(newest.known_at)):
+            return newest.period
+        return clock.next_period(entry, newest.period)
+
+    def _whole_at(self, name: str) -> int | None:
+        """Return the µs at which the first period not known whole should be."""
+        missing = self._missing(name)
+        if missing is None:
+            return None
+        return self.history.clock.expected_at(self.history.catalogue[name], missing)
 
     def due_at(self, series: str) -> int | None:
         """Return the µs at which the figure after the newest one comes, or should have come, out.
 
-        None where nothing says so, and where there is no figure yet.
+        None where nothing says so, and where there is no figure yet. The next figure of a
+        period that is known in part is its next part.
         """
         newest, entry = self.newest(series), self.history.catalogue[series]
         if newest is None:
             return None
-        clock = self.history.clock
-        return clock.expected_at(entry, clock.next_period(entry, newest.period))
+        return self.history.clock.next_at(entry, newest.period, micros(newest.known_at))
 
     def releases(self, name: str, until: int) -> Iterator[Release]:
         """Yield the figures of a series that are expected up to an instant (µs), soonest first.
@@ -153,12 +182,12 @@ class Expected:
     def _find_late(self, series: str) -> Late | None:
         if not bool(self.history.late(series).cover(np.array([self.at], np.int64))[0]):
             return None
-        newest, due_at = self.newest(series), self.due_at(series)
+        newest, missing, due_at = self.newest(series), self._missing(series), self._whole_at(series)
         # Only a series that has figures and a release rule is ever late.
         assert newest is not None
+        assert missing is not None
         assert due_at is not None
         entry = self.history.catalogue[series]
-        missing = self.history.clock.next_period(entry, newest.period)
         return Late(
             series=series, held=entry.every.text(newest.period), missing=entry.every.text(missing),
             every=entry.every, since=instant(due_at),
@@ -198,8 +227,16 @@ class Expected:
         series = [self.history.catalogue[name] for name in names]
         # Their calendars may differ: for a day that one of them skips, the others wait with it.
         period = max(clock.next_period(one, min(held)) for one in series)
-        expected = [at for one in series if (at := clock.expected_at(one, period)) is not None]
-        if not expected:
+        expected = [at for one in series if (at := clock.first_at(one, period)) is not None]
+        # A part of a period that is held already makes a further reading of it.
+        parts = [
+            at
+            for one, figure in zip(series, newest, strict=True)
+            if figure is not None
+            and clock.lacking_at(one, figure.period, micros(figure.known_at))
+            and (at := clock.next_at(one, figure.period, micros(figure.known_at))) is not None
+        ]
+        if not expected and not parts:
             return Due(None, None)
-        last = max(expected)
+        last = min([*parts, *([max(expected)] if expected else [])])
         return Due(instant(last), None) if last > self.at else Due(None, instant(last))

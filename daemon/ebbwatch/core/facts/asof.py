@@ -27,6 +27,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 #: First day for which "before its first period" is filled in.
 _FIRST_DAY = period_of(datetime(2000, 1, 1, tzinfo=UTC).date())
 _MINUTE = 60_000_000
+#: More than any period has parts.
+_PARTS = 1024
 #: Midnight in New York is 04:00 or 05:00 UTC; nothing known later than that waits for its day.
 _LATEST_MIDNIGHT = 5 * 60 * _MINUTE
 _NO_SPELLS = Spells(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -187,7 +189,8 @@ class History:
     _ends: dict[str, _End] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _ahead: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
-    _due: dict[tuple[str, Released | None], tuple[int, tuple[int, int]]] = field(
+    _partial: dict[str, Spells] = field(default_factory=dict)
+    _due: dict[tuple[str, tuple[Released, ...]], tuple[int, tuple[int, int]]] = field(
         default_factory=dict
     )
 
@@ -201,7 +204,7 @@ class History:
         held = self._facts.get(series)
         self._facts[series] = facts if held is None else _joined(held, facts)
         self._numbers[series] = self._numbers.get(series, 0) + 1
-        for made in (self._columns, self._lateness, self._ends, self._ahead):
+        for made in (self._columns, self._lateness, self._ends, self._ahead, self._partial):
             made.pop(series, None)
 
     def observe(self, observations: Iterable[Observation]) -> None:
@@ -250,10 +253,10 @@ class History:
         Only its end is looked at: the column is extended when somebody reads it.
         """
         end = self._end(new.series)
-        if end is None or end.tip is None or new.value is None:
+        series, known = self.catalogue[new.series], micros(new.known_at)
+        if end is None or end.tip is None or new.value is None or series.in_parts:
             return False
         tip, source = end.tip, end.sources.get(new.source)
-        series, known = self.catalogue[new.series], micros(new.known_at)
         begin = new.period * _MINUTE + (_LATEST_MIDNIGHT if series.every.dated else 0)
         if source is None or new.period <= tip.period or known < max(tip.effect, begin):
             return False
@@ -342,6 +345,23 @@ class History:
         """Return when a series was late, stale included."""
         lateness = self._lateness_of(series)
         return _NO_SPELLS if lateness is None else lateness.late
+
+    def partial(self, series: str) -> Spells:
+        """Return when parts of the newest period of a series were still to come."""
+        entry = self.catalogue[series]
+        column = self.column(series) if entry.in_parts else None
+        if column is None:
+            return _NO_SPELLS
+        found = self._partial.get(series)
+        if found is None:
+            lacking = self.clock.lacking(entry, column.periods, column.known)
+            rank = np.maximum.accumulate(column.periods * _PARTS - lacking)
+            last = np.append(column.effect[1:] != column.effect[:-1], True)
+            effect, open_ = column.effect[last], rank[last] % _PARTS != 0
+            begins = open_ & ~np.append(False, open_[:-1])
+            ends = np.append(effect[1:], NEVER)[open_ & ~np.append(open_[1:], False)]
+            found = self._partial[series] = Spells(effect[begins], ends)
+        return found
 
     # ---- reads -----------------------------------------------------------------------
 
@@ -486,7 +506,8 @@ class History:
         # Of one period's facts that take effect together, the last known counts.
         last = np.append((e[1:] != e[:-1]) | (p[1:] != p[:-1]), True)
         keep = order[last]
-        keep = keep[_news(facts.periods[keep], facts.quanta[keep])]
+        lacking = self.clock.lacking(series, facts.periods[keep], facts.known[keep])
+        keep = keep[_news(facts.periods[keep], facts.quanta[keep], lacking)]
         return Column(
             self.intern(np.ascontiguousarray(effect[keep])),
             self.intern(np.ascontiguousarray(facts.periods[keep])),
@@ -499,7 +520,7 @@ class History:
         first = int(facts.periods.min())
         axis = self._expected(series, first)
         size = len(axis)
-        if series.released is not None:
+        if series.released:
             known = self.clock.release_instants(series, axis)
         else:
             known = np.array([series.every.end(p) * _MINUTE for p in axis.tolist()], np.int64)
@@ -513,8 +534,8 @@ class History:
     def _expected(self, series: Series, end: int) -> Longs:
         """Return the periods a series should have from the first day filled in to a period."""
         period = _first_period(series)
-        if series.released is not None and series.every.name == "business day":
-            business = self.business[series.released.calendar]
+        if series.calendar is not None and series.every.name == "business day":
+            business = self.business[series.calendar]
             years = range(day_of(period).year, day_of(end).year + 1)
             days = np.array([day for year in years for day in business.open_days(year)], np.int64)
             axis = days * DAY_MINUTES
@@ -536,8 +557,11 @@ class History:
         present = np.flatnonzero(~np.isnan(column.quanta))
         order = present[np.lexsort((column.periods[present], column.known[present]))]
         known, periods = column.known[order], column.periods[order]
-        newest = np.maximum.accumulate(periods) if len(periods) else periods
+        # Of a period in parts, each part is a rise of its own.
+        rank = periods * _PARTS - self.clock.lacking(series, periods, known)
+        newest = np.maximum.accumulate(rank) if len(rank) else rank
         rises = np.append(True, newest[1:] > newest[:-1])[: len(newest)]
+        newest = -(-newest // _PARTS)
         known, newest = known[rises], newest[rises]
         last = np.append(known[1:] != known[:-1], True)[: len(known)]
         known, newest = known[last], newest[last]
@@ -615,12 +639,18 @@ def _exponent(quantum: Fraction) -> int | None:
     return exponent if Fraction(10) ** exponent == quantum else None
 
 
-def _news(periods: Longs, quanta: Floats) -> Longs:
-    """Return which facts say something new; the same value told again by another is none."""
+def _news(periods: Longs, quanta: Floats, lacking: Longs) -> Longs:
+    """Return which facts say something new; the same value told again by another is none.
+
+    That a period is whole is new, also where its last part adds nothing.
+    """
     order = np.lexsort((np.arange(len(periods)), periods))
     p, q = periods[order], quanta[order]
     same = np.zeros(len(order), np.bool_)
     same[1:] = (p[1:] == p[:-1]) & ((q[1:] == q[:-1]) | (np.isnan(q[1:]) & np.isnan(q[:-1])))
+    if lacking.any():
+        whole = lacking[order]
+        same[1:] &= whole[1:] == whole[:-1]
     return np.sort(order[~same])
 
 

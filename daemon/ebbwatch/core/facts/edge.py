@@ -39,7 +39,7 @@ from ebbwatch.core.doubts import (
 from ebbwatch.core.facts import asof
 from ebbwatch.core.facts.release_clock import NEVER
 from ebbwatch.model.observation import Observation, Published
-from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, day_of
+from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, day_of, micros
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import UNITS, Unit
 from ebbwatch.ports import Held
@@ -60,6 +60,10 @@ class HeldFigures(Protocol):
 
     def newest(self, series: str) -> tuple[int, Decimal] | None:
         """Return the newest period that has a value, and the value; None where none has."""
+        ...
+
+    def known_at(self, series: str, period: int) -> int | None:
+        """Return when a period's figure became known, in µs; None where none is held."""
         ...
 
 
@@ -86,6 +90,11 @@ class Present:
         if figure is None or figure.value is None:
             return None
         return figure.period, _decimal(figure.value)
+
+    def known_at(self, series: str, period: int) -> int | None:
+        """Return when a period's figure became known, in µs; None where none is held."""
+        figure = self.history.figure_for(series, period, as_of=NEVER)
+        return None if figure is None else micros(figure.known_at)
 
 
 def _decimal(value: Fraction) -> Decimal:

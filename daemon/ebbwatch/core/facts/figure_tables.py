@@ -102,7 +102,7 @@ class Tables:
         )  # fmt: skip
 
     def _assumed(self, series: Series, periods: Longs) -> Longs:
-        if series.released is None:
+        if not series.released:
             message = (
                 f"{series.name}: the table does not say when each figure became known (known_at), "
                 "and the series has no release rule: give one of the two"

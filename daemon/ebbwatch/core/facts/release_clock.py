@@ -13,7 +13,7 @@ came on the 28th, while the daily rates came out as always).
 from __future__ import annotations
 
 import calendar as gregorian
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -101,19 +101,101 @@ class ReleaseClock:
         return int(self.release_instants(series, np.array([period], np.int64))[0])
 
     def release_instants(self, series: Series, periods: Longs) -> Longs:
-        """Return the instants at which the figures of periods come out.
+        """Return the instants at which the figures of periods come out, whole.
 
         Raises:
             ValueError: If the series has no release rule.
         """
-        released = series.released
-        if released is None:
+        if not series.released:
             message = f"series {series.name} has no release rule; its data must carry known_at"
             raise ValueError(message)
-        if not periods.size:
-            return periods.astype(np.int64)
+        found = np.empty(periods.shape, np.int64)
+        for rules, index in _by_rules(series, periods):
+            found[index] = self._parts(series, rules, periods[index]).max(axis=0)
+        return found
+
+    def _parts(self, series: Series, rules: Sequence[Released], periods: Longs) -> Longs:
+        """Return the instants of each release of some periods, one row a release, in no order."""
         last_days = (_ends(series.every, periods) - 1) // DAY_MINUTES
-        return _instants(self._landings(released, last_days), released.at, released.zone)
+        rows = [
+            _instants(self._landings(rule, last_days), rule.at, rule.zone)
+            if periods.size
+            else periods
+            for rule in rules
+        ]
+        return np.stack(rows)
+
+    # ---- periods that are published in parts -------------------------------------------
+
+    def parts(self, series: Series, period: int) -> list[tuple[int, str]]:
+        """Return when the parts of a period come out, and their names; none for a whole one."""
+        if not series.in_parts:
+            return []
+        axis = np.array([period], np.int64)
+        ((rules, _),) = _by_rules(series, axis)
+        if len(rules) == 1:
+            return []
+        instants = self._parts(series, rules, axis)[:, 0].tolist()
+        return sorted(zip(instants, (rule.part for rule in rules), strict=True))
+
+    def lacking(self, series: Series, periods: Longs, known: Longs) -> Longs:
+        """Return how many parts of periods were still to come when figures became known.
+
+        0 for what is whole. The first part is in any figure, however early it is known.
+        """
+        found = np.zeros(periods.shape, np.int64)
+        for rules, index in _by_rules(series, periods) if series.in_parts else ():
+            if len(rules) > 1:
+                out = (self._parts(series, rules, periods[index]) <= known[index]).sum(axis=0)
+                found[index] = len(rules) - np.maximum(out, 1)
+        return found
+
+    def lacking_at(self, series: Series, period: int, known_at: int) -> int:
+        """Return how many parts of a period were still to come at an instant."""
+        if not series.in_parts:
+            return 0
+        return int(self.lacking(series, np.array([period]), np.array([known_at]))[0])
+
+    def part(self, series: Series, period: int, known_at: int) -> str:
+        """Return up to which part of a period a figure goes; empty for one that is whole."""
+        if not (lacking := self.lacking_at(series, period, known_at)):
+            return ""
+        return self.parts(series, period)[-1 - lacking][1]
+
+    def first_at(self, series: Series, period: int) -> int | None:
+        """Return when to look for anything of a period; None where nothing says so."""
+        parts = self.parts(series, period)
+        return parts[0][0] if parts else self.expected_at(series, period)
+
+    def next_at(self, series: Series, newest: int, known_at: int) -> int | None:
+        """Return when to look for what follows a figure: a part of its period, or the next one.
+
+        Args:
+            series: Of the catalogue.
+            newest: The newest period held.
+            known_at: When its figure became known.
+        """
+        if lacking := self.lacking_at(series, newest, known_at):
+            return self.parts(series, newest)[-lacking][0]
+        return self.first_at(series, self.next_period(series, newest))
+
+    def due(self, series: Series, at: int) -> tuple[int, int, int] | None:
+        """Return which figure should be out at an instant, as far as it is published by then.
+
+        Returns:
+            Its period, when it came out last, and how many of its parts are still to come.
+            None for a series of days or slower that has no release rule.
+        """
+        period = self.due_period(series, at)
+        if period is None:
+            return None
+        following = self.next_period(series, period)
+        out = [instant for instant, _ in self.parts(series, following) if instant <= at]
+        if out:
+            return following, out[-1], self.lacking_at(series, following, at)
+        expected = self.expected_at(series, period)
+        assert expected is not None
+        return period, expected, 0
 
     def _landings(self, released: Released, last_days: Longs) -> Longs:
         """Return the days on which figures come out, from the last days of their periods."""
@@ -141,7 +223,7 @@ class ReleaseClock:
         """Return the period after each of some."""
         every = series.every
         if every.name == "business day" and periods.size:
-            name = series.released.calendar if series.released else FEDERAL_RESERVE
+            name = series.calendar or FEDERAL_RESERVE
             days = _business_days_after(self._calendar(name), periods // DAY_MINUTES, 1)
             return days * DAY_MINUTES
         if every.rank == Rank.WEEK:
@@ -154,7 +236,7 @@ class ReleaseClock:
         That is its release instant; candles of minutes and hours, which have no release
         rule, are out when they end.
         """
-        if series.released is not None:
+        if series.released:
             return self.release_at(series, period)
         return None if series.every.dated else series.every.end(period) * _MINUTE
 
@@ -163,7 +245,7 @@ class ReleaseClock:
 
         None for a series of days or slower that has no release rule.
         """
-        if series.released is None and series.every.dated:
+        if not series.released and series.every.dated:
             return None
         period = self._period_around(series, at)
         while (expected := self.expected_at(series, period)) is None or expected > at:
@@ -175,7 +257,7 @@ class ReleaseClock:
         every = series.every
         if not every.dated:
             return at // _MINUTE // every.minutes * every.minutes
-        zone = ZoneInfo(series.released.zone) if series.released else UTC
+        zone = ZoneInfo(series.released[-1].zone) if series.released else UTC
         day = (datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(zone).date() - EPOCH).days
         match every.rank:
             case Rank.WEEK:
@@ -184,10 +266,8 @@ class ReleaseClock:
             case Rank.MONTH | Rank.QUARTER | Rank.YEAR:
                 months = np.array([day], "datetime64[D]").astype("datetime64[M]").astype(np.int64)
                 return int(_from_months(months // _MONTHS[every.rank] * _MONTHS[every.rank])[0])
-            case _ if every.name == "business day" and series.released:
-                open_day = self._calendar(series.released.calendar).on_or_before(
-                    EPOCH + timedelta(days=day)
-                )
+            case _ if every.name == "business day" and series.calendar:
+                open_day = self._calendar(series.calendar).on_or_before(EPOCH + timedelta(days=day))
                 return (open_day - EPOCH).days * DAY_MINUTES
             case _:
                 return day * DAY_MINUTES
@@ -202,9 +282,9 @@ class ReleaseClock:
             case Rank.MONTH | Rank.QUARTER | Rank.YEAR:
                 months = _to_months(np.array([period], np.int64)) - _MONTHS[every.rank]
                 return int(_from_months(months)[0])
-            case _ if every.name == "business day" and series.released:
+            case _ if every.name == "business day" and series.calendar:
                 before = EPOCH + timedelta(days=period // DAY_MINUTES - 1)
-                day = self._calendar(series.released.calendar).on_or_before(before)
+                day = self._calendar(series.calendar).on_or_before(before)
                 return (day - EPOCH).days * DAY_MINUTES
             case _:
                 return period - DAY_MINUTES
@@ -234,10 +314,13 @@ class ReleaseClock:
         lapsed = never
         if series.stale_after is not None:
             lapsed = known_at + series.stale_after // timedelta(microseconds=1)
-        if series.released is None:
+        if not series.released:
             return never, never, lapsed
         grace = _GRACE_HOURS.get(series.every.rank, _GRACE_HOURS_OF_DAYS) * 60 * _MINUTE
         following = self.next_periods(series, newest)
+        if series.in_parts:
+            # Of a period that is not whole, the rest is due.
+            following = np.where(self.lacking(series, newest, known_at), newest, following)
         due = self.release_instants(series, following)
         second = self.release_instants(series, self.next_periods(series, following))
         return due, due + grace, np.minimum(second + grace, lapsed)
@@ -277,6 +360,27 @@ class ReleaseClock:
             if since is not None and since <= at:
                 return state
         return FreshnessState.FRESH
+
+
+def _by_rules(series: Series, periods: Longs) -> list[tuple[tuple[Released, ...], Longs]]:
+    """Return the release rules that hold together, and the places of the periods they hold for."""
+    begins = sorted({_since(rule) for rule in series.released})
+    if len(begins) == 1:
+        return [(series.released, np.arange(periods.size))]
+    # What lies before the first of them goes by it.
+    which = np.searchsorted(np.array(begins[1:]), periods // DAY_MINUTES, side="right")
+    found = []
+    for number, begin in enumerate(begins):
+        index = np.flatnonzero(which == number)
+        if index.size:
+            rules = tuple(rule for rule in series.released if _since(rule) == begin)
+            found.append((rules, index))
+    return found
+
+
+def _since(rule: Released) -> int:
+    """Return the day since the epoch from which a rule holds."""
+    return ((rule.since or date.min) - EPOCH).days
 
 
 def _ends(every: Every, periods: Longs) -> Longs:

@@ -21,6 +21,7 @@ from ebbwatch.core.render.words import (
     late_line,
     level_word,
     listed,
+    part_text,
     series_label,
     title_of,
 )
@@ -196,9 +197,7 @@ def _reading_line(t: Translator, told: ToldChange) -> str:
     reading = f"{measure} {value}" if measure else value[:1].upper() + value[1:]
     if measure and not told.measure.formula:
         reading = t.gettext("{what}: {verb}").format(what=measure, verb=value)
-    line = t.gettext("{reading} for {period}").format(
-        reading=reading, period=t.period(move.period, told.every)
-    )
+    line = t.gettext("{reading} for {period}").format(reading=reading, period=_period(t, told))
     assert move.value is not None
     moved = step_text(
         t, move.value, move.previous, move.unit or "", told.every, over_window=told.over_window
@@ -218,6 +217,14 @@ def _reading_line(t: Translator, told: ToldChange) -> str:
     else:
         bound = t.gettext("threshold {threshold}").format(threshold=threshold)
     return t.gettext("{line}; {more}").format(line=line, more=bound)
+
+
+def _period(t: Translator, told: ToldChange) -> str:
+    """Return the period of a reading, and up to which part of it is known."""
+    period = t.period(told.transition.period, told.every)
+    if not told.part:
+        return period
+    return t.gettext("{period} ({part})").format(period=period, part=part_text(t, told.part))
 
 
 def _lamp_lines(t: Translator, lamps: Sequence[Lamp], titles: Mapping[str, Text]) -> list[str]:
@@ -363,7 +370,7 @@ def _dated(t: Translator, told: ToldChange, value: float, period: str | None) ->
 
 def _condition_lines(t: Translator, told: ToldChange) -> list[str]:
     move = told.transition
-    period = t.period(move.period, told.every)
+    period = _period(t, told)
     if move.change in OVER:
         lines = [t.gettext("The condition no longer holds, {period}").format(period=period)]
     else:
@@ -586,12 +593,14 @@ def move_text(t: Translator, told: ToldChange, *, titled: bool = False) -> str:
     move = told.transition
     verb = t.gettext(_MOVES[move.change]).format(level=level_word(t, move.level))
     named = titled or not move.period
-    what = title_of(t, told, move.rule) if named else t.period(move.period, told.every)
+    what = title_of(t, told, move.rule) if named else _period(t, told)
     line = t.gettext("{what}: {verb}").format(what=what, verb=verb)
     if move.value is not None and move.unit is not None:
         _, value = _reading(t, told)
         if titled:
             period = t.period(move.period, told.every)
+            if told.part:
+                period = t.gettext(", ").join((period, part_text(t, told.part)))
             value = t.gettext("{reading} ({period})").format(reading=value, period=period)
         line = t.gettext("{line}, {more}").format(line=line, more=value)
     if titled and told.transition.cause is Cause.REVISION:

@@ -175,6 +175,8 @@ class ToldChange:
         told_value: For a correction: the reading this receiver was told before.
         entry_period: Period of the reading at which the episode entered its first level.
         extreme_period: Period of the episode's furthest reading.
+        part: Up to which part of its period a series of the rule was known; empty where all
+            were known whole.
     """
 
     transition: Transition
@@ -205,6 +207,7 @@ class ToldChange:
     told_value: float | None = None
     entry_period: str | None = None
     extreme_period: str | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from ebbwatch.core.render.message_contexts import NEW_YORK, Lamp
 from ebbwatch.core.render.phrases import COMPARISONS
 from ebbwatch.core.render.reading_words import found_text, reading_text, reason_text, truth_text
 from ebbwatch.core.render.steps import step_text
-from ebbwatch.core.render.words import Translator, level_word, series_label, title_of
+from ebbwatch.core.render.words import Translator, level_word, part_text, series_label, title_of
 from ebbwatch.model.alert import Level
 
 
@@ -124,6 +124,8 @@ def _given(t: Translator, row: InputFigure) -> str:
     )
     if figure.assumed:
         line = t.gettext("{line} (assumed)").format(line=line)
+    if row.part:
+        line = t.gettext("{line}; {more}").format(line=line, more=part_text(t, row.part))
     if row.late_since is None:
         return t.gettext("{line}; stale").format(line=line) if row.stale else line
     since = t.clock(row.late_since, NEW_YORK)

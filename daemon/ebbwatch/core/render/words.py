@@ -113,6 +113,13 @@ def series_label(t: Translator, name: str, titles: Mapping[str, Text]) -> str:
     return title or name.replace("_", " ")
 
 
+def part_text(t: Translator, part: str) -> str:
+    """Return in words that a period is known up to one of its parts only."""
+    if part == "morning":
+        return t.gettext("morning operation only")
+    return t.gettext("only up to {part}").format(part=part)
+
+
 def fingerprint(alert: str) -> str:
     """Return the hash that identifies an alert to programs, 16 hexadecimal digits."""
     return hashlib.sha256(alert.encode()).hexdigest()[:16]

@@ -100,7 +100,13 @@ class Context:
         return replace(
             told, measure=self.measure(watched), over_window=watched.node.lookbacks > 0,
             rising=watched.ladder.rising, every=watched.every,
+            part=self._part(watched, micros(move.at)),
         )  # fmt: skip
+
+    def _part(self, rule: Watched, at: int) -> str:
+        """Return up to which part of its period a series of a rule was known at an instant (µs)."""
+        expected = Expected(self._judge.history, at)
+        return next((part for name in sorted(rule.series) if (part := expected.part(name))), "")
 
     def whole(
         self, move: Transition, *, at: datetime, entry_period: str | None = None

@@ -106,7 +106,7 @@ def _observations(ruleset: Ruleset, history: History, test: RuleTest) -> Iterato
         series = ruleset.series[figure.series]
         known_at = figure.known_at
         if known_at is None:
-            if series.released is None:
+            if not series.released:
                 raise TapeFault(
                     f"{series.name} has no release rule: give its figures an instant, "
                     "[value, instant]"
