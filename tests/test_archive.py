@@ -268,6 +268,7 @@ def test_only_levels_are_checked_for_their_scale() -> None:
         "reserves",
         "reserves_level",
         "securities_outright",
+        "soma_bills",
         "treasuries",
         "treasury_account",
         "treasury_account_close",

@@ -13,6 +13,7 @@ from ebbwatch.core.doubts import fits
 from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.core.facts.figure_tables import TableFault, Tables
 from ebbwatch.core.facts.release_clock import ReleaseClock
+from ebbwatch.expr.hints import series_hint
 from ebbwatch.files import read_file
 from ebbwatch.model.observation import TextItem
 from ebbwatch.ruleset.load import load
@@ -61,9 +62,10 @@ def history_from_data(ruleset: Ruleset, directory: Path) -> History:
     def read(path: Path) -> tuple[str, Facts]:
         series = ruleset.series.get(path.stem)
         if series is None:
+            hint = series_hint(path.stem, ruleset.series)
             raise TableFault(
                 f"{path.name}: there is no series {path.stem}: declare it under series, "
-                "or name the file after one that is"
+                f"or name the file after one that is{f'; {hint}' if hint else ''}"
             )
         try:
             return series.name, tables.facts(series, _table(path))

@@ -27,7 +27,7 @@ from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.load import Loaded
 from ebbwatch.ruleset.problem_report import as_text
 from ebbwatch.ruleset.rules import Rule, Ruleset
-from ebbwatch.ruleset.suggestions import either, no_such
+from ebbwatch.ruleset.suggestions import either, no_such, no_such_series
 from ebbwatch.ruleset.yaml import Content
 from ebbwatch.runtime.desk import Desk, NoSuchRule, kept_states, walked_states
 
@@ -216,7 +216,7 @@ def known_rule(ruleset: Ruleset, name: str) -> Rule:
 def known_series(ruleset: Ruleset, name: str) -> Series:
     """Return a series of the catalogue; end where there is no such one."""
     if name not in ruleset.series:
-        stop(no_such("series", name, ruleset.series), WRONG_USE)
+        stop(no_such_series(name, ruleset.series), WRONG_USE)
     return ruleset.series[name]
 
 

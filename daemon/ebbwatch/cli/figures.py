@@ -17,6 +17,7 @@ from ebbwatch.cli.printing import clock, fitted, plural, wrapped
 from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.model.periods import instant
 from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.ruleset.suggestions import no_such
 from ebbwatch.runtime.additions import note_added
 
 if TYPE_CHECKING:
@@ -162,6 +163,12 @@ def _drawn(spec: ChartSpec, suffix: str) -> bytes:
 
 def series_list(
     names: Names = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source", metavar="NAME", help="What a source has to give, declared or not."
+        ),
+    ] = None,
     at: common.AtOption = None,
     rules: common.RulesOption = None,
     data: common.DataOption = None,
@@ -172,6 +179,12 @@ def series_list(
     from ebbwatch.core.render.reading_words import times_text
     from ebbwatch.core.render.series_table import series_table
 
+    if source is not None:
+        if names:
+            common.stop("give either series or --source", common.WRONG_USE)
+        with common.faults_end_it():
+            _list_offers(common.valid(common.rules_directory(rules), data_only=True), source)
+        return
     asked = common.moment(at)
     with common.faults_end_it():
         desk = common.desk(rules, data, store, at=at)
@@ -186,6 +199,32 @@ def series_list(
         for one in held:
             series = catalogue[one.observation.series]
             print(f"  {series.name} {series.every.text(one.observation.period)}: {one.reason}")
+
+
+def _list_offers(ruleset: Ruleset, name: str) -> None:
+    """Print what a source has to give, and which series are declared with it."""
+    from ebbwatch.core.render.series_table import offers_table
+    from ebbwatch.locale import translator
+    from ebbwatch.model.source import Gives, SourceFacts
+
+    sources = root.Adapters("sources")
+    if name not in sources:
+        common.stop(no_such("source", name, sources), common.WRONG_USE)
+    facts: SourceFacts = sources[name].facts
+    if facts.gives is Gives.TEXTS:
+        common.stop(f"{name} gives texts and has no series; use it in a rule: text: {name}, "
+                    "with matches")  # fmt: skip
+    declared = [
+        (series, ref.argument)
+        for series in ruleset.series.values()
+        for ref in (series.source, series.fallback)
+        if ref is not None and ref.name == name
+    ]
+    if facts.offers or declared:
+        print(fitted(offers_table(translator("en"), facts.offers, declared)))
+        print(f"\nDeclare another with source: {{{name}: ARGUMENT}}.")
+    if facts.asked:
+        print(wrapped(facts.asked))
 
 
 def _chosen(ruleset: Ruleset, names: list[str] | None) -> set[str]:

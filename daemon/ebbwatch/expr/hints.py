@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.expr.tree import Literal, Tree
+from ebbwatch.model.series import Series, plainly
 
 #: How alike two words must be for one to be taken for the other, from 0 to 1.
-_ALIKE, _ALIKE_FUNCTIONS = 0.75, 0.78
+_ALIKE, _ALIKE_FUNCTIONS, _ALIKE_ALIASES = 0.75, 0.78, 0.82
 #: What stands behind a number, in case somebody takes it for a name.
 _UNITS = ("bp", "min", "h", "d", "w", "bd", "mo", "y", "release", "releases")
 
@@ -26,6 +27,34 @@ def closest(word: str, known: Iterable[str], alike: float = _ALIKE) -> str | Non
     close = difflib.get_close_matches(folded, names, n=1, cutoff=alike)
     swapped = (name for name in names if sorted(name) == sorted(folded))
     return close[0] if close else next(swapped, None)
+
+
+def series_hint(name: str, catalogue: Mapping[str, Series], others: Iterable[str] = ()) -> str:
+    """Return which series is meant by a name that is none here, or nothing.
+
+    Who knows a series by another name (``SRF``, ``WALCL``) is led to it; who misspells a name
+    of ours, or another name of it, too.
+
+    Args:
+        name: As it was typed.
+        catalogue: Series by name.
+        others: What else may be meant: defines.
+    """
+    if found := _called(plainly(name), catalogue):
+        return found
+    if hint := suggestion(name, [*catalogue, *others]):
+        return hint
+    words = {word for series in catalogue.values() for word in series.called}
+    near = closest(plainly(name), sorted(words), _ALIKE_ALIASES)
+    return _called(near, catalogue) if near else ""
+
+
+def _called(word: str, catalogue: Mapping[str, Series]) -> str:
+    found = [series.name for series in catalogue.values() if word and word in series.called]
+    if not found:
+        return ""
+    *most, last = found
+    return f"did you mean {', '.join(most)} or {last}?" if most else f"did you mean {last}?"
 
 
 def name_hint(name: str) -> str:

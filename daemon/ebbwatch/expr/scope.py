@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ebbwatch.expr.graph import Graph
-from ebbwatch.expr.hints import name_hint, suggestion
+from ebbwatch.expr.hints import name_hint, series_hint, suggestion
 from ebbwatch.expr.parts import Part
 from ebbwatch.expr.tree import Fault
 from ebbwatch.model.series import Series
@@ -57,8 +57,7 @@ class Scope:
     def hint(self, name: str) -> str:
         """Return which series or define was probably meant by a name that is none, or nothing."""
         if name not in self._hints:
-            known = [*self.series, *self.defines]
-            self._hints[name] = name_hint(name) or suggestion(name, known)
+            self._hints[name] = name_hint(name) or series_hint(name, self.series, self.defines)
         return self._hints[name]
 
     def rule_hint(self, name: str) -> str:

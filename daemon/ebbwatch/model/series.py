@@ -97,6 +97,7 @@ class Series:
         history_from: Date of its first period, for reaching back "over all history".
         before: Value of the periods before its first, in base units.
         title: For people.
+        also: What else people call it: ``TGA``.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Series:
     history_from: date | None = None
     before: Decimal | None = None
     title: Text = field(default_factory=Text)
+    also: tuple[str, ...] = ()
 
     @property
     def calendar(self) -> str | None:
@@ -121,3 +123,20 @@ class Series:
     def in_parts(self) -> bool:
         """Return whether any of its periods is published in parts."""
         return any(rule.part for rule in self.released)
+
+    @property
+    def called(self) -> frozenset[str]:
+        """Return what people may call it, as `plainly` writes it.
+
+        Its name, what else it is called, and what its sources call it; the Board's names also
+        without what stands behind the line's (``RESPPMA_N.WW``).
+        """
+        refs = [ref.argument for ref in (self.source, self.fallback) if ref is not None]
+        asked = [text for text in refs if isinstance(text, str)]
+        lines = [text.partition("_N.")[0] for text in asked]
+        return frozenset(map(plainly, (self.name, *self.also, *asked, *lines)))
+
+
+def plainly(name: str) -> str:
+    """Return a name without its case and without signs: ``ON RRP`` is ``onrrp``."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

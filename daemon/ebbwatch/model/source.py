@@ -78,6 +78,23 @@ class Planned:
             raise ValueError(message)
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something that a source has to give.
+
+    Attributes:
+        argument: What it is asked for: ``sofr``.
+        what: In words.
+        unit: In which it is published, by our name of it.
+        every: How often it has a period, by our name of it.
+    """
+
+    argument: str
+    what: str
+    unit: str
+    every: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
     """What the daemon has to know of a source.
@@ -91,6 +108,8 @@ class SourceFacts:
         ahead: How far ahead of their day it gives figures, as of administered rates; what lies
             farther in the future is held back.
         paths: Keys of an argument that hold paths; relative ones start from the rule file.
+        offers: What it has to give, as far as there is a list of it.
+        asked: What else it can be asked for, in a sentence; empty for nothing.
         hosts: Of a source of texts: the hosts it asks. Each is polled, fails and rests by
             itself; one without a name stands for a provider that is one.
     """
@@ -101,6 +120,8 @@ class SourceFacts:
     whole: bool = False
     ahead: timedelta = timedelta(0)
     paths: tuple[str, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    asked: str = ""
     hosts: tuple[str, ...] = ("",)
 
 

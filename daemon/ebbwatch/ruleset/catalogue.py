@@ -80,6 +80,7 @@ def series_of(
         history_from=fields.get("history_from"),
         before=_before(fields, unit, findings),
         title=fields.get("title", Text()),
+        also=tuple(text for _, text in fields.get("also", ())),
     )
 
 

@@ -203,6 +203,13 @@ SERIES = Shape(
         Key("stale_after", v.time_span, "Age after which it is stale.", "100 d"),
         Key("history_from", v.day, "Date of its first period.", "2018-04-02"),
         Key("before", v.quantity, "Value of the periods before its first.", "0 %"),
+        Key(
+            "also",
+            ListOf(v.some_text, "a list of names", least=1),
+            "What else people call it; who types one of these is led here.",
+            "[TGA]",
+            also=("alias", "aliases"),
+        ),
     ),
 )
 

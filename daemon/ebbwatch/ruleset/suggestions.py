@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+
+from ebbwatch.expr.hints import series_hint
+from ebbwatch.model.series import Series
 
 #: How many names a hint lists before it breaks off.
 LISTED = 10
@@ -43,6 +46,12 @@ def no_such(noun: str, name: str, names: Iterable[str]) -> str:
     """Return that there is no such thing, and what was probably meant."""
     hint = did_you_mean(name, names)
     return f"there is no {noun} {name}" + (f"; {hint}" if hint else "")
+
+
+def no_such_series(name: str, catalogue: Mapping[str, Series]) -> str:
+    """Return that there is no such series, and which one people call so."""
+    hint = series_hint(name, catalogue)
+    return f"there is no series {name}; {hint}" if hint else no_such("series", name, catalogue)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ebbwatch.expr import Fault, parse_quantity
+from ebbwatch.expr.hints import series_hint
 from ebbwatch.model.alert import LEVELS, Change, Level
 from ebbwatch.model.problem import Problem, Span
 from ebbwatch.model.series import Series
@@ -183,7 +184,8 @@ class _TapeReader:
             else:
                 self.findings.error(
                     key, "unknown-name", f"there is no series {key.text}",
-                    did_you_mean(key.text, [*self.ruleset.series, *self.text_sources]),
+                    series_hint(key.text, self.ruleset.series)
+                    or did_you_mean(key.text, [*self.ruleset.series, *self.text_sources]),
                 )  # fmt: skip
         expect = tuple(self._expected(fields, [name for _, name in rules]))
         if "name" not in fields.values:

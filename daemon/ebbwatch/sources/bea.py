@@ -25,7 +25,7 @@ from typing import IO, Any, ClassVar
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import KeyPolicy, Planned, SourceFacts
+from ebbwatch.model.source import KeyPolicy, Offer, Planned, SourceFacts
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import Poll, SourceChanged, SourceRefused, SourceSetup, Wanted
 from ebbwatch.sources import cursors
@@ -72,6 +72,7 @@ class Bea(Provider):
     name: ClassVar[str] = "bea"
     facts: ClassVar[SourceFacts] = SourceFacts(
         key=KeyPolicy.OPTIONAL,
+        offers=(Offer("gdp", "Nominal GDP, annual rate", "USD millions", "quarter"),),
         # Second and third estimates come at the hour of the first.
         planned=(Planned(at=time(8, 30, 4), zone="America/New_York"),),
     )

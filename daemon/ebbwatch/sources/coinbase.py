@@ -11,6 +11,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
+from ebbwatch.model.source import Offer, SourceFacts
 from ebbwatch.ports import SourceChanged
 from ebbwatch.sources.candles import Candle, Exchange, candle
 from ebbwatch.sources.replies import Reply
@@ -27,6 +28,14 @@ class Coinbase(Exchange):
     """Prices of what is traded on Coinbase Exchange."""
 
     name: ClassVar[str] = "coinbase"
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        whole=True,
+        offers=(
+            Offer("BTC-USD", "Bitcoin", "USD per bitcoin", "15 min"),
+            Offer("PAXG-USD", "PAX Gold token", "USD per troy ounce", "15 min"),
+        ),
+        asked="Any other product, by its name; every: 1 min, 15 min, hour or day.",
+    )
     base_url: ClassVar[str] = "https://api.exchange.coinbase.com"
     pace_s: ClassVar[float] = 0.15
     most: ClassVar[int] = MOST

@@ -80,7 +80,11 @@ class Csv(PointedSource):
     """Series from the columns of a table."""
 
     name: ClassVar[str] = "csv"
-    facts: ClassVar[SourceFacts] = SourceFacts(whole=True, paths=("path",))
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        whole=True,
+        paths=("path",),
+        asked="Any table: a path or an address, or a map that says how it is written.",
+    )
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
-from ebbwatch.model.source import Planned, SourceFacts
+from ebbwatch.model.source import Offer, Planned, SourceFacts
 from ebbwatch.ports import Poll, SourceChanged, SourceError, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.arguments import fault_of_choice
@@ -121,6 +121,7 @@ class FedPolicy(Provider):
         # The implementation note comes with the FOMC's statement.
         planned=(Planned(at=time(14, 0, 2), zone="America/New_York"),),
         ahead=_ANNOUNCED,
+        offers=(Offer("iorb", "Interest on reserve balances", _UNIT, "day"),),
     )
     base_url: ClassVar[str] = "https://www.federalreserve.gov"
     pace_s: ClassVar[float] = 1.0

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
+from ebbwatch.model.source import Offer, SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources import strict_numbers
 from ebbwatch.sources.arguments import fault_of_choice
@@ -184,6 +185,18 @@ class FiscalData(DatedProvider):
     """What the Treasury publishes of its cash, its debt and its deficit."""
 
     name: ClassVar[str] = "fiscaldata"
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        offers=(
+            Offer(
+                "treasury_account_close",
+                "Treasury's account (TGA), closing balance",
+                "USD millions",
+                "business day",
+            ),
+            Offer("debt", "Federal debt to the penny", "USD", "business day"),
+            Offer("deficit", "Federal deficit of the month", "USD", "month"),
+        )
+    )
     base_url: ClassVar[str] = "https://api.fiscaldata.treasury.gov/services/api/fiscal_service"
     pace_s: ClassVar[float] = 0.2
 

@@ -78,7 +78,11 @@ class Fred(Provider):
     """Anything on FRED and ALFRED, with the unit it declares."""
 
     name: ClassVar[str] = "fred"
-    facts: ClassVar[SourceFacts] = SourceFacts(key=KeyPolicy.REQUIRED, ahead=_AHEAD)
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        key=KeyPolicy.REQUIRED,
+        ahead=_AHEAD,
+        asked="Any series of FRED by its id: DGS10; with all vintages by {id: GDP, vintages: true}.",
+    )
     base_url: ClassVar[str] = "https://api.stlouisfed.org/fred"
     #: 429 comes at more than two requests a second.
     #: Source: OpenBB pull request 7527 of 2026-06-02, as recorded 2026-11-22.

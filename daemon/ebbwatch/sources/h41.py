@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import WEEKDAYS, Every, Rank, period_of
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import ArgumentFault
+from ebbwatch.model.source import ArgumentFault, Offer, SourceFacts
 from ebbwatch.model.units import UNITS
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import cursors
@@ -127,10 +127,52 @@ class _Refused:
     reason: str
 
 
+#: Lines of the release that people ask for; every other can be had by its name, too.
+#: Source: names and what they mean as public readers of the file give them, read 2026-11-22.
+_OFFERS = tuple(
+    Offer(name, what, "USD millions", "week ending Wednesday")
+    for name, what in (
+        ("RESH4R_XAW_N.WW", "Reserve balances, week average"),
+        ("RESH4R_N.WW", "Reserve balances"),
+        ("RESPPMA_N.WW", "Total assets"),
+        ("RESPPALG_N.WW", "Securities held outright"),
+        ("RESPPALGUO_N.WW", "Treasuries held outright"),
+        ("RESPPALGUOB_N.WW", "Treasury bills"),
+        ("RESPPALGUOMN_N.WW", "Treasury notes and bonds, nominal"),
+        ("RESPPALGUOMI_N.WW", "Treasury notes and bonds, inflation-indexed"),
+        ("RESPPALGUOMC_N.WW", "Inflation compensation"),
+        ("RESPPALGASMO_N.WW", "Agency mortgage-backed securities"),
+        ("RESPPALGAO_N.WW", "Agency debt"),
+        ("RESPPLLDT_XAW_N.WW", "Treasury's account (TGA), week average"),
+        ("RESPPLLDT_N.WW", "Treasury's account (TGA)"),
+        ("RESPPLLR_N.WW", "Reverse repo, all"),
+        ("RESPPLLRF_N.WW", "Reverse repo, foreign official"),
+        ("RESPPLLRD_N.WW", "Reverse repo, others (ON RRP)"),
+        ("RESPPALGTR_N.WW", "Repo, all"),
+        ("RESPPALGTRF_N.WW", "Repo, foreign official (FIMA)"),
+        ("RESPPALGTRO_N.WW", "Repo, others (SRF)"),
+        ("RESPPALD_N.WW", "Loans, all facilities"),
+        ("RESPPALDK_N.WW", "Bank Term Funding Program"),
+        ("RESH4SCS_N.WW", "Central bank liquidity swaps"),
+        ("RESTBC_N.WW", "Currency in circulation"),
+        ("RESPPLLN_N.WW", "Federal Reserve notes"),
+        ("RESPPLLDF_N.WW", "Deposits of foreign officials"),
+        ("RESPPLLDO_N.WW", "Other deposits"),
+        ("RESH4FG_N.WW", "Treasuries in custody for foreign accounts"),
+        ("RESH4FG_XAW_N.WW", "Treasuries in custody for foreign accounts, week average"),
+    )
+)
+
+
 class H41(Provider):
     """Reads the Board's balance sheet release, and others of the same format."""
 
     name: ClassVar[str] = "h41"
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        offers=_OFFERS,
+        asked="Any SERIES_NAME of the H.4.1, a line by {description: ...}, and other releases of "
+        "the Board by {release: h8, name: B1151NCBA}.",
+    )
     base_url: ClassVar[str] = "https://www.federalreserve.gov"
     pace_s: ClassVar[float] = 1.0
 

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.series import Series
-from ebbwatch.model.source import ArgumentFault
+from ebbwatch.model.source import ArgumentFault, SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.addresses import fault_of_url
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
@@ -46,6 +46,9 @@ class HttpJson(PointedSource):
     """Series from JSON that some address answers."""
 
     name: ClassVar[str] = "http_json"
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        whole=True, asked="Any address that answers JSON, with {url, rows, period, value}."
+    )
 
     @classmethod
     def fault(cls, argument: str | Mapping[str, Any]) -> str | None:

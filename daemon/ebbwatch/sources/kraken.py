@@ -12,6 +12,7 @@ import re
 from datetime import date, datetime
 from typing import ClassVar
 
+from ebbwatch.model.source import Offer, SourceFacts
 from ebbwatch.net.delays import seconds
 from ebbwatch.ports import SourceChanged, SourceRefused, SourceUnavailable
 from ebbwatch.sources.candles import Candle, Exchange, candle
@@ -34,6 +35,15 @@ class Kraken(Exchange):
     """Prices of what is traded on Kraken: bitcoin, and tokens that are each worth an ounce of gold."""
 
     name: ClassVar[str] = "kraken"
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        whole=True,
+        offers=(
+            Offer("XBTUSD", "Bitcoin", "USD per bitcoin", "15 min"),
+            Offer("PAXGUSD", "PAX Gold token", "USD per troy ounce", "15 min"),
+            Offer("XAUTUSD", "Tether Gold token", "USD per troy ounce", "15 min"),
+        ),
+        asked="Any other pair, by its name; every: 1 min, 15 min, hour or day.",
+    )
     base_url: ClassVar[str] = "https://api.kraken.com"
     # About one request a second for each address; documented, as recorded 2026-11-22.
     pace_s: ClassVar[float] = 1.0

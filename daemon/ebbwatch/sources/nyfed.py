@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
-from ebbwatch.model.source import Planned, SourceFacts
+from ebbwatch.model.source import Offer, Planned, SourceFacts
 from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources.arguments import fault_of_choice
 from ebbwatch.sources.endpoints import Endpoints
@@ -117,6 +117,40 @@ _SOMA: dict[str, str] = {
 }
 
 
+_PERCENT, _DAILY = "percent per year", "business day"
+
+#: What there is, in words; each name must be one of those that can be asked for.
+_OFFERS = (
+    Offer("sofr", "Secured Overnight Financing Rate", _PERCENT, _DAILY),
+    Offer("sofr_p1", "SOFR, 1st percentile", _PERCENT, _DAILY),
+    Offer("sofr_p25", "SOFR, 25th percentile", _PERCENT, _DAILY),
+    Offer("sofr_p75", "SOFR, 75th percentile", _PERCENT, _DAILY),
+    Offer("sofr_p99", "SOFR, 99th percentile", _PERCENT, _DAILY),
+    Offer("sofr_volume", "Volume behind SOFR", "USD billions", _DAILY),
+    Offer("tgcr", "Tri-Party General Collateral Rate", _PERCENT, _DAILY),
+    Offer("bgcr", "Broad General Collateral Rate", _PERCENT, _DAILY),
+    Offer("effr", "Effective federal funds rate", _PERCENT, _DAILY),
+    Offer("obfr", "Overnight Bank Funding Rate", _PERCENT, _DAILY),
+    Offer("target_upper", "Target range, upper limit, as EFFR's row has it", _PERCENT, _DAILY),
+    Offer("target_lower", "Target range, lower limit, as EFFR's row has it", _PERCENT, _DAILY),
+    Offer("reverse_repo", "Overnight reverse repo (ON RRP) taken that day", "USD", _DAILY),
+    Offer("reverse_repo_rate", "Rate of the overnight reverse repo", _PERCENT, _DAILY),
+    Offer("standing_repo", "Standing repo facility (SRF), lent that day", "USD", _DAILY),
+    Offer("standing_repo_rate", "Rate of the standing repo facility", _PERCENT, _DAILY),
+    *(
+        Offer(name, what, "USD", "week ending Wednesday")
+        for name, what in (
+            ("soma_total", "The Fed's portfolio (SOMA), all of it"),
+            ("soma_bills", "SOMA: Treasury bills"),
+            ("soma_notes_bonds", "SOMA: Treasury notes and bonds"),
+            ("soma_tips", "SOMA: inflation-indexed Treasuries"),
+            ("soma_mbs", "SOMA: agency mortgage-backed securities"),
+            ("soma_agencies", "SOMA: agency debt"),
+        )
+    ),
+)
+
+
 class NewYorkFed(Provider):
     """Reads the New York Fed's markets API."""
 
@@ -124,6 +158,7 @@ class NewYorkFed(Provider):
     facts: ClassVar[SourceFacts] = SourceFacts(
         # Rates may be revised the same day until 14:30.
         planned=(Planned(at=time(14, 35), zone="America/New_York"),),
+        offers=_OFFERS,
     )
     base_url: ClassVar[str] = "https://markets.newyorkfed.org/api"
     pace_s: ClassVar[float] = 0.2

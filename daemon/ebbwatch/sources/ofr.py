@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import Rank, period_of
 from ebbwatch.model.series import Series
+from ebbwatch.model.source import Offer, SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources import strict_numbers
 from ebbwatch.sources.provider import DatedProvider
@@ -33,6 +34,26 @@ class Ofr(DatedProvider):
     """Repo, money-market and reference-rate series of the short-term funding monitor."""
 
     name: ClassVar[str] = "ofr"
+    facts: ClassVar[SourceFacts] = SourceFacts(
+        offers=tuple(
+            Offer(
+                f"REPO-{market}_{kind}_OO-P",
+                f"{words}, overnight and open, {what}",
+                unit,
+                "business day",
+            )
+            for market, words in (
+                ("TRI", "Tri-party repo"),
+                ("DVP", "Cleared bilateral (DVP) repo"),
+                ("GCF", "GCF repo"),
+            )
+            for kind, what, unit in (
+                ("AR", "average rate", "percent per year"),
+                ("TV", "volume", "USD"),
+            )
+        ),
+        asked="Any mnemonic of the short-term funding monitor: FNYR-SOFR-A, MMF-MMF_TOT-M.",
+    )
     base_url: ClassVar[str] = "https://data.financialresearch.gov/v1"
     pace_s: ClassVar[float] = 0.5
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from ebbwatch.core.answering.expected import SeriesStanding
@@ -11,7 +12,9 @@ from ebbwatch.core.facts.release_clock import FreshnessState
 from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.reading_words import day_text, published_text
 from ebbwatch.core.render.words import Translator
-from ebbwatch.model.periods import Every, instant
+from ebbwatch.model.periods import FREQUENCIES, Every, instant
+from ebbwatch.model.series import Series
+from ebbwatch.model.source import Offer
 from ebbwatch.model.table import TableColumn
 from ebbwatch.model.text import marked
 from ebbwatch.model.units import printed, printed_unit
@@ -25,6 +28,10 @@ _STATES = {
 }
 #: Columns of a terminal that the name of a series keeps.
 _NAME = 12
+#: Columns that what a thing is keeps, in words.
+_WORDS = 28
+#: Columns that an argument keeps.
+_LONGEST = 22
 
 
 def series_table(
@@ -41,6 +48,61 @@ def series_table(
         TableColumn(t.gettext("NEXT FIGURE"), [_next(t, row, at) for row in rows]),
         TableColumn(t.gettext("SOURCE"), [row.series.source.name for row in rows], spare=1),
     )
+
+
+def offers_table(
+    t: Translator,
+    offers: Sequence[Offer],
+    declared: Sequence[tuple[Series, str | Mapping[str, Any]]],
+) -> tuple[TableColumn, ...]:
+    """Return what a source has to give, in columns; what is declared beyond its list comes last.
+
+    Args:
+        t: The reader's language.
+        offers: What its adapter lists.
+        declared: The series that are asked of it, and what each is called there.
+    """
+    listed = [offer.argument for offer in offers]
+    others = [(series, asked) for series, asked in declared if asked not in listed]
+    names = [
+        ", ".join(series.name for series, asked in declared if asked == offer.argument)
+        for offer in offers
+    ]
+    arguments = [*listed, *(_argument(asked) for _, asked in others)]
+    return (
+        # It is there to be copied: other columns make room first.
+        TableColumn(
+            t.gettext("ARGUMENT"),
+            arguments,
+            least=min(max(map(len, arguments), default=0), _LONGEST),
+        ),
+        TableColumn(t.gettext("SERIES"), [*names, *(series.name for series, _ in others)]),
+        TableColumn(
+            t.gettext("WHAT"),
+            [*(o.what for o in offers), *(s.title.in_language(t.language) for s, _ in others)],
+            least=_WORDS,
+        ),
+        TableColumn(
+            t.gettext("UNIT"),
+            [*(o.unit for o in offers), *(s.unit.name for s, _ in others)],
+            spare=1,
+        ),
+        TableColumn(
+            t.gettext("EVERY"),
+            [
+                *(_every(FREQUENCIES[o.every]) for o in offers),
+                *(_every(s.every) for s, _ in others),
+            ],
+            spare=2,
+        ),
+    )
+
+
+def _argument(asked: str | Mapping[str, Any]) -> str:
+    """Return what a source is asked for, as a rule file would write it."""
+    if isinstance(asked, str):
+        return asked
+    return f"{{{', '.join(f'{key}: {value}' for key, value in asked.items())}}}"
 
 
 def _every(every: Every) -> str:
