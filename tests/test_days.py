@@ -33,7 +33,7 @@ DAYS = {
     date(2025, 10, 29): "$10.3bn",
     date(2025, 10, 31): "six lamps, and $50.35bn",
     date(2025, 11, 3): "36 bp",
-    date(2025, 12, 29): "$25.95bn, two days before the record",
+    date(2025, 12, 31): "$74.6bn, all of it in the morning",
     date(2026, 8, 13): "reserves fall fast from a low level",
 }
 _HEADING = re.compile(r"(?m)^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\d{4}-\d\d-\d\d) \d\d:\d\d E[DS]T$")

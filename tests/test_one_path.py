@@ -98,8 +98,16 @@ def _dated(text: str) -> bool:
 
 #: All rules of a ruleset share one graph.
 _SCOPE = Scope(CATALOGUE)
+
+
+@st.composite
+def _texts(draw: st.DrawFn) -> str:
+    """Draw what a rule may measure; a strategy of its own, for it is told shortly."""
+    return draw(st.one_of(numbers(), conditions(), momentary()))
+
+
 _PLAIN = numbers().filter(_dated)
-_ANY = st.one_of(numbers(), conditions(), momentary()).filter(_dated)
+_ANY = _texts().filter(_dated)
 
 
 @st.composite

@@ -82,6 +82,7 @@ def lamps_of(rule: Watched, reader: Reader, phrases: Phrases) -> tuple[Lamp, ...
                 reader.read(node, None),
                 tuple(workings),
                 reader.expected.all_late(node.series),
+                reader.expected.part_of(node.series),
             )
         )
     return tuple(found)

@@ -131,6 +131,10 @@ class Expected:
             return ""
         return self.history.clock.part(series, newest.period, micros(newest.known_at))
 
+    def part_of(self, series: Iterable[str]) -> str:
+        """Return up to which part of its period one of some series is known; empty for none."""
+        return next((part for name in sorted(series) if (part := self.part(name))), "")
+
     def _missing(self, name: str) -> int | None:
         """Return the first period of a series that is not known whole; None without figures."""
         newest, entry, clock = self.newest(name), self.history.catalogue[name], self.history.clock

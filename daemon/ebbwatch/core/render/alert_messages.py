@@ -234,6 +234,8 @@ def _lamp_lines(t: Translator, lamps: Sequence[Lamp], titles: Mapping[str, Text]
         if lamp.reading.truth is False:
             continue
         line = f"{_MARKS[lamp.reading.truth]} {lamp_text(t, lamp)}"
+        if lamp.part:
+            line = t.gettext("{line}; {more}").format(line=line, more=part_text(t, lamp.part))
         if lamp.late:
             line = t.gettext("{line}; {more}").format(line=line, more=late_names(t, lamp, titles))
         lines.append(line)

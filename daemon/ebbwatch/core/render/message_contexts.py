@@ -85,12 +85,15 @@ class Lamp:
         reading: What it says, at its own latest period.
         workings: Its comparisons, each with its figure.
         late: Series it reads whose next figure is late.
+        part: Up to which part of its period a series it reads is known; empty where all are
+            known whole.
     """
 
     title: Text
     reading: Reading
     workings: tuple[Working, ...] = ()
     late: tuple[Late, ...] = ()
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +179,7 @@ class ToldChange:
         entry_period: Period of the reading at which the episode entered its first level.
         extreme_period: Period of the episode's furthest reading.
         part: Up to which part of its period a series of the rule was known; empty where all
-            were known whole.
+            were known whole, and for a count, whose conditions say it.
     """
 
     transition: Transition

@@ -14,7 +14,14 @@ from ebbwatch.core.render.message_contexts import NEW_YORK, Lamp
 from ebbwatch.core.render.phrases import COMPARISONS
 from ebbwatch.core.render.reading_words import found_text, reading_text, reason_text, truth_text
 from ebbwatch.core.render.steps import step_text
-from ebbwatch.core.render.words import Translator, level_word, part_text, series_label, title_of
+from ebbwatch.core.render.words import (
+    Translator,
+    level_word,
+    listed,
+    part_text,
+    series_label,
+    title_of,
+)
 from ebbwatch.model.alert import Level
 
 
@@ -162,9 +169,8 @@ def _lamp_note(t: Translator, told: Explanation, lamp: Lamp) -> str:
     """Return why a lamp is unknown and what it was, or which of its figures are late."""
     named = partial(_label, t, told)
     if lamp.reading.known:
-        if not lamp.late:
-            return ""
-        return late_names(t, lamp, told.titles)
+        notes = [part_text(t, lamp.part)] if lamp.part else []
+        return listed(t, [*notes, late_names(t, lamp, told.titles)] if lamp.late else notes)
     reason = reason_text(t, lamp.reading, named)
     if lamp.reading.last is None:
         return reason

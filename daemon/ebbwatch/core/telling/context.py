@@ -100,13 +100,20 @@ class Context:
         return replace(
             told, measure=self.measure(watched), over_window=watched.node.lookbacks > 0,
             rising=watched.ladder.rising, every=watched.every,
-            part=self._part(watched, micros(move.at)),
+            part=self._part(watched, move),
         )  # fmt: skip
 
-    def _part(self, rule: Watched, at: int) -> str:
-        """Return up to which part of its period a series of a rule was known at an instant (µs)."""
-        expected = Expected(self._judge.history, at)
-        return next((part for name in sorted(rule.series) if (part := expected.part(name))), "")
+    def _part(self, rule: Watched, move: Transition) -> str:
+        """Return up to which part of a change's period a series of its rule was known."""
+        if rule.node.op == "count":
+            return ""
+        expected = Expected(self._judge.history, micros(move.at))
+        return expected.part_of(
+            name
+            for name in rule.series
+            if (newest := expected.newest(name)) is not None
+            and self._judge.history.catalogue[name].every.text(newest.period) == move.period
+        )
 
     def whole(
         self, move: Transition, *, at: datetime, entry_period: str | None = None
