@@ -191,6 +191,12 @@ MORNING = ("2025-12-31", "2025-12-31 08:31", "74.6")
         # The afternoon is news, also where it adds nothing, and not twice.
         ([MORNING], "2025-12-31 13:46", "afternoon", "74.6", True),
         ([MORNING], "2025-12-31 13:46", "afternoon", "80", True),
+        # What the publisher says of the whole day counts, also where the morning said more.
+        ([MORNING], "2025-12-31 13:46", "afternoon", "70", True),
+        ([MORNING], "2025-12-31 13:46", "afternoon", "0", True),
+        # A page without the morning has no whole day, until nobody expects more.
+        ([MORNING], "2025-12-31 13:46", "morning", "1", False),
+        ([MORNING], "2025-12-31 15:44", "morning", "1", False),
         ([MORNING, ("2025-12-31", "2025-12-31 13:46", "74.6")], "2025-12-31 14:00",
          "afternoon", "74.6", False),
         # Out early, it counts as what is due by then, and once more when it is whole.
@@ -288,6 +294,38 @@ DAYS = [
 def test_a_part_of_a_day_may_breach_and_never_clear(alert: str, moves: list[str]) -> None:
     """Not a level, not a count, not a hold; and the whole day counts in its place."""
     assert walked(f"rules: [{{name: x, {alert}}}]\n", DAYS) == moves
+
+
+BREACHED = ("2025-12-09", "08:31", "12")
+
+
+@pytest.mark.parametrize(
+    ("facts", "moves"),
+    [
+        # The whole day is less than its morning was said to be: over, as a figure and no sooner.
+        ([("2025-12-09", "13:46", "3")], ["09 13:46 resolved warning"]),
+        ([("2025-12-09", "13:46", "0")], ["09 13:46 resolved warning"]),
+        ([("2025-12-09", "13:46", "12"), ("2025-12-10", "13:46", "0")],
+         ["10 13:46 resolved warning"]),
+        # A morning that is corrected is still a morning.
+        ([("2025-12-09", "09:30", "3"), ("2025-12-09", "13:46", "12"),
+          ("2025-12-10", "13:46", "0")], ["10 13:46 resolved warning"]),
+        ([("2025-12-09", "09:30", "3"), ("2025-12-09", "13:46", "3")],
+         ["09 13:46 resolved warning"]),
+        # After a holiday (and a Friday) the next morning is that of the next open day.
+        ([("2025-12-09", "13:46", "12"), ("2025-12-24", "13:46", "12"), ("2025-12-26", "08:31", "0"),
+          ("2025-12-26", "13:46", "0")], ["26 13:46 resolved warning"]),
+        # Several days at once, as after an outage: each at its own instant, whole.
+        ([("2025-12-09", "17:00", "12"), ("2025-12-10", "17:00", "0")],
+         ["10 17:00 resolved warning"]),
+    ],
+)  # fmt: skip
+def test_what_the_afternoon_may_bring(
+    facts: Sequence[tuple[str, str, str]], moves: list[str]
+) -> None:
+    """Less, nothing, the same, a correction, a holiday: it ends with a day that is whole."""
+    rules = "rules: [{name: x, value: facility, above: {warning: $10bn}}]"
+    assert walked(rules, [BREACHED, *facts]) == ["09 08:31 fired warning", *moves]
 
 
 def test_an_afternoon_that_did_not_come_clears_nothing() -> None:

@@ -255,6 +255,16 @@ async def test_a_day_of_two_operations_says_how_far_it_goes(
     ]
 
 
+async def test_a_page_that_shows_only_the_afternoon_does_not_have_the_day(
+    provider: StandIn, source: NewYorkFed
+) -> None:
+    """Its amount alone would be less than what the morning was already told to be."""
+    afternoon = operation("2026-11-24", "Repo", "13:45", 1)
+    provider.serve(OPERATIONS, operations(afternoon))
+    poll = await source.poll(wanting("nyfed", "standing_repo"), cursor=None)
+    assert [(p.value, p.part) for p in poll.published] == [(1, "morning")]
+
+
 async def test_a_small_exercise_is_not_taken_for_the_reverse_repo_of_the_running_day(
     provider: StandIn, source: NewYorkFed
 ) -> None:

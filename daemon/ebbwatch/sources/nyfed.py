@@ -378,6 +378,7 @@ def _repo(operations: Sequence[_Operation]) -> Figures:
     """Give each day's amounts together, so far: the afternoon adds to the morning.
 
     Of a day that is published in parts, its sum after each operation whose instant is known.
+    An afternoon without its morning is no whole day: no day has been without one so far.
     Test trades of a few million dollars are in it; rules must not take them for use.
     """
     for period, held in _by_day(operations, reverse=False).items():
@@ -392,7 +393,7 @@ def _repo(operations: Sequence[_Operation]) -> Figures:
                 period,
                 sum(known, Decimal(0)) if len(known) == count else None,
                 last.stamp,
-                ("morning" if last.early else "afternoon") if in_parts else "",
+                ("afternoon" if held[0].early and not last.early else "morning") if in_parts else "",
             )
 
 
