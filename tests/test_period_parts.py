@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ import pytest
 
 from ebbwatch import app
 from ebbwatch.core.alerting.judging import Judge
+from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.answering.expected import Expected
 from ebbwatch.core.facts.asof import History
 from ebbwatch.core.facts.edge import Present
@@ -26,10 +27,15 @@ from ebbwatch.model.series import Released, Series, SourceRef
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.model.units import UNITS
 from ebbwatch.ruleset.rules import Ruleset
+from ebbwatch.runtime.backfill import backfill
+from ebbwatch.runtime.feeds import Event
 from ebbwatch.runtime.lookback.replay import WantedSpan, replay, transitions
 from ebbwatch.runtime.lookback.replay_messages import messages, to_one_reader
+from ebbwatch.runtime.pipeline import Handled, Outcome, Pipeline
 from ebbwatch.store.in_memory import MemoryStore
+from tests.fakes import ManualClock
 from tests.ruleset.loading import valid
+from tests.test_cli_figures import Canned
 
 NEW_YORK = ZoneInfo("America/New_York")
 CALENDARS = {name: business_calendar(name) for name in ("federal-reserve", "sifma")}
@@ -335,6 +341,109 @@ def test_an_afternoon_that_did_not_come_clears_nothing() -> None:
     assert walked("rules: [{name: x, value: facility, above: {warning: $10bn}}]", days) == [
         "09 13:46 fired warning", "15 13:46 resolved warning",
     ]  # fmt: skip
+
+
+WHOLE = """
+series:
+  facility:
+    source: {csv: {path: facility.csv}}
+    unit: USD billions
+    every: business day
+    released: {after: 0 business days, at: "13:45", zone: America/New_York, calendar: sifma}
+"""
+RULE = "rules: [{name: x, value: facility, above: {warning: $10bn}}]"
+
+
+class Unwritten:
+    """A recorder that keeps nothing: what counts is how the alerts stand."""
+
+    def take(self, _outcome: Outcome) -> bool:
+        return False
+
+    def record(self, handled: Handled, states: Mapping[str, AlertState]) -> None:
+        assert not handled.failures
+
+    def next_due(self) -> int | None:
+        return None
+
+
+def fact(period: str, at: str, value: str) -> Observation:
+    """Return what became known of a day, by New York's clock."""
+    return Observation(
+        series="facility", period=day(period), value=Decimal(value) * 10**9,
+        known_at=ny(f"{period} {at}"), source="csv",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "levels"),
+    [
+        # Told that days come in parts, what the morning had ended holds; the afternoon ends it.
+        (WHOLE, SERIES, ["warning", "warning", "none", "warning", "none"]),
+        # Told that they do not, the morning counts as the day, and ends it.
+        (SERIES, WHOLE, ["warning", "warning", "warning", "none", "none"]),
+        (SERIES, SERIES, ["warning", "warning", "warning", "warning", "none"]),
+    ],
+    ids=["added", "removed", "kept"],
+)
+def test_rules_that_add_or_remove_parts_count_from_then_on(
+    first: str, then: str, levels: list[str]
+) -> None:
+    """Between a morning and its afternoon; and what is lived through is what replay says then."""
+    facts = [fact("2025-12-09", "08:31", "12"), fact("2025-12-09", "13:46", "12"),
+             fact("2025-12-10", "08:31", "0"), fact("2025-12-10", "13:46", "0")]  # fmt: skip
+
+    def judging(series: str, held: Sequence[Observation]) -> Judge:
+        ruleset = valid(series + RULE)
+        known = History(ruleset.series, ruleset.business, ReleaseClock(ruleset.business))
+        known.observe(held)
+        return Judge(ruleset, known)
+
+    pipeline = Pipeline(judging(first, []), Unwritten())
+
+    def level() -> str:
+        return pipeline.states["x"].level.word
+
+    found = []
+    for one in facts[:3]:
+        pipeline.handle(Event(at=micros(one.known_at), observations=(one,)))
+        found.append(level())
+    pipeline.adopt(judging(then, facts[:3]), micros(ny("2025-12-10 12:00")))
+    found.append(level())
+    pipeline.handle(Event(at=micros(facts[3].known_at), observations=(facts[3],)))
+    assert [*found, level()] == levels
+
+
+async def test_a_back_fill_brings_each_part_at_its_own_instant() -> None:
+    """What the publisher still knows of mornings is kept; a day without a stamp is whole."""
+    ruleset = valid("")
+    store, name = MemoryStore(), "standing_repo"
+
+    def figure(on: str, value: str, part: str, at: str | None) -> Published:
+        return Published(
+            series=name, period=day(on), value=Decimal(value), part=part,
+            known_at=None if at is None else ny(f"{on} {at}"),
+        )  # fmt: skip
+
+    source = Canned(
+        figure("2025-12-30", "2000000000", "morning", "08:31"),
+        figure("2025-12-30", "3000000000", "afternoon", "13:46"),
+        figure("2025-12-31", "74600000000", "morning", "08:31"),
+        figure("2025-12-31", "74600000000", "afternoon", None),
+    )
+    await backfill(
+        {"nyfed": source}, [ruleset.series[name]], app.empty_history(ruleset), store,
+        clock=ManualClock(ny("2026-01-05 12:00")), since=None,
+        on_begin=lambda _name, _count: None,
+    )  # fmt: skip
+    known = app.empty_history(ruleset)
+    known.observe(store.observations())
+    spells = known.partial(name)
+    ends = zip(spells.starts.tolist(), spells.ends.tolist(), strict=True)
+    assert [(shown(start), shown(end)) for start, end in ends] == [
+        ("2025-12-30 08:31", "2025-12-30 13:46"),
+        ("2025-12-31 08:31", "2025-12-31 13:45"),
+    ]
 
 
 def test_a_further_part_is_no_revision() -> None:

@@ -340,10 +340,16 @@ class Builder:
     def _definition(self, parts: Mapping[str, Any], turns: Mapping[str, TurnPolicy]) -> str:
         """Return the hash of what a rule measures, whatever way it is written."""
         said: list[str] = []
+        read: set[str] = set()
         for key in ("value", "when", "clear_when"):
             expression = parts.get(key)
             if isinstance(expression, Expression):
                 said.append(f"{key} {self.compiler.fingerprint(expression)}")
+                read |= expression.series
+        # What a morning could not end has ended, where it is the whole day; and the reverse.
+        for series in (self.compiler.scope.series[name] for name in sorted(read)):
+            if series.in_parts:
+                said += [f"released {series.name} {rule}" for rule in series.released]
         if "pattern" in parts:
             said.append(f"matches {parts['text_source']} {parts['pattern']}")
             said += [key for key in ("only_new", "unscheduled") if parts[key]]

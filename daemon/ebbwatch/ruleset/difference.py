@@ -90,7 +90,8 @@ def _of_measure(old: Rule, new: Rule) -> Iterator[str]:
         ("scheduled", _flag(not old.unscheduled), _flag(not new.unscheduled)),
     ]
     told = [f"{what} {was or 'none'} -> {now or 'none'}" for what, was, now in texts if was != now]
-    # A define, or a calendar it holds in, changed below an expression that reads the same.
+    # A define, a calendar it holds in, or the parts of a series changed below an expression
+    # that reads the same.
     yield from told or ["what it measures changed"]
 
 

@@ -52,7 +52,8 @@ class Rule:
         labels: For routes; ``name`` and ``level`` are added by routing.
         note: Why it matters.
         link: Address for readers.
-        definition: Hash of what is measured (value, when, clear_when, pattern, turns on hold).
+        definition: Hash of what is measured (value, when, clear_when, pattern, turns on hold,
+            parts in which its series are published).
         ladder: Hash of thresholds, clear, hold and level.
         span: Of the rule's name in its file.
     """

@@ -144,7 +144,7 @@ def _known(
     release rule says, and then it is assumed. A revision of a period that is held became known
     when it was seen: nobody says when it was published.
     """
-    own = {(p.period, p.vintage): p.known_at for p in published if p.known_at is not None}
+    own = {(p.period, p.vintage): p.known_at for p in published}
     found = []
     for observation in observations:
         # A version that the answer itself replaces has its own instant already.

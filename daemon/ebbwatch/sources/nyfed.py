@@ -393,7 +393,9 @@ def _repo(operations: Sequence[_Operation]) -> Figures:
                 period,
                 sum(known, Decimal(0)) if len(known) == count else None,
                 last.stamp,
-                ("afternoon" if held[0].early and not last.early else "morning") if in_parts else "",
+                ("afternoon" if held[0].early and not last.early else "morning")
+                if in_parts
+                else "",
             )
 
 

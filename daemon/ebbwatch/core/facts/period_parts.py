@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from ebbwatch.core.facts.edge import Admitted, HeldFigures, admit
 from ebbwatch.core.facts.release_clock import ReleaseClock
@@ -56,19 +57,18 @@ def admit_by_parts(
     )
     if not first_choice or any(notice.stops for notice in admitted.notices):
         return admitted
-    told = {one.period for one in admitted.observations} | {
-        one.observation.period for one in admitted.held
-    }
-    rest = {figure.period: figure for figure in taken if figure.period not in told}
-    further = [
-        Observation(
-            series=series.name, period=figure.period, value=known[0], known_at=at, source=source,
-            vintage=figure.vintage,
-        )
-        for figure in rest.values()
-        if (known := history.value(series.name, figure.period)) is not None
-        and _goes_on(series, figure, history, clock, at)
-    ]  # fmt: skip
+    news = {one.period: one for one in admitted.observations}
+    doubted = {one.observation.period for one in admitted.held}
+    further = []
+    for figure in {one.period: one for one in taken if one.period not in doubted}.values():
+        held = _held(series, figure.period, news.get(figure.period), history)
+        if held is not None and _goes_on(series, figure, held[1], clock, at):
+            further.append(
+                Observation(
+                    series=series.name, period=figure.period, value=held[0], known_at=at,
+                    source=source, vintage=figure.vintage,
+                )
+            )  # fmt: skip
     return replace(admitted, observations=(*admitted.observations, *further))
 
 
@@ -85,13 +85,20 @@ def _waits(
     )
 
 
+def _held(
+    series: Series, period: int, news: Observation | None, history: HeldFigures
+) -> tuple[Decimal | None, int] | None:
+    """Return a period's value and when (µs) it became known, an answer's news included."""
+    if news is not None:
+        return news.value, micros(news.known_at)
+    value, known_at = history.value(series.name, period), history.known_at(series.name, period)
+    return None if value is None or known_at is None else (value[0], known_at)
+
+
 def _goes_on(
-    series: Series, figure: Published, history: HeldFigures, clock: ReleaseClock, at: datetime
+    series: Series, figure: Published, held_at: int, clock: ReleaseClock, at: datetime
 ) -> bool:
-    """Return whether a figure that is held holds a part more than it did."""
-    held_at = history.known_at(series.name, figure.period)
-    if held_at is None:
-        return False
+    """Return whether a figure holds a part more than it did when it became known (µs)."""
     now = clock.lacking_at(series, figure.period, micros(at))
     now = max(now, _lacking(series, figure, clock, at))
     return now < clock.lacking_at(series, figure.period, held_at)
