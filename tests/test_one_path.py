@@ -98,12 +98,13 @@ def _dated(text: str) -> bool:
 
 #: All rules of a ruleset share one graph.
 _SCOPE = Scope(CATALOGUE)
+_MEASURED = st.one_of(numbers(), conditions(), momentary())
 
 
 @st.composite
 def _texts(draw: st.DrawFn) -> str:
     """Draw what a rule may measure; a strategy of its own, for it is told shortly."""
-    return draw(st.one_of(numbers(), conditions(), momentary()))
+    return draw(_MEASURED)
 
 
 _PLAIN = numbers().filter(_dated)
