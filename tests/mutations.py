@@ -132,8 +132,8 @@ MUTATIONS = (
     ),
     Mutation(
         "nothing is a transaction", "runtime/ledger.py",
-        "        with self.store.transaction():\n            self.store.record(",
-        "        if True:\n            self.store.record(",
+        "        with self.store.transaction():\n            if not portion.waited:",
+        "        if True:\n            if not portion.waited:",
     ),
     Mutation(
         "a row is settled before it is sent", "runtime/delivery.py",
@@ -148,8 +148,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a restart forgets the reading that stood", "runtime/service.py",
-        "self.pipeline.states.update(refreshed(judge, states, self.pipeline.handled))",
-        "self.pipeline.states.update(states)",
+        "pipeline.states.update(refreshed(pipeline.judge, before, pipeline.handled))",
+        "pipeline.states.update(before)",
     ),
     Mutation(
         "a restart begins where the clock stands", "runtime/service.py",
