@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from ebbwatch.model import redaction
 from tests.cli import forget_settings
 
 
@@ -17,6 +18,7 @@ def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("EBBWATCH_")]:
         monkeypatch.delenv(name)
     forget_settings()
+    redaction.forget()
 
 
 @pytest.fixture(autouse=True)

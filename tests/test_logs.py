@@ -11,8 +11,8 @@ import httpx
 import pytest
 import structlog
 
-from ebbwatch.ports import Secret
-from ebbwatch.runtime.logs import TALKATIVE, Redactor, configure
+from ebbwatch.model.redaction import learn, redacted
+from ebbwatch.runtime.logs import TALKATIVE, configure
 
 KNOWN = "pass word&with\"marks'ü"
 TELEGRAM = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
@@ -98,7 +98,8 @@ def plant(carrier: str) -> None:
 @pytest.mark.parametrize("style", ["json", "pretty"])
 def test_no_secret_reaches_the_log(stream: io.StringIO, style: str) -> None:
     """At DEBUG, in messages, arguments, nested values, tracebacks and the libraries' own lines."""
-    configure(level="DEBUG", style=style, secrets=[Secret(KNOWN)], stream=stream)
+    learn([KNOWN])
+    configure(level="DEBUG", style=style, stream=stream)
     for carrier in CARRIERS:
         plant(carrier)
     written = stream.getvalue()
@@ -110,8 +111,8 @@ def test_no_secret_reaches_the_log(stream: io.StringIO, style: str) -> None:
 
 def test_what_remains_says_what_happened() -> None:
     """A masked line still tells which door was knocked at."""
-    redact = Redactor([Secret(KNOWN)])
-    assert [redact.text(carrier) for carrier in CARRIERS] == [
+    learn([KNOWN])
+    assert [redacted(carrier) for carrier in CARRIERS] == [
         "***",
         "https://api.telegram.org/bot***/sendMessage",
         "token is ***",
@@ -127,16 +128,16 @@ def test_what_remains_says_what_happened() -> None:
 
 def test_a_secret_is_masked_as_addresses_write_it() -> None:
     """A secret with special characters is quoted in an address, and masked there too."""
-    redact = Redactor([Secret("a b/c&d")])
+    learn(["a b/c&d"])
     assert (
-        redact.text("http://h/?q=a%20b%2Fc%26d http://h/a%20b/c%26d")
-        == "http://h/?q=*** http://h/***"
+        redacted("http://h/?q=a%20b%2Fc%26d http://h/a%20b/c%26d") == "http://h/?q=*** http://h/***"
     )
 
 
 def test_a_text_too_short_to_be_a_secret_is_left_alone() -> None:
     """Masking every `a` would leave nothing to read."""
-    assert Redactor([Secret("a"), Secret("")]).text("a rate moved") == "a rate moved"
+    learn(["a", "", "rate"])
+    assert redacted("a rated thing moved, a rate") == "a rated thing moved, a ***"
 
 
 def test_elsewhere_than_on_a_terminal_lines_are_json(stream: io.StringIO) -> None:

@@ -30,12 +30,17 @@ from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Receipt, Target
 from ebbwatch.model.observation import Observation, Published, TextItem
+from ebbwatch.model.redaction import said
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import SourceFacts
 
 
 class EbbwatchError(Exception):
-    """Anything that Ebbwatch raises on purpose."""
+    """Anything that Ebbwatch raises on purpose; its text holds no secret and is told as it is."""
+
+    def __init__(self, *texts: object) -> None:
+        """Take what happened."""
+        super().__init__(*(said(text) if isinstance(text, str) else text for text in texts))
 
 
 class SourceError(EbbwatchError):

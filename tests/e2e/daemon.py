@@ -173,11 +173,12 @@ class World:
     @asynccontextmanager
     async def running(
         self, *, at: datetime | None = None, arguments: tuple[str, ...] = ("run",),
-        through: tuple[str, ...] = ("tests.e2e.moved",), **more: str,
+        through: tuple[str, ...] = ("tests.e2e.moved",), streams: str = "", **more: str,
     ) -> AsyncIterator[Daemon]:  # fmt: skip
         """Run `ebbwatch run`; with `at`, in a process whose clocks show that instant at start.
 
         The clocks are moved by a module, which is given its own arguments before the instant.
+        With `streams`, redirections of a shell, its standard streams go elsewhere than to files.
         """
         self._starts += 1
         log = self.folder / f"{self._starts}.log"
@@ -198,6 +199,7 @@ class World:
         }
         with log.open("wb") as errors, shown.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
+                *(("sh", "-c", f'exec "$@" {streams}', "sh") if streams else ()),
                 *command, *arguments, cwd=self.folder, env=environment, stdout=output,
                 stderr=errors,
             )  # fmt: skip

@@ -64,7 +64,7 @@ def line(
     )
 
 
-def packed(*lines: str, xml: str | None = None, member: str = "H41_data.xml") -> bytes:
+def packed(*lines: str, xml: str | bytes | None = None, member: str = "H41_data.xml") -> bytes:
     """Return the zip as the Board packs it."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -18,9 +18,9 @@ from ebbwatch.app.receivers import (
     with_default_receivers,
 )
 from ebbwatch.model.problem import Problem, Span
+from ebbwatch.model.redaction import redacted
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.rules import Ruleset
-from ebbwatch.ruleset.secrets import masked
 
 if TYPE_CHECKING:
     import asyncio
@@ -210,7 +210,7 @@ def watch_rules(built: Built, settings: Settings, rules: InForce, asked: asyncio
                 if isinstance(error, EbbwatchError)
                 else f"{type(error).__name__}: {error}"
             )
-            problem = Problem(place, "error", "unusable", masked(f"cannot be taken over: {said}"))
+            problem = Problem(place, "error", "unusable", redacted(f"cannot be taken over: {said}"))
             rules.refuse(files, [problem])
             service.refuse([problem])
             return

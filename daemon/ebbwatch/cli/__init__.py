@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
 import sys
 
+from ebbwatch.cli.streams import finish, settle, unwritten
+
+#: What goes wrong with a descriptor, and not with a file of a name.
+_OF_OUTPUT = (errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EBADF, errno.EDQUOT)
+
 
 def main() -> None:
     """Run the command that was typed."""
+    settle()
     # A command's life is short, and looking it through for garbage is a tenth of it.
     gc.disable()
     # Started by one who ignores it, we would not be told how our own processes ended.
@@ -21,4 +28,17 @@ def main() -> None:
     os.putenv("OPENBLAS_NUM_THREADS", "1")
     from ebbwatch.cli.commands import app
 
-    app()()
+    code: str | int | None = 0
+    said = ""
+    try:
+        app()()
+    except SystemExit as end:
+        code = end.code
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OF_OUTPUT:
+            raise
+        said = unwritten(error)
+    if said := said or finish():
+        print(f"ebbwatch: standard output cannot be written: {said}", file=sys.stderr)
+        code = code or 1
+    sys.exit(code)

@@ -21,6 +21,7 @@ from ebbwatch.core.facts.figure_tables import TableFault
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.problem import Problem
+from ebbwatch.model.redaction import redacted, said
 from ebbwatch.model.series import Series
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import EbbwatchError
@@ -75,13 +76,13 @@ def say(text: str = "") -> None:
 
 def stop(message: str, code: int = PROBLEMS) -> NoReturn:
     """Say what is wrong and end."""
-    print(f"ebbwatch: {message}", file=sys.stderr)
+    print(f"ebbwatch: {said(message)}", file=sys.stderr)
     raise typer.Exit(code)
 
 
 def stop_with(problems: Sequence[Problem]) -> NoReturn:
     """Show what is wrong in something a person wrote, and end."""
-    print(as_text(problems), file=sys.stderr)
+    print(redacted(as_text(problems)), file=sys.stderr)
     raise typer.Exit(PROBLEMS)
 
 
@@ -284,6 +285,6 @@ def existing_store() -> SqlStore | None:
     from ebbwatch.store.open import open_store
 
     url = settings().database_url.reveal()
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         return None
     return open_store(url)

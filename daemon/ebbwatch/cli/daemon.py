@@ -15,6 +15,7 @@ import typer
 from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import fitted
+from ebbwatch.standard_output import offer
 
 if TYPE_CHECKING:
     from ebbwatch.app import Built, InForce
@@ -40,7 +41,7 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
     from ebbwatch.runtime.logs import configure, crashed
 
     settings = common.settings()
-    configure(level=settings.log.level, style=settings.log.format, secrets=settings.secrets())
+    configure(level=settings.log.level, style=settings.log.format)
     sys.excepthook = crashed
     place = common.rules_directory(rules)
     files = common.files_of(place)
@@ -75,10 +76,8 @@ async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
     loop.add_signal_handler(signal.SIGHUP, asked.set)
 
     def shown(built: Built) -> None:
-        for warning in built.warnings:
-            print(f"ebbwatch: {warning}", file=sys.stderr)
-        _show(built.service.desk.standings(clock.now()), common.words(settings.language))
-        sys.stdout.flush()
+        _warn(built.warnings)
+        offer(_table(built.service.desk.standings(clock.now()), common.words(settings.language)))
         supervisor.ready("watching")
         _settle()
 
@@ -101,15 +100,19 @@ async def _run_once(
     ruleset = rules.read_again(settings, store)
     built = root.build(settings, ruleset, store, clock=clock, owner=owner, stop=stop)
     try:
-        for warning in built.warnings:
-            print(f"ebbwatch: {warning}", file=sys.stderr)
+        _warn(built.warnings)
         built.service.begin(visits_first=True)
-        for outcome in await built.service.once(ONCE_S):
-            if outcome.fault:
-                print(f"ebbwatch: {outcome.fault}", file=sys.stderr)
+        outcomes = await built.service.once(ONCE_S)
+        _warn([outcome.fault for outcome in outcomes if outcome.fault])
         _show(built.service.desk.standings(clock.now()), common.words(settings.language))
     finally:
         await built.aclose()
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    """Say on standard error what people should know."""
+    if warnings:
+        offer("".join(f"ebbwatch: {warning}\n" for warning in warnings), sys.stderr)
 
 
 def _settle() -> None:
@@ -146,10 +149,14 @@ def status(
 
 def _show(rows: Sequence[Standing], t: Translator) -> None:
     """Print how rules stand, one a line."""
+    print(_table(rows, t), end="")
+
+
+def _table(rows: Sequence[Standing], t: Translator) -> str:
+    """Return how rules stand, one a line."""
     from ebbwatch.core.render.standings import standings_footer, standings_table
 
-    print(fitted(standings_table(t, rows)))
-    print(standings_footer(t, rows))
+    return f"{fitted(standings_table(t, rows))}\n{standings_footer(t, rows)}\n"
 
 
 def poll(

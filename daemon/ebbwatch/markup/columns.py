@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ebbwatch.model.table import TableColumn
-from ebbwatch.model.text import is_wide, width_of
+from ebbwatch.model.text import ODD_SIGNS, is_wide, width_of
 
 #: Stands for what was cut.
 _ELLIPSIS = "…"
@@ -17,7 +17,7 @@ _GAP = 2
 #: Columns that a cell keeps however short room is.
 _NARROWEST = 8
 #: An escape code must not reach a terminal, nor a line break a row.
-_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f]+")
+_NO_PART_OF_A_LINE = re.compile(f"(?:[\\n\\t]|{ODD_SIGNS.pattern})+")
 
 
 def wrapped(text: str, width: int, *, indent: str = "", hanging: str = "") -> list[str]:
@@ -66,7 +66,7 @@ def table(columns: Sequence[TableColumn], width: int | None = None) -> str:
         width: Columns of the terminal; None for as many as it takes.
     """
     clean = [
-        replace(c, cells=[_CONTROL_CHARACTERS.sub(" ", cell) for cell in c.cells]) for c in columns
+        replace(c, cells=[_NO_PART_OF_A_LINE.sub(" ", cell) for cell in c.cells]) for c in columns
     ]
     shown = clean if width is None else _fitted(clean, width)
     widths = [_width(column) for column in shown]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from ebbwatch.model.message import Message
+from ebbwatch.model.text import ODD_SIGNS
 
 _POSSIBLE_REPEAT = {
     "en": "Possibly a repeat: an earlier copy may have reached you",
@@ -16,7 +17,6 @@ _POSSIBLE_REPEAT = {
 }
 
 #: An escape code must not reach a terminal, nor half an emoji an encoder.
-_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 #: Stands for what was cut.
@@ -78,7 +78,7 @@ def _clean_lines(text: str) -> list[str]:
     lines = []
     for raw in text.splitlines():
         whole = _HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", raw.replace("\t", " "))
-        if line := _CONTROL_CHARACTER.sub("", whole).strip():
+        if line := ODD_SIGNS.sub("", whole).strip():
             lines.append(line)
     return lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -32,6 +33,20 @@ class Text:
 def marked(message: str) -> str:
     """Mark a message for the catalogues that is translated where it is used."""
     return message
+
+
+#: What no line shows as itself: control characters, and those that turn the reading direction
+#: round. Line ends are left alone.
+ODD_SIGNS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Return a text of somebody else's without signs that would make it look like another."""
+    whole = _HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    return ODD_SIGNS.sub(" ", whole.replace("\u2028", "\n").replace("\u2029", "\n"))
 
 
 def is_wide(character: str) -> bool:

@@ -20,6 +20,7 @@ from telegram.error import BadRequest, ChatMigrated, TelegramError
 from ebbwatch.markup import telegram as markup
 from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.markup.plain import plain
+from ebbwatch.model import redaction
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Button, Message, Reason, Receipt, Target
 from ebbwatch.notifiers.chats import place_of
@@ -271,7 +272,9 @@ def _other_way(way: _Way, refusal: str) -> _Way:
         raise Undeliverable(
             "telegram knows no such chat; check its id, and that the bot is a member or was started"
         ) from None
-    raise Undeliverable(f"telegram refused the message: {cut_text(said, 200)}") from None
+    raise Undeliverable(
+        f"telegram refused the message: {redaction.said(refusal, 200).lower()}"
+    ) from None
 
 
 def _way_to(target: Target) -> _Way:

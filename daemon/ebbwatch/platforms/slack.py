@@ -12,7 +12,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from ebbwatch.markup.layout import clean, cut_text
+from ebbwatch.model import redaction
 from ebbwatch.net.delays import seconds
 from ebbwatch.net.proxies import ProxyUnusable
 from ebbwatch.net.session import NOT_REACHED, Redirected, proxy, session
@@ -106,9 +106,10 @@ class SlackApi:
             aiohttp.ClientError,
             TimeoutError,
             SlackClientError,
-            # What the library does with an answer that is no JSON object:
+            # What the library does with an answer that is no JSON object, or a very deep one:
             AttributeError,
             ValueError,
+            RecursionError,
         ) as err:
             raise Uncertain(f"slack gave no clear answer: {type(err).__name__}") from None
         return None, answer.data
@@ -121,7 +122,7 @@ class SlackApi:
 
 def refusal(error: str) -> Undeliverable:
     """Return our word for the error code of a refusal."""
-    code = cut_text(clean(error), 100)
+    code = redaction.said(error, 100)
     if error in _TOKEN:
         text = f"slack refused the token ({code}); set a valid EBBWATCH_SLACK__BOT_TOKEN"
     elif error in ("channel_not_found", "not_in_channel", "is_archived"):

@@ -18,7 +18,7 @@ from telegram import Bot
 from telegram.error import Conflict, Forbidden, InvalidToken, NetworkError, TelegramError
 from telegram.request import HTTPXRequest
 
-from ebbwatch.markup.layout import cut_text
+from ebbwatch.model.redaction import said
 from ebbwatch.net.client import client_options
 from ebbwatch.net.delays import seconds
 from ebbwatch.ports import DeliveryError, RetryLater, Uncertain, Undeliverable
@@ -122,7 +122,7 @@ def failure(err: TelegramError) -> DeliveryError:
         case Answered(status=status):
             return Undeliverable(f"telegram answered {status}; check EBBWATCH_TELEGRAM__API_BASE")
         case Forbidden():
-            return Undeliverable(f"telegram: {cut_text(str(err).lower(), 200)}")
+            return Undeliverable(f"telegram: {said(str(err), 200).lower()}")
         case InvalidToken():
             return Undeliverable("telegram refused the token; set a valid EBBWATCH_TELEGRAM__TOKEN")
         case Conflict():
@@ -141,7 +141,7 @@ def _object(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object that every answer of the Bot API is; None for anything else."""
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 

@@ -28,7 +28,7 @@ from ebbwatch.model.units import UNITS, Quantity, Unit
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import Fields
 from ebbwatch.ruleset.nodes import Node, Scalar, Sequence, quoted, scalars
-from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
+from ebbwatch.ruleset.secrets import secret_in_address
 from ebbwatch.ruleset.suggestions import did_you_mean
 
 
@@ -155,7 +155,7 @@ def _source(
     fields: Fields, key: str, sources: Sources | None, findings: Findings
 ) -> SourceRef | None:
     entries = fields.get(key)
-    if entries is None:
+    if not entries:  # none, or one whose name cannot be read, which was said
         return None
     if len(entries) > 1:
         hint = "a second one is given as fallback" if key == "source" else "keep one"
@@ -233,12 +233,17 @@ def sources_of_texts(sources: Sources | None) -> list[str]:
     return found
 
 
+_NO_SECRETS = (
+    "sources in rule files take no secrets; a source of your own takes a key (docs/sources.md)"
+)
+
+
 def _clean(node: Node, findings: Findings) -> bool:
     """Return whether no address below a node holds a secret."""
     clean = True
     for scalar in scalars(node):
         if "://" in scalar.text and (what := secret_in_address(scalar.text)) is not None:
-            findings.secret(scalar, f"the address holds {what}", USE_SECRET)
+            findings.secret(scalar, f"the address holds {what}", _NO_SECRETS)
             clean = False
     return clean
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ebbwatch.model.problem import Problem
+from ebbwatch.model.redaction import redacted
 from ebbwatch.ruleset.nodes import SHOWN_CHARS, FileRange, Node, Source
-from ebbwatch.ruleset.secrets import masked
 
 #: Code of a secret that is written out.
 LITERAL_SECRET = "literal-secret"  # noqa: S105  no secret, but what is said of one
@@ -72,8 +72,8 @@ class Findings:
                 found.place.span,
                 found.severity,
                 found.code,
-                masked(found.message),
-                masked(found.hint),
+                redacted(found.message),
+                redacted(found.hint),
                 _line(found.place.source, found.place),
             )
             for told in self._found.values()
@@ -93,10 +93,14 @@ class Findings:
 
 
 def _line(source: Source, place: FileRange) -> str:
-    """Return the line to show; of long ones the beginning, if the culprit lies in it."""
+    """Return the line to show; of long ones the beginning, if the culprit lies in it.
+
+    A line that holds a secret after all is not shown.
+    """
     if not source.text:
         return ""
     span = place.span
     if span.column > SHOWN_CHARS:
         return ""
-    return source.line(span.line)
+    line = source.line(span.line)
+    return line if redacted(line) == line else ""

@@ -22,6 +22,7 @@ from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.model.alert import LEVELS
 from ebbwatch.model.calendars import TurnCalendar
 from ebbwatch.model.problem import Problem
+from ebbwatch.model.redaction import redacted
 from ebbwatch.model.series import Series
 from ebbwatch.model.text import Text
 from ebbwatch.ruleset.alerts import LADDERS, Builder, form_of, reference
@@ -48,7 +49,7 @@ from ebbwatch.ruleset.routes import (
     warn_of_unreached,
 )
 from ebbwatch.ruleset.rules import Route, Rule, Ruleset
-from ebbwatch.ruleset.secrets import USE_SECRET, masked, tokens_in
+from ebbwatch.ruleset.secrets import USE_SECRET, tokens_in
 from ebbwatch.ruleset.shape import FILE, RULE
 from ebbwatch.ruleset.yaml import Content, Unread, read_yaml
 
@@ -151,9 +152,9 @@ class _Loader:
         try:
             yield
         except Exception as error:  # noqa: BLE001  no file may end the daemon that reads it
-            said = masked(" ".join(f"{type(error).__name__}: {error}".split()))[:FAULT_CHARS]
+            what = redacted(" ".join(f"{type(error).__name__}: {error}".split()))[:FAULT_CHARS]
             self.findings.error(
-                at, "fault", f"cannot read this ({said})",
+                at, "fault", f"cannot read this ({what})",
                 "this is a fault of Ebbwatch or of an adapter, please report it; "
                 "until then write it in another way",
             )  # fmt: skip

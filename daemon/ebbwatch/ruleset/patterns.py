@@ -33,7 +33,9 @@ _FAULTS = (
     ("trailing \\", "the pattern ends in a lone backslash", "write \\\\ for the character"),
 )  # fmt: skip
 
-_HUGE_REPEAT = re.compile(r"\{[0-9]*,?[0-9]{5,}\}|\{[0-9]{5,},[0-9]*\}")
+#: A repetition, each number taken whole: a pattern may hold very long ones.
+_REPEAT = re.compile(r"\{([0-9]*+)(?:,([0-9]*+))?\}")
+_MOST_DIGITS = 4
 
 _ESCAPES = {
     "\\Z": "write \\z for the end of the text",
@@ -64,8 +66,9 @@ def fault_of_pattern(pattern: str) -> PatternFault | None:
     """Return why a pattern cannot be used, or None."""
     import re2  # noqa: PLC0415  only text rules want it
 
-    if huge := _HUGE_REPEAT.search(pattern):  # RE2 would take it for characters
-        return _fault(pattern, f"invalid repetition size: {huge[0]}")
+    for repeat in _REPEAT.finditer(pattern):
+        if max(map(len, repeat.groups(""))) > _MOST_DIGITS:  # RE2 would take it for characters
+            return _fault(pattern, f"invalid repetition size: {repeat[0]}")
     try:
         compiled = _compiled(pattern)
     except UnicodeEncodeError:

@@ -129,17 +129,29 @@ def _day(text: str) -> date | Misread:
 day = ScalarKind("a date such as 2025-10-31", _day, {"type": "string", "pattern": DAY})
 
 
+#: A zone as an offset, which has no name of its own: ``UTC+8``, ``GMT-05:00``.
+_OFFSET = re.compile(r"(?:UTC|GMT) ?([+-])0?([0-9]{1,2})(?::?00)?", re.IGNORECASE)
+
+
 def _zone(text: str) -> str | Misread:
     try:
         zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         names = sorted(zoneinfo.available_timezones())
         hint = did_you_mean(text, names)
-        return Misread(
-            f"there is no time zone {quoted(text)}",
-            hint if hint.startswith("did") else "write it as in America/New_York or Asia/Taipei",
-        )
+        if (offset := _OFFSET.fullmatch(text)) is not None:
+            hint = _fixed_zone(offset[1], int(offset[2]))
+        elif not hint.startswith("did"):
+            hint = "write it as in America/New_York or Asia/Taipei"
+        return Misread(f"there is no time zone {quoted(text)}", hint)
     return text
+
+
+def _fixed_zone(sign: str, hours: int) -> str:
+    """Return how a zone is written that lies so many hours from UTC."""
+    turned = "-" if sign == "+" else "+"  # the sign of these names is turned round
+    city = "Asia/Taipei or " if (sign, hours) == ("+", 8) else "a city such as Asia/Taipei, or "
+    return f"write {city}Etc/GMT{turned}{hours}" if 0 < hours <= 12 else "write UTC"
 
 
 zone = ScalarKind("a time zone such as America/New_York", _zone)

@@ -154,7 +154,7 @@ def _decoded(file: str, text: Content, findings: Findings) -> Source | None:
             FileRange(source, found.start(), found.end()),
             "control-character",
             f"found the control character U+{ord(found[0]):04X}",
-            "remove it, or write it as an escape in double quotes",
+            "remove it: nobody sees it, and it may make a line look like another",
         )
         return None
     return source
@@ -221,6 +221,7 @@ class _TreeBuilder:
                         event.value,
                         event.style or "",
                     )
+                    self._look_at(node)
                     self._place(node)
                 case events.MappingStartEvent() | events.SequenceStartEvent():
                     self._refuse(event)
@@ -252,6 +253,14 @@ class _TreeBuilder:
         if isinstance(self._root, Scalar) and self._root.nothing:
             return None
         return self._root
+
+    def _look_at(self, node: Scalar) -> None:
+        """Add a problem for a control character that an escape stands for."""
+        if node.style == '"' and (found := _FORBIDDEN.search(node.text)) is not None:
+            self._findings.error(
+                node.part(found.start(), found.end()), "control-character",
+                f"found an escape for the control character U+{ord(found[0]):04X}", "remove it",
+            )  # fmt: skip
 
     def _refuse(self, event: Any) -> None:
         """Add a problem for what rule files may not hold."""

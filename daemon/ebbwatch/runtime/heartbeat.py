@@ -50,7 +50,7 @@ class Heartbeat:
         if not why:
             try:
                 await self._ping()
-            except (OSError, httpx.HTTPError) as err:
+            except (OSError, httpx.HTTPError, httpx.InvalidURL) as err:
                 # The text of the error may hold the address, and the address is a secret.
                 why = f"the watchman cannot be reached ({type(err).__name__})"
         if why != self._silent:

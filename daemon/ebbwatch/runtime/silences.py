@@ -11,6 +11,7 @@ from datetime import datetime
 from ebbwatch.core.alerting.judging import episode_of
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.alert import Level
+from ebbwatch.model.text import clean
 from ebbwatch.ports import Ack, AlertRecord, Silence, Store
 
 #: Where the acknowledgement of an episode is kept.
@@ -44,8 +45,8 @@ def silence(
     """Keep alerts quiet until an instant, and return the silence."""
     text = f"{matcher}/{at.isoformat()}/{by}"
     made = Silence(
-        id=hashlib.sha256(text.encode()).hexdigest()[:8], matcher=matcher, until=until, by=by,
-        created_at=at, comment=comment,
+        id=hashlib.sha256(text.encode()).hexdigest()[:8], matcher=matcher, until=until, by=clean(by),
+        created_at=at, comment=" ".join(clean(comment).split()),
     )  # fmt: skip
     with store.transaction():
         store.silence(made)

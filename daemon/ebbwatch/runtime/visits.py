@@ -30,6 +30,7 @@ from ebbwatch.core.render import Trouble
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import instant, micros
 from ebbwatch.model.series import Series
+from ebbwatch.model.text import clean
 from ebbwatch.ports import (
     Clock,
     Poll,
@@ -361,7 +362,8 @@ class Visits:
         """Return the texts of new addresses, and those with another body than any before."""
         if not texts:
             return ()
-        held = {(item.key, item.body) for item in self._kept.texts(name)}
+        texts = [replace(t, title=clean(t.title), body=clean(t.body)) for t in texts]
+        held = {(item.key, clean(item.body)) for item in self._kept.texts(name)}
         # Rules name a source by its entry point, whatever the adapter calls itself.
         return tuple(
             replace(item, source=name) for item in texts if (item.key, item.body) not in held

@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ebbwatch.model.address import masked, secrets_in
 from ebbwatch.model.problem import Problem
+from ebbwatch.model.redaction import learn
 from ebbwatch.model.source import in_variables
 from ebbwatch.ports import EbbwatchError, Secret
 
@@ -328,7 +329,9 @@ def load(keyed: Collection[str] = ()) -> Settings:
     """
     from ebbwatch.settings.environment import read  # noqa: PLC0415  it knows these names
 
-    return read(keyed)
+    settings = read(keyed)
+    learn(secret.reveal() for secret in settings.secrets())
+    return settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,8 @@ def _dotenv(path: Path) -> dict[str, _Found]:
     """Return what ``.env`` sets; empty without it."""
     if not path.is_file():
         return {}
-    lines = path.read_text("utf-8").splitlines()
+    here = _Found(DOTENV, str(path), DOTENV, Span(DOTENV, 1, 1))
+    lines = _text(path, here).splitlines()
     found = {}
     for name, text in dotenv_values(path, interpolate=False).items():
         if name.upper().startswith(PREFIX):
@@ -268,6 +269,8 @@ def _default_database() -> str:
         return f"sqlite:///{Path(given) / DATABASE_FILE}"
     state = os.environ.get("XDG_STATE_HOME")
     try:
+        if not state and os.environ.get("HOME") == "":
+            raise RuntimeError  # noqa: TRY301  Python would take the root for it
         folder = Path(state) if state else Path.home() / ".local" / "state"
     except RuntimeError:
         name = variable(("database_url",))

@@ -26,7 +26,7 @@ from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.endpoints import Endpoints
 from ebbwatch.sources.provider import Provider
-from ebbwatch.sources.strict_numbers import number
+from ebbwatch.sources.strict_numbers import number, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def candle(row: object, *, of: str, minutes: int, columns: Mapping[str, int], wi
     stamp: Any = row[columns["time"]]
     if not isinstance(stamp, int) or isinstance(stamp, bool) or stamp % (minutes * 60):
         raise SourceChanged(
-            f"{of}: expected the start of a candle of {minutes} min, found {stamp!r:.40}"
+            f"{of}: expected the start of a candle of {minutes} min, found {shown(stamp)}"
         )
     prices = {
         name: number(row[columns[name]], of=f"{of} {name}") for name in ("low", "high", "close")

@@ -195,14 +195,16 @@ def _instant(formats: Formats, cell: Cell) -> datetime | None:
     if cell.value is None or cell.value == "":
         return None
     moment = None
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         if formats.date in (EPOCH, EPOCH_MS):
             moment = formats.moment(cell.value, Rank.MINUTES)
         elif isinstance(cell.value, str):
             moment = datetime.fromisoformat(cell.value.strip())
-    if moment is None or moment.tzinfo is None:
+        if moment is not None and moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)  # in the year 1, east of here, there is none
+    if moment is None or moment.tzinfo is not UTC:
         raise SourceChanged(
             f"{cell.of}: expected an instant with its offset, like 2026-09-30T16:30:00-04:00, "
             f"found {shown(cell.value)}"
         )
-    return moment.astimezone(UTC)
+    return moment

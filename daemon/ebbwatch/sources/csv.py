@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from ebbwatch.files import read_file
 from ebbwatch.model.observation import Published
+from ebbwatch.model.redaction import said
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import ArgumentFault, SourceFacts
 from ebbwatch.ports import SourceChanged, Wanted
@@ -186,7 +187,7 @@ def _places(header: Sequence[str], layout: Layout, of: str) -> dict[str, int]:
         del names["known_at"]
     for name in names.values():
         if header.count(name) != 1:
-            found = ", ".join(header)[:200] or "nothing"
+            found = said(", ".join(header), 200) or "nothing"
             raise SourceChanged(f"{of}: expected one column {name}, found the columns {found}")
     return {role: header.index(name) for role, name in names.items()}
 

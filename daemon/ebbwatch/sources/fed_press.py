@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, time, timedelta
 from typing import ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from xml.etree import ElementTree as ET
 
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.source import Gives, Planned, SourceFacts
+from ebbwatch.net.delays import http_date
 from ebbwatch.ports import Poll, SourceChanged
 from ebbwatch.sources import cursors
 from ebbwatch.sources.pages import Article, article
@@ -194,7 +194,8 @@ class FedPress(Provider):
 
 def _notes(page: Article) -> list[str]:
     """Return the paths of the implementation notes that a statement links to, each once."""
-    paths = (urlsplit(link.href).path for link in page.links)
+    parts = (_split(link.href) for link in page.links)
+    paths = (each.path for each in parts if each is not None)
     return list(dict.fromkeys(path for path in paths if _NOTE.fullmatch(path)))
 
 
@@ -221,16 +222,21 @@ def _item(element: ET.Element) -> _Item:
     title, link, date = (
         (element.findtext(tag) or "").strip() for tag in ("title", "link", "pubDate")
     )
-    address = urlsplit(link)
-    if not title or address.scheme not in {"http", "https"}:
+    address = _split(link)
+    if not title or address is None or address.scheme not in {"http", "https"}:
         raise SourceChanged(
             "fed_press: expected a title and a link in each item, found one without"
         )
-    try:
-        published_at = parsedate_to_datetime(date)
-    except ValueError:
-        raise SourceChanged("fed_press: expected a pubDate in each item, found none") from None
-    if published_at.tzinfo is None:
-        published_at = published_at.replace(tzinfo=UTC)
+    published_at = http_date(date)
+    if published_at is None:
+        raise SourceChanged("fed_press: expected a pubDate in each item, found one without")
     page = address.path if address.hostname == _HOST and _PAGE.fullmatch(address.path) else ""
-    return _Item(link, page, title, published_at.astimezone(UTC))
+    return _Item(link, page, title, published_at)
+
+
+def _split(link: str) -> SplitResult | None:
+    """Return the parts of an address, or None for a malformed one."""
+    try:
+        return urlsplit(link)
+    except ValueError:
+        return None

@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from ebbwatch.model import redaction
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.source import Offer, SourceFacts
@@ -80,7 +81,7 @@ def treasury_account_close(rows: Sequence[Row], today: date) -> dict[date, Decim
         if day not in closing:
             raise SourceChanged(
                 f"fiscaldata: of {day} expected the account under one of its known names, "
-                f"found {'; '.join(sorted(set(found)))[:200]}"
+                f"found {redaction.said('; '.join(sorted(set(found))), 200)}"
             )
     return closing
 
@@ -246,7 +247,7 @@ def envelope(answer: Reply, table: Table) -> tuple[list[Row], int]:
     """
     body = answer.json()
     if isinstance(body, dict) and answer.status == _BAD_REQUEST:
-        said = str(body.get("message", "nothing"))[:160]
+        said = redaction.said(str(body.get("message", "nothing")), 160)
         raise SourceChanged(f"fiscaldata: our request was refused, saying: {_plain(said)}")
     data, meta = (body.get("data"), body.get("meta")) if isinstance(body, dict) else (None, None)
     if not isinstance(data, list) or not isinstance(meta, dict):
@@ -264,7 +265,9 @@ def envelope(answer: Reply, table: Table) -> tuple[list[Row], int]:
 def _text(row: Row, column: str) -> str:
     value = row[column]
     if not isinstance(value, str):
-        raise SourceChanged(f"fiscaldata: expected a text in {column}, found {value!r:.40}")
+        raise SourceChanged(
+            f"fiscaldata: expected a text in {column}, found {strict_numbers.shown(value)}"
+        )
     return value
 
 

@@ -124,7 +124,10 @@ class ProviderClient:
         Takes and raises what `get` does. The file vanishes when it is closed, or with us.
         """
         # Not a context manager here: the file outlives this call, and the caller closes it.
-        sink = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            sink: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        except OSError:  # no folder for it, or none that can be written
+            sink = io.BytesIO()
         try:
             answer = await self._ask(
                 path, None, None, validators, limit_bytes, (), sink, DOWNLOAD_TOTAL_S
@@ -197,6 +200,8 @@ class ProviderClient:
                     url = self._elsewhere(url, response)
             except httpx.TimeoutException:
                 raise SourceUnavailable(f"{self.name}: no answer in time", reached=False) from None
+            except httpx.InvalidURL:  # the library looks at redirects that it does not follow
+                raise self._no_address() from None
             except httpx.TransportError as error:
                 raise SourceUnavailable(
                     f"{self.name}: the connection failed ({type(error).__name__})", reached=False
@@ -231,9 +236,7 @@ class ProviderClient:
         try:
             target = url.join(response.headers.get("Location", ""))
         except httpx.InvalidURL:
-            raise SourceChanged(
-                f"{self.name}: redirected to something that is no address"
-            ) from None
+            raise self._no_address() from None
         if target.userinfo and target.userinfo != url.userinfo:
             raise SourceChanged(
                 f"{self.name}: redirected to an address with a password in it, which is not followed"
@@ -244,6 +247,9 @@ class ProviderClient:
         if target.host != url.host or not (same or safer):
             raise SourceChanged(f"{self.name}: redirected to another host, which is not followed")
         return target
+
+    def _no_address(self) -> SourceChanged:
+        return SourceChanged(f"{self.name}: redirected to something that is no address")
 
     def _check(self, response: httpx.Response, expected: Collection[int]) -> None:
         """Pass answers on and raise for the rest."""

@@ -66,7 +66,7 @@ def normalised(text: str) -> str:
 def plain_text(page: str) -> str:
     """Return all text of a page, normalised."""
     reader = _PageReader(everything=True)
-    reader.feed(page)
+    reader.feed(_tamed(page))
     reader.close()
     return normalised("".join(reader.body))
 
@@ -78,11 +78,35 @@ def article(page: str) -> Article:
     ``div.col-xs-12.col-sm-8`` after it. Paragraphs are not always closed; divisions are.
     """
     reader = _PageReader(everything=False)
-    reader.feed(page)
+    reader.feed(_tamed(page))
     reader.close()
     links = tuple(Link(href, normalised("".join(words))) for href, words in reader.links)
     title = re.sub(r"\s+", " ", normalised("".join(reader.title)))
     return Article(title, normalised("".join(reader.body)), links)
+
+
+#: Longest tag that is read as one; the Board's have some hundred characters.
+_TAG_LIMIT_CHARS = 4_000
+_NO_TAG = re.compile(rf"<(?![^<>]{{0,{_TAG_LIMIT_CHARS}}}>)")
+
+#: Digits of a character that no character has; Python refuses to read very many of them.
+_HUGE_NUMBER = re.compile("&(?=#[0-9]{8})")
+
+
+def _tamed(page: str) -> str:
+    """Return a page without comments, in which every ``<`` begins a whole tag.
+
+    Python's parser looks for the end of each from where it begins: a page of tags or comments
+    that never end takes it the square of their number.
+    """
+    parts: list[str] = []
+    done = 0
+    while (start := page.find("<!--", done)) >= 0:
+        parts.append(page[done:start])
+        end = page.find("-->", start + 4)
+        done = len(page) if end < 0 else end + 3
+    parts.append(page[done:])
+    return _HUGE_NUMBER.sub("&amp;", _NO_TAG.sub("&lt;", "".join(parts)))
 
 
 @dataclass

@@ -32,7 +32,12 @@ class Validators:
     def headers(self) -> dict[str, str]:
         """Return the request headers that ask "only if it changed"."""
         pairs = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in pairs.items() if value is not None}
+        # What a server may answer and a request cannot hold is not sent back.
+        return {
+            name: value
+            for name, value in pairs.items()
+            if value is not None and value.isascii() and value.isprintable()
+        }
 
     def dump(self) -> dict[str, str]:
         """Return a map that a cursor can hold as JSON."""
@@ -110,7 +115,7 @@ class Reply:
         try:
             return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
         except json.JSONDecodeError as error:
-            place = len(error.doc[: error.pos].encode())
+            place = len(error.doc[: error.pos].encode("utf-8", "surrogatepass"))
             cut = place >= len(body.rstrip()) or error.msg.startswith("Unterminated")
             what = (
                 "one that is cut off" if cut else f"none at byte {place + 1} ({error.msg.lower()})"

@@ -10,6 +10,7 @@ read 2026-11-22; prefixes are the file's own choice, so local names are compared
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -104,12 +105,22 @@ def read_zip(
                 raise SourceChanged(
                     f"{provider}: expected one file ending in _data.xml in the zip, found {len(members)}"
                 )
+            if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise SourceChanged(
+                    f"{provider}: expected a zip file in plain deflate, found another kind"
+                )
             if members[0].file_size > XML_LIMIT_BYTES:
                 raise SourceChanged(f"{provider}: the data file exceeds {XML_LIMIT_BYTES} bytes")
             with archive.open(members[0]) as xml:
                 return _ReleaseReader(provider, first, pick).read(xml)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, zlib.error) as error:
+    except _NO_ZIP as error:
         raise SourceChanged(f"{provider}: expected a zip file, found none that opens") from error
+
+
+#: What the library raises where a zip points beyond its end, or is none.
+_NO_ZIP = (
+    zipfile.BadZipFile, EOFError, RuntimeError, OSError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
 
 
 class _ReleaseReader:
@@ -140,6 +151,10 @@ class _ReleaseReader:
         except expat.ExpatError as error:
             raise SourceChanged(
                 f"{self._provider}: expected XML, found a break in line {error.lineno} (cut off?)"
+            ) from None
+        except (LookupError, ValueError):
+            raise SourceChanged(
+                f"{self._provider}: expected XML in UTF-8, found another encoding"
             ) from None
         return self._picked, self._names
 

@@ -6,6 +6,7 @@ import re
 from datetime import date, timedelta
 from decimal import Decimal
 
+from ebbwatch.model.redaction import said
 from ebbwatch.ports import SourceChanged
 
 #: What providers write where there is no value.
@@ -112,7 +113,7 @@ def check_day(found: date, *, of: str, today: date, ahead: timedelta = timedelta
 
 def shown(value: object) -> str:
     """Return a short picture of something unexpected, never long, never an address."""
-    text = repr(value)
+    text = said(repr(value))
     if "://" in text:
         return "an address"
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -18,6 +18,7 @@ from ebbwatch.core.doubts import EARLIEST, LARGEST, SMALLEST
 from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.expr.numbers import EXACT, Floats, Longs
 from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, micros
+from ebbwatch.model.redaction import said
 from ebbwatch.model.series import Series
 
 _HEADERS = (["period", "value"], ["period", "value", "known_at"])
@@ -157,7 +158,7 @@ def _columns(series: Series, text: str) -> list[list[str]]:
     if header not in _HEADERS:
         message = (
             f"{series.name}: expected the header period,value or period,value,known_at, "
-            f"found {head.strip()[:80] or 'nothing'}"
+            f"found {said(head.strip(), 80) or 'nothing'}"
         )
         raise TableFault(message)
     width = len(header)
