@@ -33,15 +33,26 @@ Once = Annotated[
 ]
 
 
-def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
-    """Watch: poll the sources, evaluate the rules, tell people, until stopped."""
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show every log line on a terminal too.")
+]
+
+
+def run(rules: common.RulesOption = None, *, once: Once = False, verbose: Verbose = False) -> None:
+    """Watch: poll the sources, evaluate the rules, tell people, until stopped.
+
+    On a terminal it shows messages, and of the log only what one should look at.
+    """
     # Off for commands, whose life is short; this one's is long.
     gc.enable()
 
     from ebbwatch.runtime.logs import configure, crashed
 
     settings = common.settings()
-    configure(level=settings.log.level, style=settings.log.format)
+    level = settings.log.level
+    if level == "INFO" and sys.stderr.isatty() and not verbose:
+        level = "WARNING"
+    configure(level=level, style=settings.log.format)
     sys.excepthook = crashed
     place = common.rules_directory(rules)
     files = common.files_of(place)
@@ -55,6 +66,9 @@ def run(rules: common.RulesOption = None, *, once: Once = False) -> None:
             asyncio.run(_run(settings, in_force, once=once))
         except root.RulesInvalid as error:
             common.stop_with(error.problems)
+    if not once and sys.stdout.isatty():
+        t = common.words(settings.language)
+        offer(t.gettext("Stopped. The next start goes on from here.") + "\n")
 
 
 async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
@@ -77,7 +91,8 @@ async def _run(settings: Settings, rules: InForce, *, once: bool) -> None:
 
     def shown(built: Built) -> None:
         _warn(built.warnings)
-        offer(_table(built.service.desk.standings(clock.now()), common.words(settings.language)))
+        t = common.words(settings.language)
+        offer(_table(built.service.desk.standings(clock.now()), t) + _begun(settings, t))
         supervisor.ready("watching")
         _settle()
 
@@ -113,6 +128,17 @@ def _warn(warnings: Sequence[str]) -> None:
     """Say on standard error what people should know."""
     if warnings:
         offer("".join(f"ebbwatch: {warning}\n" for warning in warnings), sys.stderr)
+
+
+def _begun(settings: Settings, t: Translator) -> str:
+    """Return the line below the first table, for whoever looks on at a terminal."""
+    if not sys.stdout.isatty():
+        return ""
+    if not settings.web.on or not settings.web.port:
+        return t.gettext("Watching. Ctrl-C ends it.") + "\n\n"
+    host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
+    said = t.gettext("Watching, also at {address}. Ctrl-C ends it.")
+    return said.format(address=f"http://{host}:{settings.web.port}/") + "\n\n"
 
 
 def _settle() -> None:

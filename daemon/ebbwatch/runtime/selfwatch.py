@@ -312,10 +312,7 @@ class SelfWatch:
         if key in self._open:
             return
         self._change({**self._open, key: at.isoformat()}, health, f"{key}/{at.isoformat()}")
-        # Whoever polls has already warned of a source's first failure.
-        (log.info if key.startswith("source/") else log.warning)(
-            "trouble.found", key=key, reason=health.reason, at=at.isoformat()
-        )
+        log.warning("trouble.found", key=key, reason=health.reason, at=at.isoformat())
 
     def _well(self, keys: tuple[str, ...], health: Health, at: datetime) -> None:
         """Tell that troubles are over, if they were told; the first of them says for how long."""

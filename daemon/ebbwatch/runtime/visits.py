@@ -411,7 +411,8 @@ class Visits:
         )
         expected = isinstance(err, SourceError)
         reason = str(err) if expected else "its answer could not be read"
-        (log.warning if failure.count == 1 else log.debug)(
+        # A failure that lasts is told, and warned of then (`selfwatch`).
+        (log.info if failure.count == 1 else log.debug)(
             "source.failed",
             source=failure.whom,
             kind=str(kind),
