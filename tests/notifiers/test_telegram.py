@@ -181,9 +181,14 @@ async def test_refused_markup_is_said_once_more_as_plain_text(
 @pytest.mark.parametrize(
     ("status", "words", "error"),
     [
-        (403, "Forbidden: bot was blocked by the user", "telegram: .*bot was blocked by the user"),
-        (403, "Forbidden: user is deactivated", "telegram: .*user is deactivated"),
-        (400, "Bad Request: chat not found", "telegram knows no such chat; check its id, and"),
+        (403, "Forbidden: bot was blocked by the user", "by the user; unblock the bot in the chat"),
+        (403, "Forbidden: user is deactivated", "telegram: user is deactivated; that account"),
+        (403, "Forbidden: bot was kicked from the supergroup chat", "; add the bot to the group"),
+        (403, "Forbidden: bot is not a member of the channel chat", "; .* as an administrator"),
+        (403, "Forbidden: something new", "telegram refused the message: something new"),
+        (400, "Bad Request: chat not found", "telegram: chat not found; check its number, and"),
+        (400, "Bad Request: TOPIC_CLOSED", "telegram: topic_closed; open the topic again"),
+        (400, "Bad Request: need administrator rights in the channel chat", "; let the bot post"),
         (400, "Bad Request: message is too long", "telegram refused the message: message is too"),
         (401, "Unauthorized", "telegram refused the token; set a valid EBBWATCH_TELEGRAM__TOKEN"),
         (404, "Not Found", "telegram refused the token; set a valid EBBWATCH_TELEGRAM__TOKEN"),

@@ -74,6 +74,11 @@ class TelegramStandIn(StandIn):
         topics: Topics by chat id.
         moved: New id by old id: the old one answers with ``migrate_to_chat_id``.
         blocked: Chats whose people blocked the bot.
+        titles: Of chats; of a private one, the person's name.
+        channels: Chats that are channels.
+        members: What getChatMember says of the bot, by chat; else it is a member, in a channel
+            an administrator who may post.
+        webhook: Address that updates are handed to; empty where they wait to be fetched.
         calls: Every method called, in order, with its arguments.
         answers_to_buttons: Texts given to answerCallbackQuery, by query id.
     """
@@ -88,6 +93,10 @@ class TelegramStandIn(StandIn):
         self.topics: dict[int, set[int]] = {}
         self.moved: dict[int, int] = {}
         self.blocked: set[int] = set()
+        self.titles: dict[int, str] = {}
+        self.channels: set[int] = set()
+        self.members: dict[int, dict[str, Any]] = {}
+        self.webhook = ""
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers_to_buttons: dict[str, str] = {}
         self.commands: list[Any] = []
@@ -101,9 +110,35 @@ class TelegramStandIn(StandIn):
 
     # what tests do as people
 
-    def say(self, chat: int, text: str, *, user: int = 7) -> None:
-        """Write a message to the bot."""
+    def join(self, chat: int, *, status: str = "") -> None:
+        """Make the bot a member of a group, an administrator of a channel, or what is given."""
+        bot = self._getme({})
+        status = status or ("administrator" if chat in self.channels else "member")
+        change = {
+            "from": _user(7),
+            "date": _DATE,
+            "chat": self._head(chat)["chat"],
+            "old_chat_member": {"status": "left", "user": bot},
+            "new_chat_member": _member(status, bot),
+        }
+        self._update(my_chat_member=change)
+        if status == "member":
+            self._update(message={**self._head(chat), "new_chat_members": [bot]})
+
+    def post(self, chat: int, text: str) -> None:
+        """Post in a channel."""
+        self._update(channel_post={"text": text, **self._head(chat)})
+
+    def say(self, chat: int, text: str, *, user: int = 7, topic: int | None = None) -> None:
+        """Write a message to the bot; in a topic, where one is given."""
         message = {"text": text, **self._head(chat), "from": _user(user)}
+        if topic is not None:
+            begun = {"name": f"Topic {topic}", "icon_color": 1}
+            message |= {
+                "message_thread_id": topic,
+                "is_topic_message": True,
+                "reply_to_message": {**self._head(chat, topic), "forum_topic_created": begun},
+            }
         if text.startswith("/"):
             length = len(text.split(maxsplit=1)[0])
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": length}]
@@ -229,9 +264,29 @@ class TelegramStandIn(StandIn):
         return True
 
     def _deletewebhook(self, _: dict[str, Any]) -> Any:
+        self.webhook = ""
         return True
 
+    def _getwebhookinfo(self, _: dict[str, Any]) -> Any:
+        return {"url": self.webhook, "has_custom_certificate": False, "pending_update_count": 0}
+
+    def _getchat(self, fields: dict[str, Any]) -> Any:
+        chat = self._chat(fields)
+        about = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": _GIFTS}
+        return {**self._head(chat)["chat"], **about}
+
+    def _getchatmember(self, fields: dict[str, Any]) -> Any:
+        chat = self._chat(fields)
+        status = "administrator" if chat in self.channels else "member"
+        return self.members.get(chat) or _member(status, self._getme({}))
+
     async def _getupdates(self, fields: dict[str, Any]) -> Any:
+        if self.webhook:
+            raise Refusal(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook "
+                "to delete the webhook first",
+            )
         me = object()
         another, self._poller = self._poller is not None, me
         if another:
@@ -289,8 +344,11 @@ class TelegramStandIn(StandIn):
         if message is None:
             self._last_id += 1
             message = self._last_id
-        kind = "private" if chat > 0 else "supergroup"
-        return {"message_id": message, "date": _DATE, "chat": {"id": chat, "type": kind}}
+        kind = "private" if chat > 0 else "channel" if chat in self.channels else "supergroup"
+        shown: dict[str, Any] = {"id": chat, "type": kind}
+        if chat in self.titles:
+            shown["first_name" if chat > 0 else "title"] = self.titles[chat]
+        return {"message_id": message, "date": _DATE, "chat": shown}
 
 
 def flood(seconds: int) -> Fault:
@@ -366,6 +424,29 @@ def _keyboard(fields: dict[str, Any]) -> list[Any]:
             if len(key.get("callback_data", "").encode()) > CALLBACK_LIMIT_BYTES:
                 raise Refusal(400, "Bad Request: BUTTON_DATA_INVALID")
     return rows
+
+
+#: Rights of an administrator that the library expects to be told.
+_RIGHTS = (
+    *("can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages"),
+    *("can_manage_video_chats", "can_restrict_members", "can_promote_members"),
+    *("can_change_info", "can_invite_users", "can_post_stories", "can_edit_stories"),
+    "can_delete_stories",
+)
+_GIFTS = dict.fromkeys(
+    (
+        *("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription"),
+        "gifts_from_channels",
+    ),
+    False,
+)
+
+
+def _member(status: str, user: Any) -> dict[str, Any]:
+    rights = {} if status != "administrator" else dict.fromkeys(_RIGHTS, False)
+    until = {"until_date": 0} if status == "kicked" else {}
+    posts = {} if status != "administrator" else {"can_post_messages": True}
+    return {"status": status, "user": user, **rights, **posts, **until}
 
 
 def _user(user: int) -> dict[str, Any]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "backup": "backup_commands:backup",
     "restore": "backup_commands:restore",
     "init": "setup:init",
+    "setup": "setup_command:setup",
     "settings": "setup:settings",
     "notify test": "telling_commands:notify_test",
     "series list": "figures:series_list",

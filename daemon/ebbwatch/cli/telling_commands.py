@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ebbwatch import app as root
-from ebbwatch.cli import common
+from ebbwatch.cli import common, trial_message
 from ebbwatch.cli.printing import aligned, clock, fitted
 from ebbwatch.model.alert import LEVELS
 from ebbwatch.ruleset.routes import OWN_LABELS
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ebbwatch.model.message import Target
     from ebbwatch.ports import Ack, Clock, Notifier, Silence
     from ebbwatch.settings import Settings
-
-#: How long a test message may take, in seconds.
-_PATIENCE_S = 30
 
 
 def silence(
@@ -207,22 +204,14 @@ async def _tried(
 
 
 async def _sent(notifier: Notifier | None, target: Target, clock_: Clock) -> str:
-    from ebbwatch.core.render import test_message
-    from ebbwatch.locale import translator
     from ebbwatch.ports import DeliveryError
 
     if notifier is None:
         return f"nothing here can tell a {target.kind}"
-    message = test_message(target.receiver, t=translator(target.language))
     try:
-        async with asyncio.timeout(_PATIENCE_S):
-            await notifier.send(
-                message, target, key=f"test/{target.key}/{clock_.now().isoformat()}"
-            )
+        await trial_message.send(notifier, target, clock_)
     except DeliveryError as error:
         return f"not delivered: {error}"
-    except TimeoutError:
-        return f"not delivered: no answer within {_PATIENCE_S} s"
     return ""
 
 

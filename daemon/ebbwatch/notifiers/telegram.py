@@ -25,7 +25,7 @@ from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Button, Message, Reason, Receipt, Target
 from ebbwatch.notifiers.chats import place_of
 from ebbwatch.platforms.pace import Pace
-from ebbwatch.platforms.telegram import MISREAD, Connections, chat_of, failure, make_bot
+from ebbwatch.platforms.telegram import MISREAD, Connections, chat_of, failure, make_bot, refused
 from ebbwatch.ports import (
     Abilities,
     DeliveryError,
@@ -268,13 +268,7 @@ def _other_way(way: _Way, refusal: str) -> _Way:
         return replace(way, topic=None)
     if "can't parse entities" in said and way.html:
         return replace(way, html=False)
-    if "chat not found" in said or "chat_id is empty" in said:
-        raise Undeliverable(
-            "telegram knows no such chat; check its id, and that the bot is a member or was started"
-        ) from None
-    raise Undeliverable(
-        f"telegram refused the message: {redaction.said(refusal, 200).lower()}"
-    ) from None
+    raise refused(refusal) from None
 
 
 def _way_to(target: Target) -> _Way:

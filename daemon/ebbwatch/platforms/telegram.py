@@ -15,10 +15,17 @@ from typing import Any
 
 import httpx
 from telegram import Bot
-from telegram.error import Conflict, Forbidden, InvalidToken, NetworkError, TelegramError
+from telegram.error import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    TelegramError,
+)
 from telegram.request import HTTPXRequest
 
-from ebbwatch.model.redaction import said
+from ebbwatch.model import redaction
 from ebbwatch.net.client import client_options
 from ebbwatch.net.delays import seconds
 from ebbwatch.ports import DeliveryError, RetryLater, Uncertain, Undeliverable
@@ -29,6 +36,35 @@ _CONNECT_S = 10.0
 _READ_S = 25.0
 
 _NUMBER = re.compile("-?[0-9]+")
+
+#: What to do about a refusal, by a stem of Telegram's own words. Those in capitals come from
+#: Telegram's servers and not from the file named above: core.telegram.org/method/messages.sendMessage
+#: and bots that match them, read 2026-11-30.
+_WAYS_OUT = (
+    ("bot was blocked by the user", "unblock the bot in the chat with it"),
+    ("user is deactivated", "that account is gone: name another chat"),
+    ("can't initiate conversation", "open the chat with the bot and press Start"),
+    ("bots can't send messages to bots", "that is a bot's own number: name the chat of a person"),
+    ("bot was kicked from the channel", "add the bot to the channel again, as an administrator"),
+    ("bot was kicked from", "add the bot to the group again"),
+    ("is not a member of the channel", "add the bot to the channel, as an administrator"),
+    ("is not a member of", "add the bot to the group"),
+    ("group chat was deleted", "name another chat"),
+    ("group chat is deactivated", "name another chat"),
+    ("chat not found", "check its number, and that the bot was started or added there"),
+    ("chat_id is empty", "give its number, or @name of a public one"),
+    ("administrator rights in the channel", "let the bot post messages: channel, administrators"),
+    ("not enough rights to send photos", "let members, or the bot, send photos: chart and all"),
+    ("not enough rights to send", "let members, or the bot, send messages: group, permissions"),
+    ("have no rights to send", "let members, or the bot, send messages: group, permissions"),
+    ("chat_write_forbidden", "let members, or the bot, send messages: group, permissions"),
+    ("chat_restricted", "let members, or the bot, send messages: group, permissions"),
+    ("chat_send_plain_forbidden", "let members, or the bot, send messages: group, permissions"),
+    ("chat_send_photos_forbidden", "let members, or the bot, send photos: chart and all"),
+    ("topic_closed", "open the topic again, or let the bot manage topics"),
+    ("topic_deleted", "the topic is gone: name another"),
+    ("thread not found", "the topic is gone: name another"),
+)
 
 #: What the library raises where it reads an answer of another shape than Telegram's.
 MISREAD = (KeyError, TypeError, ValueError, AttributeError)
@@ -122,11 +158,13 @@ def failure(err: TelegramError) -> DeliveryError:
         case Answered(status=status):
             return Undeliverable(f"telegram answered {status}; check EBBWATCH_TELEGRAM__API_BASE")
         case Forbidden():
-            return Undeliverable(f"telegram: {said(str(err), 200).lower()}")
+            return refused(str(err))
         case InvalidToken():
             return Undeliverable("telegram refused the token; set a valid EBBWATCH_TELEGRAM__TOKEN")
         case Conflict():
             return RetryLater("telegram reports another instance of the bot")
+        case BadRequest():
+            return refused(str(err))
         case NetworkError() if isinstance(
             cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError
         ):
@@ -135,6 +173,15 @@ def failure(err: TelegramError) -> DeliveryError:
             return Undeliverable("EBBWATCH_TELEGRAM__API_BASE is no web address")
         case _:
             return Uncertain(f"telegram gave no answer: {type(cause or err).__name__}")
+
+
+def refused(said: str) -> Undeliverable:
+    """Return our word for a refusal of Telegram's: its own words, and the way out."""
+    words = redaction.said(said, 200).lower().removeprefix("forbidden: ")
+    remedy = next((remedy for stem, remedy in _WAYS_OUT if stem in words), "")
+    if not remedy:
+        return Undeliverable(f"telegram refused the message: {words}")
+    return Undeliverable(f"telegram: {words}; {remedy}")
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

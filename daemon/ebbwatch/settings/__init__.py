@@ -96,6 +96,7 @@ class TelegramSettings(_Section):
     Attributes:
         token: Of the bot; without it there is no Telegram.
         chat: Where messages go when no rule file names receivers; also a chat that may ask.
+        topic: Of that chat, by its number, where it has topics.
         api_base: Of the Bot API, where it is not Telegram's own.
         chats: Further chats that may ask.
         readers: Numeric ids of people who may ask.
@@ -104,6 +105,7 @@ class TelegramSettings(_Section):
 
     token: Hidden | None = None
     chat: str | None = None
+    topic: int | None = None
     api_base: Base | None = None
     chats: Words = ()
     readers: Numbers = ()
@@ -117,7 +119,10 @@ class TelegramSettings(_Section):
     @property
     def place(self) -> dict[str, str] | None:
         """Return where messages go by default, as a rule file would give it; None for nowhere."""
-        return None if self.token is None or self.chat is None else {"chat": self.chat}
+        if self.token is None or self.chat is None:
+            return None
+        topic = {} if self.topic is None else {"topic": str(self.topic)}
+        return {"chat": self.chat, **topic}
 
 
 class SlackSettings(_Section):

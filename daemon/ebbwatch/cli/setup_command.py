@@ -1,0 +1,142 @@
+"""The command setup: a way to be told, from nothing to a test message in the chat."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ebbwatch.cli import common
+from ebbwatch.cli.conversation import Conversation, nobody_to_ask
+from ebbwatch.cli.setup_platform import Given, Place, SetupStopped
+
+if TYPE_CHECKING:
+    from ebbwatch.settings import Settings
+
+PLATFORMS = ("telegram", "slack")
+
+
+def setup(
+    platform: Annotated[
+        str | None, typer.Argument(metavar="[telegram|slack]", help="Asked for where left out.")
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", help="Holds the bot's token; by default it "
+                     "is that of the settings, or asked for."),
+    ] = None,
+    chat: Annotated[
+        str | None, typer.Option("--chat", metavar="CHAT", help="Telegram: number of the chat, or "
+                                 "@name of a public one; by default it is found.")
+    ] = None,
+    topic: Annotated[
+        int | None, typer.Option("--topic", metavar="NUMBER", help="Telegram: of that chat.")
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option("--channel", metavar="CHANNEL", help="Slack: name or id.")
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not wait for people: what is not done yet ends "
+                           "the command.")
+    ] = False,
+    remove_webhook: Annotated[
+        bool, typer.Option("--remove-webhook", help="Telegram: have the bot's news wait for us, "
+                           "where they go to a web address.")
+    ] = False,
+    show: Annotated[
+        bool, typer.Option("--print", help="Show what to export instead of writing .env.")
+    ] = False,
+    language: common.LanguageOption = None,
+) -> None:  # fmt: skip
+    """Set up Telegram or Slack: find the chat, send a test message, write .env."""
+    settings = common.settings()
+    common.words(language)
+    talk = Conversation(aside=show)
+    given = Given(token_file, chat, topic, channel, no_wait, remove_webhook,
+                  language or settings.language)  # fmt: skip
+    try:
+        chosen = platform or _platform(talk)
+        _fits(chosen, given)
+        place = _set_up(chosen, talk, settings, given)
+        _keep(talk, settings, place, show=show)
+    except SetupStopped as error:
+        common.stop(f"{error}; nothing was written")
+    except (KeyboardInterrupt, EOFError):
+        print()
+        common.stop("stopped; nothing was written")
+
+
+def _platform(talk: Conversation) -> str:
+    """Return the platform that somebody wants."""
+    if not talk.asks:
+        nobody_to_ask("the platform", "its name: ebbwatch setup telegram, or slack")
+    talk.say("Where are alerts to be told?", indent="")
+    chosen = None
+    while chosen is None:
+        chosen = talk.choose("Which?", ["Telegram", "Slack"], "the question again")
+    return PLATFORMS[chosen]
+
+
+def _fits(platform: str, given: Given) -> None:
+    """End where an option is another platform's."""
+    if platform not in PLATFORMS:
+        common.stop(f"expected telegram or slack, found {platform}", common.WRONG_USE)
+    others: dict[str, dict[str, object]] = {
+        "telegram": {"--channel": given.channel},
+        "slack": {"--chat": given.chat, "--topic": given.topic,
+                  "--remove-webhook": given.remove_webhook or None},
+    }  # fmt: skip
+    for option, value in others[platform].items():
+        if value is not None:
+            common.stop(f"{option} means nothing for {platform}", common.WRONG_USE)
+    if given.topic is not None and given.chat is None:
+        common.stop("--topic wants its --chat", common.WRONG_USE)
+
+
+def _set_up(platform: str, talk: Conversation, settings: Settings, given: Given) -> Place:
+    """Return a place that took a test message."""
+    if platform == "telegram":
+        from ebbwatch.cli.setup_telegram import TelegramSetup
+
+        return TelegramSetup(talk, settings.telegram, given).place()
+    raise SetupStopped("slack cannot be set up yet")
+
+
+def _keep(talk: Conversation, settings: Settings, place: Place, *, show: bool) -> None:
+    """Write a place into ``.env``, or show how to export it, and say what to run."""
+    from ebbwatch.settings.env_file import put
+    from ebbwatch.settings.environment import DOTENV
+
+    written = {name: value for name, value in place.values.items() if value is not None}
+    if show:
+        talk.step("To be exported where Ebbwatch runs:")
+        for name, value in written.items():
+            print(_export(name, value, place))
+    else:
+        path = Path(DOTENV)
+        try:
+            put(path, place.values)
+        except (OSError, UnicodeDecodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise SetupStopped(
+                f"{path.absolute()} cannot be written: {said}: go to a directory of yours, "
+                "or use --print"
+            ) from None
+        talk.step(f"{path.absolute()} has it now, for your eyes only:")
+        talk.say(", ".join(written))
+        for name in place.values:
+            if settings.origins.get(name) == "environment":
+                talk.say(f"{name} is set in the environment too, which counts for more: unset it")
+    talk.step("Now run, in this directory:" if not show else "Then run:")
+    talk.show("   ebbwatch run")
+
+
+def _export(name: str, value: str, place: Place) -> str:
+    """Return a line for a shell, without the secret itself."""
+    if name != place.secret:
+        return f"export {name}={shlex.quote(value)}"
+    if place.token_file is not None:
+        return f"export {name}_FILE={shlex.quote(str(place.token_file.absolute()))}"
+    return f"export {name}=...    # the token, which is not shown"
