@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -13,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from ebbwatch import app
+from ebbwatch.clocks import SystemClock
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.ports import AlertRecord, Undeliverable
 from ebbwatch.runtime import silences
+from ebbwatch.settings import load as load_settings
 from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests.cli import run
@@ -274,3 +277,54 @@ def test_the_outcome_of_a_test_message_is_told_by_target(
     ran = run("notify", "test", "nobody", "--rules", tmp_path)
     said = "ebbwatch: there is no receiver nobody; there is desk, oncall\n"
     assert (ran.code, ran.err) == (2, said)
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "said"),
+    [
+        ({"TELEGRAM__TOKEN": "1:a"}, ("EBBWATCH_TELEGRAM__TOKEN is set, and no chat: nothing goes to "
+         "Telegram; set EBBWATCH_TELEGRAM__CHAT, or run ebbwatch setup telegram")),
+        ({"TELEGRAM__CHAT": "-100"}, ("EBBWATCH_TELEGRAM__CHAT names a chat of Telegram, and there "
+         "is no token: nothing goes there; set EBBWATCH_TELEGRAM__TOKEN, or run ebbwatch setup "
+         "telegram")),
+        ({"SLACK__BOT_TOKEN": "xoxb-1"}, ("EBBWATCH_SLACK__BOT_TOKEN is set, and no channel: "
+         "nothing goes to Slack; set EBBWATCH_SLACK__CHANNEL, or run ebbwatch setup slack")),
+        ({"SLACK__CHANNEL": "C0123456789"}, ("EBBWATCH_SLACK__CHANNEL names a channel of Slack, "
+         "and there is no token: nothing goes there; set EBBWATCH_SLACK__BOT_TOKEN, or run "
+         "ebbwatch setup slack")),
+    ],
+)  # fmt: skip
+def test_a_token_without_a_place_or_a_place_without_a_token_is_said(
+    monkeypatch: pytest.MonkeyPatch, surroundings: dict[str, str], said: str
+) -> None:
+    """By `notify test`, although the terminal was told; and by the daemon at every start."""
+    for name, value in surroundings.items():
+        monkeypatch.setenv(f"EBBWATCH_{name}", value)
+    ran = run("notify", "test")
+    assert (ran.code, ran.err) == (1, f"ebbwatch: {said}\n")
+    assert "terminal  delivered" in ran.out
+    ruleset = app.load_rules(app.rule_files(app.default_rules()), data_only=True).ruleset
+    assert ruleset is not None
+    settings = load_settings(app.keyed_sources())
+    told = app.with_default_receivers(ruleset, settings, "en")
+    assert app.half_set(told, settings) == [said]
+    store = MemoryStore()
+    store.lead("me")
+    built = app.build(settings, told, store, clock=SystemClock(), owner="me", stop=asyncio.Event())
+    assert built.warnings == [said]
+
+
+def test_rule_files_may_name_the_places_of_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then no chat is missing; without a token the receiver is named."""
+    (tmp_path / "r.yaml").write_text(
+        "receivers: {desk: [telegram: {chat: 1}]}\n"
+        "rules: [{name: a, value: sofr, above: {watch: 1 %}}]\n"
+        "routes: [{to: [desk]}]\n"
+    )
+    monkeypatch.setattr(app, "Notifiers", PostOffice)
+    ran = run("notify", "test", "--rules", tmp_path)
+    assert (ran.code, ran.err.startswith("ebbwatch: receiver desk names a chat")) == (1, True)
+    monkeypatch.setenv("EBBWATCH_TELEGRAM__TOKEN", "1:a")
+    assert run("notify", "test", "--rules", tmp_path).code == 0

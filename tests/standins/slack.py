@@ -19,6 +19,8 @@ from tests.standins.serving import Fault, StandIn
 BLOCKS_LIMIT = 50
 BLOCKS_TOTAL_LIMIT = 13_200
 TEXT_LIMIT = 40_000
+#: Scope that methods want, by the family of them.
+_SCOPES = {"chat": "chat:write", "files": "files:write", "conversations": "channels:read"}
 _TEXT_LIMITS = {"header": 150, "section": 3000}
 _ELEMENT_LIMITS = {"context": 10, "actions": 25}
 
@@ -62,6 +64,11 @@ class SlackStandIn(StandIn):
         names: Channel id by name, with its ``#``.
         tokens: Bot tokens that are let in.
         calls: Every method called, in order, with its arguments.
+        scopes: Granted to the bot: a method that wants another is refused.
+        outside: Channels that the bot is not in.
+        private: Channels that only their members see.
+        archived: Channels that nobody can write to.
+        page: Channels of one answer at most.
     """
 
     def __init__(
@@ -73,6 +80,11 @@ class SlackStandIn(StandIn):
         self.channels: dict[str, list[Posted]] = {channel: [] for channel in channels}
         self.names: dict[str, str] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.scopes = {"chat:write", "files:write", "channels:read", "groups:read"}
+        self.outside: set[str] = set()
+        self.private: set[str] = set()
+        self.archived: set[str] = set()
+        self.page = 1000
         self._uploads: dict[str, bytes] = {}
         self._last = 0
 
@@ -91,14 +103,18 @@ class SlackStandIn(StandIn):
         self.calls.append((method, arguments))
 
         async def work() -> web.StreamResponse:
+            granted = {"X-OAuth-Scopes": ",".join(sorted(self.scopes))}
             try:
                 result = self._result(method, arguments, request.headers.get("Authorization"))
             except _Refusal as refusal:
                 body: dict[str, Any] = {"ok": False, "error": refusal.error}
+                if refusal.error == "missing_scope":
+                    body |= {"needed": refusal.details[0], "provided": granted["X-OAuth-Scopes"]}
+                    return web.json_response(body, headers=granted)
                 if refusal.details:
                     body["response_metadata"] = {"messages": list(refusal.details)}
                 return web.json_response(body)
-            return web.json_response({"ok": True, **result})
+            return web.json_response({"ok": True, **result}, headers=granted)
 
         return await self.answered(request, method, work)
 
@@ -107,6 +123,9 @@ class SlackStandIn(StandIn):
     ) -> dict[str, Any]:
         if authorization not in {f"Bearer {token}" for token in self.tokens}:
             raise _Refusal("invalid_auth")
+        needed = _SCOPES.get(method.partition(".")[0], "")
+        if needed and needed not in self.scopes:
+            raise _Refusal("missing_scope", needed)
         handler = getattr(self, "_" + method.replace(".", "_").lower(), None)
         if handler is None:
             raise _Refusal("unknown_method")
@@ -115,6 +134,35 @@ class SlackStandIn(StandIn):
 
     def _auth_test(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"url": f"{self.origin}/", "team": "Desk", "user": "ebbwatch", "bot_id": "B1"}
+
+    def _conversations_list(self, given: dict[str, Any]) -> dict[str, Any]:
+        begin = int(given.get("cursor") or 0)
+        rows = [self._about(c) for c in self.channels if c not in self.outside & self.private]
+        if given.get("exclude_archived") in (True, "true", "1"):
+            rows = [row for row in rows if not row["is_archived"]]
+        end = begin + min(self.page, int(given.get("limit", 100)))
+        following = str(end) if end < len(rows) else ""
+        return {
+            "channels": rows[begin:end],
+            "response_metadata": {"next_cursor": following},
+        }
+
+    def _conversations_info(self, given: dict[str, Any]) -> dict[str, Any]:
+        channel = given.get("channel", "")
+        if channel not in self.channels or channel in self.outside & self.private:
+            raise _Refusal("channel_not_found")  # a name is not enough here
+        return {"channel": self._about(channel)}
+
+    def _about(self, channel: str) -> dict[str, Any]:
+        name = next((n for n, c in self.names.items() if c == channel), f"#{channel.lower()}")
+        return {
+            "id": channel,
+            "name": name.removeprefix("#"),
+            "is_channel": True,
+            "is_private": channel in self.private,
+            "is_member": channel not in self.outside,
+            "is_archived": channel in self.archived,
+        }
 
     def _chat_postmessage(self, given: dict[str, Any]) -> dict[str, Any]:
         channel = self._channel(given)
@@ -174,8 +222,12 @@ class SlackStandIn(StandIn):
     def _channel(self, given: dict[str, Any]) -> str:
         written = str(given.get("channel", ""))
         channel = self.names.get(written, written)
-        if channel not in self.channels:
+        if channel not in self.channels or channel in self.outside & self.private:
             raise _Refusal("channel_not_found")
+        if channel in self.archived:
+            raise _Refusal("is_archived")
+        if channel in self.outside:
+            raise _Refusal("not_in_channel")
         return channel
 
     def _find(self, channel: str, ts: str) -> Posted:

@@ -26,6 +26,7 @@ from ebbwatch.app.plugins import Adapters, keyed_sources
 from ebbwatch.app.providers import followed, sources, wanted_sources
 from ebbwatch.app.receivers import (
     Notifiers,
+    half_set,
     missing_secrets,
     with_default_receivers,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "default_rules",
     "empty_history",
     "followed",
+    "half_set",
     "history_from_archive",
     "history_from_data",
     "keyed_sources",

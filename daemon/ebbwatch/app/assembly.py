@@ -13,6 +13,7 @@ from ebbwatch.app.loading import load_rules
 from ebbwatch.app.providers import followed, sources, wanted_sources
 from ebbwatch.app.receivers import (
     Notifiers,
+    half_set,
     kinds_of,
     missing_secrets,
     with_default_receivers,
@@ -109,6 +110,7 @@ def build(
         f"receiver {each.receiver} names the secret {each.name}, which is not set: {each.remedy}"
         for each in missing_secrets(ruleset, settings)
     ]
+    warnings += half_set(ruleset, settings)
     history = history_from_archive(ruleset, store)
     judge = Judge(ruleset, history)
     told = Notifiers(settings, clock)

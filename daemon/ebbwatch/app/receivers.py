@@ -65,6 +65,42 @@ def missing_secrets(ruleset: Ruleset, settings: Settings) -> list[Missing]:
     ]
 
 
+def half_set(ruleset: Ruleset, settings: Settings) -> list[str]:
+    """Return what is said of platforms of which settings name a bot and no place, or no bot.
+
+    Args:
+        ruleset: With somewhere to tell.
+        settings: What the surroundings say.
+    """
+    said = []
+    for kind, platform in settings.platforms.items():
+        section = kind.upper()
+        token, place = platform.pair
+        named = [
+            (name, target)
+            for name, targets in ruleset.receivers.items()
+            for target in targets
+            if target.kind == kind and "token" not in target.options
+        ]
+        if platform.bot is None:
+            wants = next((f"receiver {name}" for name, _ in named), None)
+            if wants is None and getattr(platform, place) is not None:
+                wants = f"EBBWATCH_{section}__{place.upper()}"
+            if wants is not None:
+                said.append(
+                    f"{wants} names a {place} of {kind.capitalize()}, and there is no token: "
+                    f"nothing goes there; set EBBWATCH_{section}__{token.upper()}, or run "
+                    f"ebbwatch setup {kind}"
+                )
+        elif platform.place is None and not named:
+            said.append(
+                f"EBBWATCH_{section}__{token.upper()} is set, and no {place}: nothing goes to "
+                f"{kind.capitalize()}; set EBBWATCH_{section}__{place.upper()}, or run "
+                f"ebbwatch setup {kind}"
+            )
+    return said
+
+
 def _named_secrets(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         if set(value) == {"secret"}:

@@ -24,10 +24,10 @@ class Conversation:
         self.asks = sys.stdin.isatty() and self._out.isatty()
 
     def say(self, text: str = "", *, indent: str = "   ") -> None:
-        """Say something, a line of it a line or several."""
-        for line in text.split("\n"):
-            rows = wrapped(line, indent=indent, hanging="") if line.strip() else ""
-            print(rows, file=self._out, flush=True)
+        """Say something on a line, or on several where one has no room for it."""
+        hanging = "  " if text.startswith("- ") else ""
+        print(wrapped(text, indent=indent, hanging=hanging) if text else "",
+              file=self._out, flush=True)  # fmt: skip
 
     def step(self, text: str) -> None:
         """Say what comes next."""
@@ -55,19 +55,19 @@ class Conversation:
             if said in ("", "y", "yes", "n", "no"):
                 return default if not said else said.startswith("y")
 
-    def choose(self, question: str, options: Sequence[str], otherwise: str) -> int | None:
+    def choose(self, question: str, options: Sequence[str], otherwise: str = "") -> int | None:
         """Return the place of what was chosen, or None for nothing typed.
 
         Args:
             question: Asked below the options.
             options: What there is.
-            otherwise: What happens where nothing is typed.
+            otherwise: What happens where nothing is typed; it is asked again where left out.
         """
         for number, option in enumerate(options, 1):
             self.say(f"{number}  {option}")
         while True:
-            said = self.ask(f"{question} (Enter: {otherwise})")
-            if not said:
+            said = self.ask(f"{question} (Enter: {otherwise})" if otherwise else question)
+            if not said and otherwise:
                 return None
             if said.isdecimal() and 1 <= int(said[:9]) <= len(options):
                 return int(said) - 1

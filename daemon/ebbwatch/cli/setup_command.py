@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.conversation import Conversation, nobody_to_ask
 from ebbwatch.cli.setup_platform import Given, Place, SetupStopped
+from ebbwatch.ports import Secret
 
 if TYPE_CHECKING:
     from ebbwatch.settings import Settings
@@ -60,7 +62,7 @@ def setup(
         chosen = platform or _platform(talk)
         _fits(chosen, given)
         place = _set_up(chosen, talk, settings, given)
-        _keep(talk, settings, place, show=show)
+        _keep(talk, place, show=show)
     except SetupStopped as error:
         common.stop(f"{error}; nothing was written")
     except (KeyboardInterrupt, EOFError):
@@ -73,9 +75,8 @@ def _platform(talk: Conversation) -> str:
     if not talk.asks:
         nobody_to_ask("the platform", "its name: ebbwatch setup telegram, or slack")
     talk.say("Where are alerts to be told?", indent="")
-    chosen = None
-    while chosen is None:
-        chosen = talk.choose("Which?", ["Telegram", "Slack"], "the question again")
+    chosen = talk.choose("Which?", ["Telegram", "Slack"])
+    assert chosen is not None
     return PLATFORMS[chosen]
 
 
@@ -101,10 +102,12 @@ def _set_up(platform: str, talk: Conversation, settings: Settings, given: Given)
         from ebbwatch.cli.setup_telegram import TelegramSetup
 
         return TelegramSetup(talk, settings.telegram, given).place()
-    raise SetupStopped("slack cannot be set up yet")
+    from ebbwatch.cli.setup_slack import SlackSetup
+
+    return SlackSetup(talk, settings.slack, given).place()
 
 
-def _keep(talk: Conversation, settings: Settings, place: Place, *, show: bool) -> None:
+def _keep(talk: Conversation, place: Place, *, show: bool) -> None:
     """Write a place into ``.env``, or show how to export it, and say what to run."""
     from ebbwatch.settings.env_file import put
     from ebbwatch.settings.environment import DOTENV
@@ -124,13 +127,28 @@ def _keep(talk: Conversation, settings: Settings, place: Place, *, show: bool) -
                 f"{path.absolute()} cannot be written: {said}: go to a directory of yours, "
                 "or use --print"
             ) from None
-        talk.step(f"{path.absolute()} has it now, for your eyes only:")
+        talk.step(f"Written to {DOTENV} in this directory, which only you can read:")
         talk.say(", ".join(written))
-        for name in place.values:
-            if settings.origins.get(name) == "environment":
-                talk.say(f"{name} is set in the environment too, which counts for more: unset it")
+        _say_what_counts_for_more(talk, place)
     talk.step("Now run, in this directory:" if not show else "Then run:")
     talk.show("   ebbwatch run")
+
+
+def _say_what_counts_for_more(talk: Conversation, place: Place) -> None:
+    """Say what else is set that keeps alerts from the place."""
+    common.settings.cache_clear()
+    settings = common.settings()
+    platform = settings.platforms[place.kind]
+    told = platform.bot == Secret(place.values[place.secret] or "")
+    if not (told and platform.place == place.options):
+        for name in place.values:
+            if settings.origins.get(name) == "environment":
+                talk.say(f"{name} is set in the environment, which counts for more: unset it.")
+    if settings.rules_dir is not None:
+        ruleset = root.load_rules(common.files_of(settings.rules_dir)).ruleset
+        if ruleset is not None and ruleset.receivers:
+            talk.say(f"The rules in {settings.rules_dir} name receivers, which count for more: "
+                     "alerts come here only where one of those is this place.")  # fmt: skip
 
 
 def _export(name: str, value: str, place: Place) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from ebbwatch.settings import SlackSettings, TelegramSettings
 
 T = TypeVar("T")
+
+#: What to do about a token elsewhere; here it is typed.
+_SET_IT = re.compile(r"[;,] (and )?set (a valid )?EBBWATCH_\w+$")
 
 
 class SetupStopped(EbbwatchError):
@@ -60,11 +64,15 @@ class Place:
     """A place that took a test message.
 
     Attributes:
+        kind: Of notifier.
+        options: As a rule file would give them.
         values: Settings by name; None for one that must not be set.
         secret: Name of the one that holds the token.
         token_file: Where the token was read from; None for elsewhere.
     """
 
+    kind: str
+    options: Mapping[str, str]
     values: Mapping[str, str | None]
     secret: str
     token_file: Path | None
@@ -123,11 +131,11 @@ class PlatformSetup(ABC):
         """Return what comes of work that waits for the network."""
         return self._runner.run(work)
 
-    def token(self, explain: str) -> str:
+    def token(self, explain: Callable[[], None]) -> str:
         """Return a token that the platform takes.
 
         Args:
-            explain: How to come by one.
+            explain: Says how to come by one.
         """
         if self.given.token_file is not None:
             return self._welcomed(_read(self.given.token_file))
@@ -137,7 +145,7 @@ class PlatformSetup(ABC):
                 return found
         if not self.talk.asks:
             nobody_to_ask("the token", f"--token-file, or as {self.variable}")
-        self.talk.step(explain)
+        explain()
         while True:
             token = self.talk.secret("   Token")
             try:
@@ -145,7 +153,7 @@ class PlatformSetup(ABC):
             except RetryLater:
                 raise
             except DeliveryError as error:
-                said = str(error).partition(";")[0]
+                said = _SET_IT.sub("", str(error))
                 self.talk.say(f"{said}. Paste it again, or press Ctrl-C.")
 
     def _welcomed(self, token: str) -> str:
@@ -176,7 +184,7 @@ class PlatformSetup(ABC):
                 self.talk.ask("   Then press Enter to try again (Ctrl-C ends).")
             else:
                 what = "A test message with a chart" if chart else "A test message"
-                self.talk.say(f"{what} was sent to {where}.")
+                self.talk.say(f"{what} was sent to the {where}.")
                 return receipt
 
     async def _sent(self, token: str, target: Target, chart: bytes) -> Receipt:

@@ -33,15 +33,15 @@ class TelegramSetup(PlatformSetup):
     _bot = ""
 
     def _place(self) -> Place:
-        token = self.token(_NEW_BOT)
+        token = self.token(lambda: self.talk.step(_NEW_BOT))
         chat, topic, where = self._chat(self._asking(token))
         options = {"chat": chat} | ({} if topic is None else {"topic": topic})
         self.talk.step("Trying it.")
         receipt = self.tried(token, options, where)
         # A group that became a supergroup has another number since.
-        chat = receipt.place or chat
+        options["chat"] = chat = receipt.place or chat
         values = {_TOKEN: token, _CHAT: chat, _TOPIC: topic}
-        return Place(values, _TOKEN, self.given.token_file)
+        return Place(self.kind, options, values, _TOKEN, self.given.token_file)
 
     def _welcome(self, token: str) -> None:
         self._bot = self.wait_for(self._asking(token).name())

@@ -172,6 +172,9 @@ def notify_test(
                 f"is not set: set EBBWATCH_SECRET__{missing.name.upper()}",
                 file=sys.stderr,
             )
+        half = root.half_set(ruleset, settings)
+        for said in half:
+            print(f"ebbwatch: {said}", file=sys.stderr)
         targets = [
             target
             for name, of_receiver in ruleset.receivers.items()
@@ -182,7 +185,7 @@ def notify_test(
     rows = [(target.key, target.kind, said or "delivered") for target, said, _ in outcomes]
     print(aligned(rows))
     _note_that_they_work([place for _, said, place in outcomes if not said])
-    if any(said for _, said, _ in outcomes):
+    if half or any(said for _, said, _ in outcomes):
         raise typer.Exit(common.PROBLEMS)
 
 

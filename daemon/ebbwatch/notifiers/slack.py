@@ -14,7 +14,7 @@ from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.model.message import Button, Message, Receipt, Target
 from ebbwatch.notifiers.chats import place_of
 from ebbwatch.platforms.pace import Pace
-from ebbwatch.platforms.slack import SlackApi, refusal
+from ebbwatch.platforms.slack import SlackAnswer, SlackApi, refusal
 from ebbwatch.ports import Abilities, NotifierSetup, RetryLater, Undeliverable
 
 #: About one message a second to a channel; chat.update has 50 a minute.
@@ -90,11 +90,11 @@ class SlackNotifier:
             # An edit that arrives twice is no repeat, so it does not say it may be one.
             text, blocks = markup.blocks(message, sign=self._sign)
             update = {"channel": edit.place, "ts": edit.message_id, "text": text, "blocks": blocks}
-            error, _ = await self._said(client.chat_update, update)
-            if error is None:
+            said = await self._said(client.chat_update, update)
+            if said.error is None:
                 return Receipt(edit.message_id, edit.place)
-            if error not in _EDIT_GONE:
-                raise refusal(error)
+            if said.error not in _EDIT_GONE:
+                raise refusal(said.error, said.data)
         text, blocks = markup.blocks(message, possible_repeat=possible_repeat, sign=self._sign)
         identity = str(uuid.uuid5(_NAMESPACE, key))
         post = {
@@ -106,17 +106,17 @@ class SlackNotifier:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        error, answer = await self._said(client.chat_postMessage, post)
-        if error in _DUPLICATE:
+        said = await self._said(client.chat_postMessage, post)
+        if said.error in _DUPLICATE:
             del post["client_msg_id"]
-            error, answer = await self._said(client.chat_postMessage, post)
-        if error in _MARKUP:
+            said = await self._said(client.chat_postMessage, post)
+        if said.error in _MARKUP:
             del post["blocks"]
             post["text"] = markup.fallback(message, possible_repeat=possible_repeat)
-            error, answer = await self._said(client.chat_postMessage, post)
-        if error is not None:
-            raise refusal(error)
-        return Receipt(str(answer.get("ts", "")), str(answer.get("channel", channel)))
+            said = await self._said(client.chat_postMessage, post)
+        if said.error is not None:
+            raise refusal(said.error, said.data)
+        return Receipt(str(said.data.get("ts", "")), str(said.data.get("channel", channel)))
 
     async def attach(self, chart: bytes, message: Message, target: Target, *, to: Receipt) -> None:
         """Upload a chart into the thread of a delivered message."""
@@ -129,13 +129,13 @@ class SlackNotifier:
             "channel": to.place or _channel(target),
             "thread_ts": to.message_id or None,
         }
-        error, _ = await self._said(self._client(target).files_upload_v2, upload)
-        if error is not None:
-            raise refusal(error)
+        said = await self._said(self._client(target).files_upload_v2, upload)
+        if said.error is not None:
+            raise refusal(said.error, said.data)
 
     async def _said(
         self, method: Callable[..., Awaitable[Any]], arguments: Mapping[str, Any]
-    ) -> tuple[str | None, Mapping[str, Any]]:
+    ) -> SlackAnswer:
         """Call a method when it is the channel's turn; returns and raises what `SlackApi` does."""
         channel = str(arguments["channel"])
         await self._pace.turn(channel, crowded=False)

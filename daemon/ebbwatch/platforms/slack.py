@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -27,14 +27,54 @@ _UNCERTAIN = ("fatal_error", "internal_error", "service_unavailable")
 #: Statuses that say the request was not worked on.
 _NOT_NOW = (408, 425, 429)
 _PATIENCE = ("ratelimited", "rate_limited", "request_timeout", "team_added_to_org")
-_TOKEN = (
+#: What to do about a refusal, by its code. Source: the error tables of Slack's methods, as kept in
+#: slack-ruby/slack-api-ref and in slack_kit 1.0.0-alpha.0 (hex.pm), read 2026-11-30.
+_COPY_AGAIN = "copy it again from OAuth & Permissions, and set EBBWATCH_SLACK__BOT_TOKEN"
+_WAYS_OUT = {
+    "invalid_auth": _COPY_AGAIN,
+    "not_authed": _COPY_AGAIN,
+    "token_expired": "turn token rotation off in the app, and " + _COPY_AGAIN,
+    "token_revoked": "reinstall the app to the workspace, and set its new token",
+    "account_inactive": "the app was removed from the workspace: reinstall it, and set its new token",
+    "not_allowed_token_type": "set the bot's token, which begins with xoxb-",
+    "channel_not_found": "check the channel's id; a private one needs /invite of the bot",
+    "not_in_channel": "write /invite and the bot's name in the channel",
+    "is_archived": "unarchive the channel, or name another",
+    "restricted_action": "have an owner of the workspace let the bot post there",
+    "restricted_action_read_only_channel": "let the bot post there, or name another channel",
+    "restricted_action_thread_only_channel": "it takes answers only: name another channel",
+    "restricted_action_non_threadable_channel": "it takes no answers: name another channel",
+    "ekm_access_denied": "ask an administrator of the workspace",
+    "team_access_not_granted": "have an owner let the app into this workspace",
+    "org_login_required": "the workspace is being moved: try again later",
+    "access_denied": "ask an administrator of the workspace",
+    "no_permission": "have an owner of the workspace let the bot post there",
+    "file_uploads_disabled": "have an owner of the workspace let apps upload files",
+    "storage_limit_reached": "free room for files in the workspace",
+}
+#: Refusals that are of the token, whatever it was used for.
+_OF_THE_TOKEN = (
     "invalid_auth",
     "not_authed",
     "account_inactive",
     "token_revoked",
     "token_expired",
-    "missing_scope",
+    "not_allowed_token_type",
 )
+
+
+class SlackAnswer(NamedTuple):
+    """What Slack answered to a method.
+
+    Attributes:
+        error: Code of a plain refusal; None for none.
+        data: The answer, or what the refusal says besides.
+        headers: Of the answer.
+    """
+
+    error: str | None
+    data: Mapping[str, Any]
+    headers: Mapping[str, str]
 
 
 class SlackApi:
@@ -84,8 +124,8 @@ class SlackApi:
 
     async def said(
         self, method: Callable[..., Awaitable[Any]], arguments: Mapping[str, Any]
-    ) -> tuple[str | None, Mapping[str, Any]]:
-        """Call a method once; return the error of a plain refusal, or None and the answer.
+    ) -> SlackAnswer:
+        """Call a method once; return its answer, or a plain refusal.
 
         Raises:
             DeliveryError: If there was no clear answer.
@@ -93,7 +133,8 @@ class SlackApi:
         try:
             answer = await method(**arguments)
         except SlackApiError as err:
-            return _error(err), {}
+            data = getattr(err.response, "data", None)
+            return SlackAnswer(_error(err), data if isinstance(data, dict) else {}, {})
         except Redirected:
             raise Undeliverable(
                 "slack answered with a redirect, which is refused; check EBBWATCH_SLACK__API_BASE"
@@ -112,7 +153,7 @@ class SlackApi:
             RecursionError,
         ) as err:
             raise Uncertain(f"slack gave no clear answer: {type(err).__name__}") from None
-        return None, answer.data
+        return SlackAnswer(None, answer.data, answer.headers)
 
     async def aclose(self) -> None:
         """Close connections."""
@@ -120,16 +161,34 @@ class SlackApi:
             await self._session.close()
 
 
-def refusal(error: str) -> Undeliverable:
-    """Return our word for the error code of a refusal."""
+def refusal(error: str, data: Mapping[str, Any] | None = None) -> Undeliverable:
+    """Return our word for a refusal: its code, and the way out.
+
+    Args:
+        error: The code.
+        data: What the answer says besides: of a scope that is missing, which.
+    """
     code = redaction.said(error, 100)
-    if error in _TOKEN:
-        text = f"slack refused the token ({code}); set a valid EBBWATCH_SLACK__BOT_TOKEN"
-    elif error in ("channel_not_found", "not_in_channel", "is_archived"):
-        text = f"slack: {code}; check the channel's id, and invite the bot to it"
+    if error == "missing_scope":
+        needed = redaction.said(str((data or {}).get("needed") or ""), 100)
+        return Undeliverable(missing_scope(needed))
+    remedy = _WAYS_OUT.get(error, "")
+    if error in _OF_THE_TOKEN:
+        text = f"slack refused the token ({code}); {remedy}"
+    elif remedy:
+        text = f"slack: {code}; {remedy}"
     else:
         text = f"slack refused the message: {code}"
     return Undeliverable(text)
+
+
+def missing_scope(needed: str) -> str:
+    """Return what to say of scopes that the app lacks; nothing where it is not told which."""
+    which = f"the scope {needed}" if needed else "a scope"
+    return (
+        f"slack: the app lacks {which} (missing_scope); add it under OAuth & Permissions, and "
+        "reinstall the app"
+    )
 
 
 def _error(err: SlackApiError) -> str:

@@ -37,9 +37,9 @@ _READ_S = 25.0
 
 _NUMBER = re.compile("-?[0-9]+")
 
-#: What to do about a refusal, by a stem of Telegram's own words. Those in capitals come from
-#: Telegram's servers and not from the file named above: core.telegram.org/method/messages.sendMessage
-#: and bots that match them, read 2026-11-30.
+#: What to do about a refusal, by a stem of Telegram's own words. Those with underscores come from
+#: Telegram's servers and not from the file named above: errors of messages.sendMessage, and those
+#: about rights, as bots of others match them. Read 2026-11-30.
 _WAYS_OUT = (
     ("bot was blocked by the user", "unblock the bot in the chat with it"),
     ("user is deactivated", "that account is gone: name another chat"),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -94,6 +94,7 @@ class TelegramSettings(_Section):
     """Telegram.
 
     Attributes:
+        pair: Names of the settings that are of no use without each other.
         token: Of the bot; without it there is no Telegram.
         chat: Where messages go when no rule file names receivers; also a chat that may ask.
         topic: Of that chat, by its number, where it has topics.
@@ -102,6 +103,8 @@ class TelegramSettings(_Section):
         readers: Numeric ids of people who may ask.
         admins: Numeric ids of people who may ask and change.
     """
+
+    pair: ClassVar[tuple[str, str]] = ("token", "chat")
 
     token: Hidden | None = None
     chat: str | None = None
@@ -129,6 +132,7 @@ class SlackSettings(_Section):
     """Slack.
 
     Attributes:
+        pair: Names of the settings that are of no use without each other.
         bot_token: ``xoxb-...``; without it there is no Slack.
         app_token: ``xapp-...``, for Socket Mode: commands and buttons.
         channel: Where messages go when no rule file names receivers; also one that may ask.
@@ -137,6 +141,8 @@ class SlackSettings(_Section):
         readers: Ids of people who may ask.
         admins: Ids of people who may ask and change.
     """
+
+    pair: ClassVar[tuple[str, str]] = ("bot_token", "channel")
 
     bot_token: Hidden | None = None
     app_token: Hidden | None = None
