@@ -214,7 +214,15 @@ async def test_a_crash_shows_no_secret(world: World) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("settings",), ("status",), ("run", "--once"), ("series", "list"), ("notify", "test", "ops")],
+    [
+        ("settings",),
+        ("status",),
+        ("run", "--once"),
+        ("series", "list"),
+        ("notify", "test", "ops"),
+        ("doctor",),
+        ("doctor", "--format", "json"),
+    ],
     ids=" ".join,
 )
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

@@ -268,12 +268,17 @@ class SourceSetup:
         api_key: Secret of that provider; None where there is none. Its repr is masked.
         clock: Who says what time it is.
         user_agent: To send.
+        most_tries: How often a request is sent at most when it fails; None leaves that to the
+            adapter.
+        heard: Is told what time it is by the provider's clock, with each answer that says so.
     """
 
     clock: Clock
     base_url: str | None = None
     api_key: Secret | None = None
     user_agent: str = "ebbwatch"
+    most_tries: int | None = None
+    heard: Callable[[datetime], object] | None = None
 
 
 class Secret:

@@ -35,6 +35,7 @@ COMMANDS = {
     "restore": "backup_commands:restore",
     "init": "setup:init",
     "setup": "setup_command:setup",
+    "doctor": "doctor_command:doctor",
     "settings": "setup:settings",
     "notify test": "telling_commands:notify_test",
     "series list": "figures:series_list",

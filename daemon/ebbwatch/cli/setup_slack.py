@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ebbwatch.cli.conversation import nobody_to_ask
 from ebbwatch.cli.setup_platform import Place, PlatformSetup, SetupStopped
-from ebbwatch.platforms.slack import missing_scope, refusal
+from ebbwatch.platforms.slack import refusal
 from ebbwatch.platforms.slack_channels import SlackChannel, SlackLookup, manifest
 from ebbwatch.ports import RetryLater, Undeliverable
 
@@ -46,9 +46,7 @@ class SlackSetup(PlatformSetup):
         self.talk.say(_INSTALL, indent="")
 
     def _welcome(self, token: str) -> None:
-        bot = self.wait_for(self._asking(token).bot())
-        if bot.lacks:
-            raise Undeliverable(missing_scope(", ".join(bot.lacks)))
+        bot = self.wait_for(self._asking(token).able())
         self._bot = bot.name
         self.talk.say(f"The token is that of {bot.name} in the workspace {bot.workspace}.")
 

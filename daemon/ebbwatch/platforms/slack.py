@@ -63,6 +63,23 @@ _OF_THE_TOKEN = (
 )
 
 
+class ScopeMissing(Undeliverable):
+    """The app was not granted what a method wants.
+
+    Attributes:
+        needed: Which scopes; empty where Slack does not say.
+    """
+
+    def __init__(self, needed: str) -> None:
+        """Take the scopes that are missing."""
+        which = f"the scope {needed}" if needed else "a scope"
+        super().__init__(
+            f"slack: the app lacks {which} (missing_scope); add it under OAuth & Permissions, and "
+            "reinstall the app"
+        )
+        self.needed = needed
+
+
 class SlackAnswer(NamedTuple):
     """What Slack answered to a method.
 
@@ -171,7 +188,7 @@ def refusal(error: str, data: Mapping[str, Any] | None = None) -> Undeliverable:
     code = redaction.said(error, 100)
     if error == "missing_scope":
         needed = redaction.said(str((data or {}).get("needed") or ""), 100)
-        return Undeliverable(missing_scope(needed))
+        return ScopeMissing(needed)
     remedy = _WAYS_OUT.get(error, "")
     if error in _OF_THE_TOKEN:
         text = f"slack refused the token ({code}); {remedy}"
@@ -180,15 +197,6 @@ def refusal(error: str, data: Mapping[str, Any] | None = None) -> Undeliverable:
     else:
         text = f"slack refused the message: {code}"
     return Undeliverable(text)
-
-
-def missing_scope(needed: str) -> str:
-    """Return what to say of scopes that the app lacks; nothing where it is not told which."""
-    which = f"the scope {needed}" if needed else "a scope"
-    return (
-        f"slack: the app lacks {which} (missing_scope); add it under OAuth & Permissions, and "
-        "reinstall the app"
-    )
 
 
 def _error(err: SlackApiError) -> str:

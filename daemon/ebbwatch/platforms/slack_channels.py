@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files as package_files
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from ebbwatch.markup.layout import clean, cut_text
-from ebbwatch.platforms.slack import SlackApi, missing_scope, refusal
+from ebbwatch.net.delays import http_date
+from ebbwatch.platforms.slack import ScopeMissing, SlackApi, refusal
 from ebbwatch.ports import Uncertain, Undeliverable
 
 #: Scopes without which messages or charts do not go out, and those that find a channel.
@@ -69,9 +71,12 @@ class SlackLookup:
         token: Of the bot.
     """
 
-    def __init__(self, token: str, api_base: str | None) -> None:
-        """Take the token, and the address of the Web API where it is not Slack's own."""
+    def __init__(
+        self, token: str, api_base: str | None, *, heard: Callable[[datetime], object] | None = None
+    ) -> None:
+        """Take the token, the Web API's address where it is not Slack's, and who hears its clock."""
         self.token = token
+        self._heard = heard
         self._api = SlackApi(api_base)
 
     async def bot(self) -> SlackBot:
@@ -91,7 +96,7 @@ class SlackLookup:
                 "that is a person's token; the bot's begins with xoxb- and stands under OAuth & "
                 "Permissions"
             )
-        granted = next((v for name, v in headers.items() if name.lower() == "x-oauth-scopes"), None)
+        granted = headers.get("x-oauth-scopes")
         scopes = {scope.strip() for scope in (granted or "").split(",")}
         lacks = () if granted is None else tuple(scope for scope in NEEDED if scope not in scopes)
         return SlackBot(f"@{_short(data.get('user', ''))}", _short(data.get("team", "")), lacks)
@@ -109,15 +114,25 @@ class SlackLookup:
             return _channel(data.get("channel"))
         return await self._named(written.removeprefix("#").lower())
 
-    async def check(self, channel: str) -> None:
-        """Return if the bot may write to a channel, as far as can be told without writing.
+    async def able(self) -> SlackBot:
+        """Return whom the token is of, if it may send messages and charts.
 
         Raises:
-            DeliveryError: If it may not, or Slack gave no answer.
+            ScopeMissing: If it may not.
+            DeliveryError: If Slack refuses it, or was not reached.
         """
         bot = await self.bot()
         if bot.lacks:
-            raise Undeliverable(missing_scope(", ".join(bot.lacks)))
+            raise ScopeMissing(", ".join(bot.lacks))
+        return bot
+
+    async def check(self, channel: str) -> None:
+        """Return if the bot is in a channel that can be written to; nothing is written.
+
+        Raises:
+            ScopeMissing: If it may not look.
+            DeliveryError: If it is not, or Slack gave no answer.
+        """
         found = await self.channel(channel)
         if found.archived:
             raise refusal("is_archived")
@@ -156,7 +171,11 @@ class SlackLookup:
         said = await self._api.said(method(self._api.client(self.token)), arguments)
         if said.error is not None:
             raise refusal(said.error, said.data)
-        return said.data, said.headers
+        headers = {name.lower(): value for name, value in said.headers.items()}
+        date = http_date(headers.get("date"))
+        if self._heard is not None and date is not None:
+            self._heard(date)
+        return said.data, headers
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -27,7 +28,7 @@ from telegram.request import HTTPXRequest
 
 from ebbwatch.model import redaction
 from ebbwatch.net.client import client_options
-from ebbwatch.net.delays import seconds
+from ebbwatch.net.delays import http_date, seconds
 from ebbwatch.ports import DeliveryError, RetryLater, Uncertain, Undeliverable
 
 _SERVER = "https://api.telegram.org"
@@ -92,8 +93,14 @@ class Connections(HTTPXRequest):
     and 5xx into one without a status: both are told apart here, where the answer comes in.
     """
 
-    def __init__(self, api_base: str | None) -> None:
+    def __init__(
+        self, api_base: str | None, *, heard: Callable[[datetime], object] | None = None
+    ) -> None:
         """Take the address of a Bot API server of one's own; None for Telegram's.
+
+        Args:
+            api_base: Of the server.
+            heard: Is told what time it is there, with each answer.
 
         Raises:
             ProxyUnusable: If the environment names a proxy that cannot be spoken to.
@@ -103,13 +110,19 @@ class Connections(HTTPXRequest):
         for talkative in ("httpx", "telegram"):
             logging.getLogger(talkative).setLevel(logging.WARNING)
         self.server = (api_base or _SERVER).rstrip("/")
+
+        async def answered(response: httpx.Response) -> None:
+            said = http_date(response.headers.get("Date"))
+            if heard is not None and said is not None:
+                heard(said)
+
         super().__init__(
             connection_pool_size=16,
             connect_timeout=_CONNECT_S,
             read_timeout=_READ_S,
             write_timeout=_READ_S,
             pool_timeout=_CONNECT_S,
-            httpx_kwargs=client_options(self.server),
+            httpx_kwargs=client_options(self.server) | {"event_hooks": {"response": [answered]}},
         )
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:

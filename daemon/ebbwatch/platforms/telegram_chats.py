@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -81,14 +82,16 @@ class TelegramLookup:
         token: Of the bot.
     """
 
-    def __init__(self, token: str, api_base: str | None) -> None:
-        """Take the token, and the address of a Bot API server of one's own.
+    def __init__(
+        self, token: str, api_base: str | None, *, heard: Callable[[datetime], object] | None = None
+    ) -> None:
+        """Take the token, the address of a Bot API server of one's own, and who hears its clock.
 
         Raises:
             ProxyUnusable: If the environment names a proxy that cannot be spoken to.
         """
         self.token = token
-        self._connections = Connections(api_base)
+        self._connections = Connections(api_base, heard=heard)
         self._bot = make_bot(token, self._connections)
         self._next: int | None = None
 

@@ -64,7 +64,8 @@ class ProviderClient:
         self._own_base = httpx.URL(default_base.rstrip("/"))
         self._base = httpx.URL((setup.base_url or default_base).rstrip("/"))
         self._pace = timedelta(seconds=pace_s)
-        self._tries = tries
+        self._tries = min(tries, setup.most_tries or tries)
+        self._heard = setup.heard
         self._total_s = total_s
         self._free_at: datetime | None = None
         self._client = client(
@@ -193,6 +194,7 @@ class ProviderClient:
             await self._keep_pace()
             try:
                 async with self._client.stream("GET", url, headers=dict(headers)) as response:
+                    self._hear(response)
                     if response.status_code not in _REDIRECTS:
                         self._check(response, expected)
                         await self._read(response, limit_bytes, sink)
@@ -207,6 +209,12 @@ class ProviderClient:
                     f"{self.name}: the connection failed ({type(error).__name__})", reached=False
                 ) from None
         raise SourceChanged(f"{self.name}: redirected more than {_MOST_REDIRECTS} times")
+
+    def _hear(self, response: httpx.Response) -> None:
+        """Pass on what time it is there; a cache in between repeats an old one and says how old."""
+        said, age = http_date(response.headers.get("Date")), response.headers.get("Age", "0")
+        if self._heard is not None and said is not None and age.isdecimal():
+            self._heard(said + timedelta(seconds=int(age[:9])))
 
     async def _keep_pace(self) -> None:
         now = self._clock.now()

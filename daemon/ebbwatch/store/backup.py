@@ -70,7 +70,7 @@ def restore(file: Path, url: str) -> Mapping[str, int]:
             runs on the database, or it holds something already. It is left as it was.
     """
     target = database_at(url)
-    with _opened(file) as read:
+    with opened_to_read(file) as read:
         version = _checked(read, file)
         target.make()
         with target.refusals(), _undisturbed(target), _written(target.engine) as write:
@@ -247,8 +247,8 @@ def _file_engine(part: Path) -> Engine:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Connection]:
-    """Give a connection that reads a backup, and writes nothing beside it either.
+def opened_to_read(file: Path) -> Iterator[Connection]:
+    """Give a connection that reads a database's file, and writes nothing beside it either.
 
     Raises:
         StoreError: If there is no such file, or it is no database.
