@@ -468,6 +468,14 @@ TOUR: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("app/assembly", "app", "runtime/service", "runtime/selfwatch", "runtime", "cli/commands",
          "cli", "settings", "web", "chat", ""),
     ),
+    (
+        "Setting up, and looking whether all is well",
+        "A conversation to the first message; and one screen that says how everything is.",
+        ("cli/setup_command", "cli/setup_platform", "cli/setup_telegram", "cli/setup_slack",
+         "cli/conversation", "cli/trial_message", "platforms/telegram_chats",
+         "platforms/slack_channels", "settings/env_file", "cli/doctor_command", "app/doctor",
+         "store/looking"),
+    ),
 )  # fmt: skip
 
 

@@ -290,3 +290,10 @@ def test_what_is_said_to_be_missing_is_missing() -> None:
     assert {what: what not in line for what in NOT_YET} == {
         what: bool(there()) for what, there in NOT_YET.items()
     }
+
+
+@pytest.mark.parametrize("name", ["telegram", "slack", "doctor-fine"])
+def test_the_transcripts_that_are_shown_are_those_that_are_tested(name: str) -> None:
+    """People at a terminal see what docs/setup.md shows them."""
+    golden = (ROOT / "tests" / "golden" / "setup" / f"{name}.txt").read_text("utf-8")
+    assert golden.strip() in text("docs/setup.md")

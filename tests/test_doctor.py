@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 
 from ebbwatch import app
 from ebbwatch.app.doctor import examined, machine
-from ebbwatch.app.doctor.finding import Finding
+from ebbwatch.app.doctor.diagnosis import Diagnosis
 from ebbwatch.clocks import SystemClock
 from ebbwatch.settings import load
 from ebbwatch.store.leader import FileLock
@@ -57,7 +57,7 @@ async def _world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def found(
     world: World, monkeypatch: pytest.MonkeyPatch, *, clock: Callable[[], datetime] | None = None
-) -> dict[str, Finding]:
+) -> dict[str, Diagnosis]:
     """Return what is found, by name."""
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
@@ -69,7 +69,7 @@ async def found(
     return {finding.name: finding for finding in findings}
 
 
-def said(finding: Finding) -> tuple[str, str, str]:
+def said(finding: Diagnosis) -> tuple[str, str, str]:
     """Return how a thing is, in words."""
     return finding.health.value, finding.said, finding.remedy
 

@@ -15,7 +15,7 @@ from ebbwatch.cli.printing import width
 from ebbwatch.markup.columns import wrapped
 
 if TYPE_CHECKING:
-    from ebbwatch.app.doctor.finding import Finding
+    from ebbwatch.app.doctor.diagnosis import Diagnosis
     from ebbwatch.ports import Secret
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -57,7 +57,7 @@ def doctor(
         raise typer.Exit(common.PROBLEMS)
 
 
-def _row(finding: Finding, hide: Callable[[str], str]) -> dict[str, str]:
+def _row(finding: Diagnosis, hide: Callable[[str], str]) -> dict[str, str]:
     """Return a finding for programs."""
     return {
         "name": finding.name,
@@ -67,7 +67,7 @@ def _row(finding: Finding, hide: Callable[[str], str]) -> dict[str, str]:
     }
 
 
-def _show(findings: Sequence[Finding], hide: Callable[[str], str]) -> None:
+def _show(findings: Sequence[Diagnosis], hide: Callable[[str], str]) -> None:
     """Print findings, a line each, in colour where that is a terminal that wants it."""
     from rich.console import Console
     from rich.text import Text
@@ -88,7 +88,7 @@ def _show(findings: Sequence[Finding], hide: Callable[[str], str]) -> None:
     console.print(Text(_verdict(findings)))
 
 
-def _verdict(findings: Sequence[Finding]) -> str:
+def _verdict(findings: Sequence[Diagnosis]) -> str:
     """Return the last line: how many things are not as they should be."""
     failing = sum(finding.health == "fail" for finding in findings)
     doubtful = sum(finding.health == "warn" for finding in findings)

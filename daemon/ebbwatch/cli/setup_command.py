@@ -11,7 +11,7 @@ import typer
 from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.conversation import Conversation, nobody_to_ask
-from ebbwatch.cli.setup_platform import Given, Place, SetupStopped
+from ebbwatch.cli.setup_platform import ChosenPlace, Given, SetupStopped
 from ebbwatch.ports import Secret
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _fits(platform: str, given: Given) -> None:
         common.stop("--topic wants its --chat", common.WRONG_USE)
 
 
-def _set_up(platform: str, talk: Conversation, settings: Settings, given: Given) -> Place:
+def _set_up(platform: str, talk: Conversation, settings: Settings, given: Given) -> ChosenPlace:
     """Return a place that took a test message."""
     if platform == "telegram":
         from ebbwatch.cli.setup_telegram import TelegramSetup
@@ -107,7 +107,7 @@ def _set_up(platform: str, talk: Conversation, settings: Settings, given: Given)
     return SlackSetup(talk, settings.slack, given).place()
 
 
-def _keep(talk: Conversation, place: Place, *, show: bool) -> None:
+def _keep(talk: Conversation, place: ChosenPlace, *, show: bool) -> None:
     """Write a place into ``.env``, or show how to export it, and say what to run."""
     from ebbwatch.settings.env_file import put
     from ebbwatch.settings.environment import DOTENV
@@ -134,7 +134,7 @@ def _keep(talk: Conversation, place: Place, *, show: bool) -> None:
     talk.show("   ebbwatch run")
 
 
-def _say_what_counts_for_more(talk: Conversation, place: Place) -> None:
+def _say_what_counts_for_more(talk: Conversation, place: ChosenPlace) -> None:
     """Say what else is set that keeps alerts from the place."""
     common.settings.cache_clear()
     settings = common.settings()
@@ -151,7 +151,7 @@ def _say_what_counts_for_more(talk: Conversation, place: Place) -> None:
                      "alerts come here only where one of those is this place.")  # fmt: skip
 
 
-def _export(name: str, value: str, place: Place) -> str:
+def _export(name: str, value: str, place: ChosenPlace) -> str:
     """Return a line for a shell, without the secret itself."""
     if name != place.secret:
         return f"export {name}={shlex.quote(value)}"

@@ -60,7 +60,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChosenPlace:
     """A place that took a test message.
 
     Attributes:
@@ -100,7 +100,7 @@ class PlatformSetup(ABC):
         self._set = settings.bot
         self._runner = asyncio.Runner()
 
-    def place(self) -> Place:
+    def place(self) -> ChosenPlace:
         """Return a place that took a test message.
 
         Raises:
@@ -117,7 +117,7 @@ class PlatformSetup(ABC):
                 self.wait_for(self.aclose())
 
     @abstractmethod
-    def _place(self) -> Place: ...
+    def _place(self) -> ChosenPlace: ...
 
     @abstractmethod
     def _welcome(self, token: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ebbwatch.cli.conversation import nobody_to_ask
-from ebbwatch.cli.setup_platform import Place, PlatformSetup, SetupStopped
+from ebbwatch.cli.setup_platform import ChosenPlace, PlatformSetup, SetupStopped
 from ebbwatch.platforms.slack import refusal
 from ebbwatch.platforms.slack_channels import SlackChannel, SlackLookup, manifest
 from ebbwatch.ports import RetryLater, Undeliverable
@@ -30,14 +30,14 @@ class SlackSetup(PlatformSetup):
     _lookup: SlackLookup | None = None
     _bot = ""
 
-    def _place(self) -> Place:
+    def _place(self) -> ChosenPlace:
         token = self.token(self._explained)
         channel = self._channel(self._asking(token))
         self.talk.step("Trying it.")
         options = {"channel": channel.id}
         self.tried(token, options, f"channel {channel.name}")
         values = {_TOKEN: token, _CHANNEL: channel.id}
-        return Place(self.kind, options, values, _TOKEN, self.given.token_file)
+        return ChosenPlace(self.kind, options, values, _TOKEN, self.given.token_file)
 
     def _explained(self) -> None:
         self.talk.step(_NEW_APP)

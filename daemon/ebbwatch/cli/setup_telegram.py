@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import ClassVar
 
-from ebbwatch.cli.setup_platform import Place, PlatformSetup, SetupStopped
+from ebbwatch.cli.setup_platform import ChosenPlace, PlatformSetup, SetupStopped
 from ebbwatch.platforms.telegram_chats import PollConflict, TelegramChat, TelegramLookup, met
 from ebbwatch.ports import RetryLater
 
@@ -32,7 +32,7 @@ class TelegramSetup(PlatformSetup):
     _lookup: TelegramLookup | None = None
     _bot = ""
 
-    def _place(self) -> Place:
+    def _place(self) -> ChosenPlace:
         token = self.token(lambda: self.talk.step(_NEW_BOT))
         chat, topic, where = self._chat(self._asking(token))
         options = {"chat": chat} | ({} if topic is None else {"topic": topic})
@@ -41,7 +41,7 @@ class TelegramSetup(PlatformSetup):
         # A group that became a supergroup has another number since.
         options["chat"] = chat = receipt.place or chat
         values = {_TOKEN: token, _CHAT: chat, _TOPIC: topic}
-        return Place(self.kind, options, values, _TOKEN, self.given.token_file)
+        return ChosenPlace(self.kind, options, values, _TOKEN, self.given.token_file)
 
     def _welcome(self, token: str) -> None:
         self._bot = self.wait_for(self._asking(token).name())

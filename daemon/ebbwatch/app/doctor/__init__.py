@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ebbwatch.app.doctor import machine
 from ebbwatch.app.doctor.asked_providers import providers_asked
 from ebbwatch.app.doctor.asked_receivers import receivers_asked
-from ebbwatch.app.doctor.finding import Finding, Health, doubtful, failing, fine
+from ebbwatch.app.doctor.diagnosis import Diagnosis, Verdict, doubtful, failing, fine
 from ebbwatch.app.loading import default_rules, load_rules, rule_files
 from ebbwatch.app.receivers import with_default_receivers
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _DRIFT, _WRONG = timedelta(seconds=20), timedelta(minutes=2)
 
 
-async def examined(settings: Settings, rules: Path, clock: Clock) -> list[Finding]:
+async def examined(settings: Settings, rules: Path, clock: Clock) -> list[Diagnosis]:
     """Return how everything is, in the order in which it is read.
 
     Args:
@@ -48,7 +48,7 @@ async def examined(settings: Settings, rules: Path, clock: Clock) -> list[Findin
     return [*local, *await network]
 
 
-async def _network(settings: Settings, ruleset: Ruleset, clock: Clock) -> list[Finding]:
+async def _network(settings: Settings, ruleset: Ruleset, clock: Clock) -> list[Diagnosis]:
     """Return what is said of everything that is far away, after whether anything is reached."""
     differences: list[timedelta] = []
 
@@ -62,7 +62,7 @@ async def _network(settings: Settings, ruleset: Ruleset, clock: Clock) -> list[F
         receivers_asked(settings, told, clock, heard),
     )
     found = [*providers, *receivers]
-    failed = [finding for finding in found if finding.health is Health.FAIL]
+    failed = [finding for finding in found if finding.health is Verdict.FAIL]
     if failed and not differences:
         offline = failing(
             "network",
@@ -78,7 +78,7 @@ async def _network(settings: Settings, ruleset: Ruleset, clock: Clock) -> list[F
     return [_clock(differences), *found]
 
 
-def _clock(differences: list[timedelta]) -> Finding:
+def _clock(differences: list[timedelta]) -> Diagnosis:
     """Return how our clock differs from those of the far sides, most of which are right."""
     if not differences:
         return doubtful("clock", "compared with nobody's: nobody was reached")

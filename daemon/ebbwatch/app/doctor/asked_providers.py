@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ebbwatch.app.doctor.finding import Finding, doubtful, failing, fine
+from ebbwatch.app.doctor.diagnosis import Diagnosis, doubtful, failing, fine
 from ebbwatch.app.plugins import Adapters
 from ebbwatch.app.providers import USER_AGENT, followed, wanted_sources
 from ebbwatch.clocks import elapsed_s
@@ -39,7 +39,7 @@ _REPORT = "The provider changed, or this reading of it is wrong: please report t
 
 async def providers_asked(
     settings: Settings, ruleset: Ruleset, clock: Clock, heard: Callable[[datetime], object]
-) -> list[Finding]:
+) -> list[Diagnosis]:
     """Return how each provider that the rules need answered; all are asked at once."""
     adapters = Adapters("sources")
     names = sorted(wanted_sources(ruleset))
@@ -57,7 +57,7 @@ async def _asked(
     ruleset: Ruleset,
     clock: Clock,
     heard: Callable[[datetime], object],
-) -> Finding:
+) -> Diagnosis:
     """Return how a provider answered."""
     key = settings.api_key(name)
     setup = SourceSetup(
@@ -115,7 +115,7 @@ async def _visited(source: Source, wanted: Sequence[Wanted]) -> tuple[list[Poll]
     return [await source.poll(items, cursor=None) for items in hosts.values()], wanted
 
 
-def _read(name: str, polls: Sequence[Poll], wanted: Sequence[Wanted], took_s: float) -> Finding:
+def _read(name: str, polls: Sequence[Poll], wanted: Sequence[Wanted], took_s: float) -> Diagnosis:
     """Return what answers say, once the adapter has read them."""
     faults = {series: error for poll in polls for series, error in poll.faults.items()}
     if faults:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ebbwatch.app.doctor.finding import Finding, doubtful, failing, fine
+from ebbwatch.app.doctor.diagnosis import Diagnosis, doubtful, failing, fine
 from ebbwatch.app.receivers import half_set, missing_secrets
 from ebbwatch.model.message import Target
 from ebbwatch.ports import Clock, DeliveryError, EbbwatchError, NotifierSetup
@@ -26,7 +26,7 @@ Heard = Callable[[datetime], object]
 
 async def receivers_asked(
     settings: Settings, ruleset: Ruleset, clock: Clock, heard: Heard
-) -> list[Finding]:
+) -> list[Diagnosis]:
     """Return how each receiver stands; all are asked about at once."""
     found = [doubtful("settings", said.partition(";")[0], _sentence(said.partition("; ")[2]))
              for said in half_set(ruleset, settings)]  # fmt: skip
@@ -40,7 +40,7 @@ async def receivers_asked(
     return [*found, *await asyncio.gather(*asked)]
 
 
-async def _asked(target: Target, settings: Settings, clock: Clock, heard: Heard) -> Finding:
+async def _asked(target: Target, settings: Settings, clock: Clock, heard: Heard) -> Diagnosis:
     """Return whether a place could be told."""
     platform = settings.platforms.get(target.kind)
     setup = NotifierSetup(

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
 from ebbwatch import __version__
-from ebbwatch.app.doctor.finding import Finding, doubtful, failing, fine
+from ebbwatch.app.doctor.diagnosis import Diagnosis, doubtful, failing, fine
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import StoreError
 from ebbwatch.ruleset.load import Loaded
@@ -24,13 +24,13 @@ _SCARCE_BYTES, _FULL_BYTES = 1 << 30, 100 << 20
 _ZONES = ("America/New_York", "America/Chicago", "Europe/London", "Asia/Taipei", "UTC")
 
 
-def versions() -> Finding:
+def versions() -> Diagnosis:
     """Return what runs on what."""
     system = f"{platform.system()} {platform.machine()}"
     return fine("version", f"Ebbwatch {__version__}, Python {platform.python_version()}, {system}")
 
 
-def settings_found(settings: Settings) -> Finding:
+def settings_found(settings: Settings) -> Diagnosis:
     """Return how many settings are set, and where."""
     where = Counter(settings.origins.values())
     if not where:
@@ -46,14 +46,14 @@ def settings_found(settings: Settings) -> Finding:
     return fine("settings", f"{', '.join(shown)}")
 
 
-def settings_wrong(problems: tuple[Problem, ...]) -> Finding:
+def settings_wrong(problems: tuple[Problem, ...]) -> Diagnosis:
     """Return what is wrong with the settings."""
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return failing("settings", f"{first.message}{more}", first.hint or "See ebbwatch settings.")
 
 
-def rules_found(found: Loaded, place: Path, *, default: bool) -> Finding:
+def rules_found(found: Loaded, place: Path, *, default: bool) -> Diagnosis:
     """Return whether the rules are valid, and how many there are."""
     where = "the default pack" if default else str(place)
     if found.ruleset is None:
@@ -72,7 +72,7 @@ def rules_found(found: Loaded, place: Path, *, default: bool) -> Finding:
     return fine("rules", f"{said}: valid")
 
 
-def database_found(url: str) -> list[Finding]:
+def database_found(url: str) -> list[Diagnosis]:
     """Return how the database is, who works on it, and how much room there is for it."""
     try:
         look = look_at(url)
@@ -82,7 +82,7 @@ def database_found(url: str) -> list[Finding]:
     return [_database(look), _daemon(look), _disk(look)]
 
 
-def _database(look: DatabaseLook) -> Finding:
+def _database(look: DatabaseLook) -> Diagnosis:
     said = look.where.removeprefix("the ")
     if not look.writable:
         return failing("database", f"{said} cannot be written to",
@@ -96,14 +96,14 @@ def _database(look: DatabaseLook) -> Finding:
     return fine("database", f"{said}: {size}, schema {look.version}")
 
 
-def _daemon(look: DatabaseLook) -> Finding:
+def _daemon(look: DatabaseLook) -> Diagnosis:
     if not look.leader:
         return doubtful("daemon", "none runs on this database", "Start it: ebbwatch run.")
     others = f", {look.others} more deliver" if look.others else ""
     return fine("daemon", f"{look.leader} watches{others}")
 
 
-def _disk(look: DatabaseLook) -> Finding:
+def _disk(look: DatabaseLook) -> Diagnosis:
     if look.file is None:
         return fine("disk", "the database is on a server")
     folder = look.file.parent
@@ -117,7 +117,7 @@ def _disk(look: DatabaseLook) -> Finding:
     return doubtful("disk", said, remedy) if free < _SCARCE_BYTES else fine("disk", said)
 
 
-def zones_found() -> Finding:
+def zones_found() -> Diagnosis:
     """Return whether the clocks of the world are known, and as of when."""
     missing = []
     for name in _ZONES:
@@ -146,7 +146,7 @@ def _zones_of() -> str:
         return "this machine"
 
 
-def fonts_found() -> Finding:
+def fonts_found() -> Diagnosis:
     """Return whether charts can be drawn, in Chinese too."""
     try:
         from ebbwatch.charts.worker import cjk_font

@@ -1,4 +1,4 @@
-"""Findings: what doctor says of one thing it looked at."""
+"""Diagnoses: what doctor says of one thing it looked at."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Health(StrEnum):
+class Verdict(StrEnum):
     """How a thing is."""
 
     OK = "ok"
@@ -15,7 +15,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """How one thing is.
 
     Attributes:
@@ -26,21 +26,21 @@ class Finding:
     """
 
     name: str
-    health: Health
+    health: Verdict
     said: str
     remedy: str = ""
 
 
-def fine(name: str, said: str) -> Finding:
+def fine(name: str, said: str) -> Diagnosis:
     """Return that a thing is as it should be."""
-    return Finding(name, Health.OK, said)
+    return Diagnosis(name, Verdict.OK, said)
 
 
-def doubtful(name: str, said: str, remedy: str = "") -> Finding:
+def doubtful(name: str, said: str, remedy: str = "") -> Diagnosis:
     """Return that a thing works, or may work, and is not as it should be."""
-    return Finding(name, Health.WARN, said, remedy)
+    return Diagnosis(name, Verdict.WARN, said, remedy)
 
 
-def failing(name: str, said: str, remedy: str = "") -> Finding:
+def failing(name: str, said: str, remedy: str = "") -> Diagnosis:
     """Return that a thing does not work."""
-    return Finding(name, Health.FAIL, said, remedy)
+    return Diagnosis(name, Verdict.FAIL, said, remedy)
