@@ -28,7 +28,7 @@ from tests.cli import forget_settings
 from tests.e2e.daemon import CHANNEL, CHAT, EFFR, SOFR, World, business_days, rates
 from tests.e2e.daemon import world as new_world
 from tests.standins.telegram import _member
-from tests.terminal import files_of, golden, without_terminal
+from tests.terminal import files_of, golden, terminal, without_terminal
 
 RULES = """
 receivers:
@@ -133,6 +133,17 @@ async def test_offline_is_one_failure(world: World) -> None:
     code, out = await screen(world)
     golden("doctor-offline", same_everywhere(out))
     assert code == 1
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_a_terminal_shows_colours_unless_it_is_told_not_to(world: World, plain: bool) -> None:
+    """The words say the same."""
+    more = {"TERM": "xterm"} | ({"NO_COLOR": "1"} if plain else {})
+    environment = world.environment | more
+    async with terminal("doctor", folder=world.folder, environment=environment) as shown:
+        await shown.ended()
+    assert ("\x1b[32mok" in shown.transcript) is not plain
+    assert re.search(r"ok\W.* +version ", shown.transcript)
 
 
 async def test_programs_get_json(world: World) -> None:
@@ -271,6 +282,18 @@ async def test_a_channel_wants_rights(
     world.telegram.members[CHAT] = _member(str(member["status"]), bot) | member
     finding = (await found(world, monkeypatch))["desk/0"]
     assert (finding.health, words in finding.said) == ("fail", True), finding
+
+
+async def test_a_group_may_keep_its_members_from_writing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its permissions, which do not bind administrators."""
+    world.telegram.permissions[CHAT] = {"can_send_messages": True, "can_send_photos": False}
+    finding = (await found(world, monkeypatch))["desk/0"]
+    assert (finding.health, "rights to send photos" in finding.said) == ("fail", True), finding
+    bot = {"id": 1, "is_bot": True, "first_name": "Ebbwatch"}
+    world.telegram.members[CHAT] = _member("administrator", bot)
+    assert (await found(world, monkeypatch))["desk/0"].health == "ok"
 
 
 async def test_scopes_are_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,9 +66,9 @@ async def test_a_person_goes_from_nothing_to_a_message(app: SlackStandIn, tmp_pa
 
 
 async def test_a_script_needs_no_terminal(app: SlackStandIn, tmp_path: Path) -> None:
-    """By name or by id; what .env held besides is still there."""
+    """By name, by id or by link; what .env held besides is still there."""
     (tmp_path / ".env").write_text("# mine\nEBBWATCH_SLACK__CHANNEL=COLD\nMINE=1\n")
-    for channel in ("funding", DESK):
+    for channel in ("funding", DESK, f"https://desk.slack.com/archives/{DESK}"):
         typed = scripted(app, tmp_path, "--channel", channel)
         code, _, err = await without_terminal(*typed, folder=tmp_path, environment=base(app))
         assert (code, err) == (0, "")
@@ -139,7 +139,7 @@ async def test_slack_that_wants_patience_or_is_away_is_one_line(
     typed = scripted(app, tmp_path, "--channel", "#funding")
     app.faults = [ratelimited(30)]
     code, _, err = await without_terminal(*typed, folder=tmp_path, environment=base(app))
-    assert (code, len(err.splitlines()), "try again later" in err) == (1, 1, True), err
+    assert (code, len(err.splitlines()), "try again in 30 s" in err) == (1, 1, True), err
     nobody = {"EBBWATCH_SLACK__API_BASE": "http://127.0.0.1:9/api/"}
     code, out, err = await without_terminal(*typed, folder=tmp_path, environment=nobody)
     assert (code, out, len(err.splitlines())) == (1, "", 1), err

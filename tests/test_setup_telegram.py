@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.standins.serving import Fault
 from tests.standins.telegram import TelegramStandIn, refusing
 from tests.terminal import files_of, golden, same_everywhere, terminal, without_terminal
 
@@ -59,6 +60,7 @@ async def test_a_person_goes_from_nothing_to_a_message(
         await screen.type("")
         assert await screen.ended() == 0, screen.transcript
     golden("telegram", same_everywhere(screen.transcript, tmp_path))
+    assert "\x1b" not in screen.transcript
     assert [row[:2] for row in said(bot, PERSON)] == TRIED
     env = tmp_path / ".env"
     assert env.read_text() == f"EBBWATCH_TELEGRAM__TOKEN={bot.token}\nEBBWATCH_TELEGRAM__CHAT=42\n"
@@ -203,6 +205,72 @@ async def test_a_group_that_moved_is_followed(bot: TelegramStandIn, tmp_path: Pa
     code, _, err = await without_terminal(*typed, folder=tmp_path, environment=base(bot))
     assert (code, err) == (0, "")
     assert "EBBWATCH_TELEGRAM__CHAT=-1001\n" in (tmp_path / ".env").read_text()
+
+
+async def test_an_outage_while_waiting_is_waited_out(bot: TelegramStandIn, tmp_path: Path) -> None:
+    """A page of a proxy, a server that is away for a moment; then the chat is found."""
+    bot.faults = [Fault(status=502, body="<html>", method="getUpdates"),
+                  Fault("refuse", method="getUpdates")]  # fmt: skip
+    bot.say(PERSON, "/start")
+    typed = [*scripted(bot, tmp_path), "--no-wait"]
+    code, _, err = await without_terminal(*typed, folder=tmp_path, environment=base(bot))
+    assert (code, err) == (0, "")
+
+
+async def test_a_title_cannot_write_over_the_screen(bot: TelegramStandIn, tmp_path: Path) -> None:
+    """Whoever names a group writes into the terminal of whoever sets up."""
+    bot.titles[GROUP] = "Desk\x1b[2J\u202e\n   1  evil" + "x" * 500
+    bot.say(GROUP, "/start")
+    typed = [*scripted(bot, tmp_path), "--no-wait"]
+    code, out, err = await without_terminal(*typed, folder=tmp_path, environment=base(bot))
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+async def test_a_token_that_is_set_and_no_longer_works_is_asked_for_anew(
+    bot: TelegramStandIn, tmp_path: Path
+) -> None:
+    """What counts for more than the file that was written is named."""
+    old = {"EBBWATCH_TELEGRAM__TOKEN": "123456:revoked"}
+    async with terminal(
+        "setup", "telegram", "--chat", "42", folder=tmp_path, environment=base(bot, **old)
+    ) as screen:
+        await screen.shows("The token that is set: telegram refused the token.")
+        await screen.shows("not shown): ")
+        await screen.type(bot.token)
+        assert await screen.ended() == 0, screen.transcript
+    shown = " ".join(screen.transcript.split())
+    assert "EBBWATCH_TELEGRAM__TOKEN is set in the environment, which counts for more" in shown
+
+
+async def test_rules_that_name_receivers_are_mentioned(
+    bot: TelegramStandIn, tmp_path: Path
+) -> None:
+    """For them the chat of the settings counts for nothing."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "r.yaml").write_text(
+        "receivers: {desk: [telegram: {chat: 1}]}\n"
+        "rules: [{name: a, value: sofr, above: {watch: 1 %}}]\n"
+        "routes: [{to: [desk]}]\n"
+    )
+    typed = [*scripted(bot, tmp_path), "--chat", "42"]
+    own = base(bot, EBBWATCH_RULES_DIR="rules")
+    code, out, err = await without_terminal(*typed, folder=tmp_path, environment=own)
+    assert (code, err) == (0, "")
+    assert "The rules in rules name receivers, which count for more" in " ".join(out.split())
+
+
+async def test_a_file_that_cannot_be_written_is_said_before_anything_is_sent(
+    bot: TelegramStandIn, tmp_path: Path
+) -> None:
+    """With the other way."""
+    (tmp_path / ".env").mkdir()
+    typed = [*scripted(bot, tmp_path), "--chat", "42"]
+    code, _, err = await without_terminal(*typed, folder=tmp_path, environment=base(bot))
+    assert (code, "cannot be written (Is a directory)" in err, "--print" in err) == (1, True, True)
+    assert said(bot, PERSON) == []
 
 
 async def test_offline_is_one_line(tmp_path: Path) -> None:

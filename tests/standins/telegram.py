@@ -78,6 +78,7 @@ class TelegramStandIn(StandIn):
         channels: Chats that are channels.
         members: What getChatMember says of the bot, by chat; else it is a member, in a channel
             an administrator who may post.
+        permissions: What ordinary members may do, by chat.
         webhook: Address that updates are handed to; empty where they wait to be fetched.
         calls: Every method called, in order, with its arguments.
         answers_to_buttons: Texts given to answerCallbackQuery, by query id.
@@ -96,6 +97,7 @@ class TelegramStandIn(StandIn):
         self.titles: dict[int, str] = {}
         self.channels: set[int] = set()
         self.members: dict[int, dict[str, Any]] = {}
+        self.permissions: dict[int, dict[str, bool]] = {}
         self.webhook = ""
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers_to_buttons: dict[str, str] = {}
@@ -273,7 +275,8 @@ class TelegramStandIn(StandIn):
     def _getchat(self, fields: dict[str, Any]) -> Any:
         chat = self._chat(fields)
         about = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": _GIFTS}
-        return {**self._head(chat)["chat"], **about}
+        allowed = {"permissions": self.permissions[chat]} if chat in self.permissions else {}
+        return {**self._head(chat)["chat"], **about, **allowed}
 
     def _getchatmember(self, fields: dict[str, Any]) -> Any:
         chat = self._chat(fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from ebbwatch.cli import common
 from ebbwatch.cli.conversation import Conversation, nobody_to_ask
 from ebbwatch.cli.setup_platform import ChosenPlace, Given, SetupStopped
 from ebbwatch.ports import Secret
+from ebbwatch.settings.env_file import check, put
+from ebbwatch.settings.environment import DOTENV
 
 if TYPE_CHECKING:
     from ebbwatch.settings import Settings
@@ -61,6 +64,9 @@ def setup(
     try:
         chosen = platform or _platform(talk)
         _fits(chosen, given)
+        if not show:
+            # Whoever went all the way must not hear at its end that it was for nothing.
+            _written(check)
         place = _set_up(chosen, talk, settings, given)
         _keep(talk, place, show=show)
     except SetupStopped as error:
@@ -109,29 +115,35 @@ def _set_up(platform: str, talk: Conversation, settings: Settings, given: Given)
 
 def _keep(talk: Conversation, place: ChosenPlace, *, show: bool) -> None:
     """Write a place into ``.env``, or show how to export it, and say what to run."""
-    from ebbwatch.settings.env_file import put
-    from ebbwatch.settings.environment import DOTENV
-
     written = {name: value for name, value in place.values.items() if value is not None}
     if show:
         talk.step("To be exported where Ebbwatch runs:")
         for name, value in written.items():
             print(_export(name, value, place))
     else:
-        path = Path(DOTENV)
-        try:
-            put(path, place.values)
-        except (OSError, UnicodeDecodeError) as error:
-            said = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise SetupStopped(
-                f"{path.absolute()} cannot be written: {said}: go to a directory of yours, "
-                "or use --print"
-            ) from None
+        _written(lambda path: put(path, place.values))
         talk.step(f"Written to {DOTENV} in this directory, which only you can read:")
         talk.say(", ".join(written))
         _say_what_counts_for_more(talk, place)
     talk.step("Now run, in this directory:" if not show else "Then run:")
     talk.show("   ebbwatch run")
+
+
+def _written(work: Callable[[Path], None]) -> None:
+    """Do something to ``.env``, or say why that cannot be.
+
+    Raises:
+        SetupStopped: If it cannot.
+    """
+    path = Path(DOTENV)
+    try:
+        work(path)
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SetupStopped(
+            f"{path.absolute()} cannot be written ({said}): go to a directory of yours, or use "
+            "--print"
+        ) from None
 
 
 def _say_what_counts_for_more(talk: Conversation, place: ChosenPlace) -> None:

@@ -110,7 +110,9 @@ class PlatformSetup(ABC):
             try:
                 return self._place()
             except RetryLater as error:
-                raise SetupStopped(f"{error}: try again later, or look at the connection") from None
+                when = "later" if error.after is None else f"in {error.after.total_seconds():.0f} s"
+                said = f"{error}: try again {when}, or look at the connection"
+                raise SetupStopped(said) from None
             except EbbwatchError as error:
                 raise SetupStopped(str(error)) from None
             finally:
@@ -140,9 +142,17 @@ class PlatformSetup(ABC):
         if self.given.token_file is not None:
             return self._welcomed(_read(self.given.token_file))
         if self._set is not None:
-            found = self._welcomed(self._set.reveal())
-            if not self.talk.asks or self.talk.agree("   Use this one?", default=True):
-                return found
+            try:
+                found = self._welcomed(self._set.reveal())
+            except RetryLater:
+                raise
+            except DeliveryError as error:
+                if not self.talk.asks:
+                    raise
+                self.talk.say(f"The token that is set: {_SET_IT.sub('', str(error))}.")
+            else:
+                if not self.talk.asks or self.talk.agree("   Use this one?", default=True):
+                    return found
         if not self.talk.asks:
             nobody_to_ask("the token", f"--token-file, or as {self.variable}")
         explain()

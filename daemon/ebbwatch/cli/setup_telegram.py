@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ebbwatch.cli.setup_platform import ChosenPlace, PlatformSetup, SetupStopped
 from ebbwatch.platforms.telegram_chats import PollConflict, TelegramChat, TelegramLookup, met
-from ebbwatch.ports import RetryLater
+from ebbwatch.ports import RetryLater, Uncertain
 
 _TOKEN = "EBBWATCH_TELEGRAM__TOKEN"  # noqa: S105  its name
 _CHAT, _TOPIC = "EBBWATCH_TELEGRAM__CHAT", "EBBWATCH_TELEGRAM__TOPIC"
@@ -19,8 +19,9 @@ _NEW_BOT = (
 #: How long one look for news may take, and how long all of them together.
 _LOOK_S = 20
 _PATIENCE = timedelta(minutes=10)
-#: Pause after a look that failed, and how many may fail one after the other.
-_PAUSE = timedelta(seconds=3)
+#: Pause after a look that failed, the longest that Telegram may ask for, and how many looks may
+#: fail one after the other.
+_PAUSE, _LONGEST_PAUSE = timedelta(seconds=3), timedelta(minutes=1)
 _FAILURES = 5
 
 
@@ -130,11 +131,12 @@ class TelegramSetup(PlatformSetup):
                 raise SetupStopped(
                     f"{error}: stop it while this runs, or give the number of the chat as --chat"
                 ) from None
-            except RetryLater as error:
+            except (RetryLater, Uncertain) as error:
+                # Nobody is told twice by being asked twice.
                 failures += 1
-                if failures == _FAILURES:
+                pause = getattr(error, "after", None) or _PAUSE
+                if failures == _FAILURES or pause > _LONGEST_PAUSE:
                     raise
-                pause = error.after or _PAUSE
                 self.wait_for(self.clock.wait_until(self.clock.now() + pause))
 
     def _clear_the_way(self, lookup: TelegramLookup) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from ebbwatch.markup.layout import clean, cut_text
+from ebbwatch.markup.layout import foreign_name
 from ebbwatch.net.delays import http_date
 from ebbwatch.platforms.slack import ScopeMissing, SlackApi, refusal
 from ebbwatch.ports import Uncertain, Undeliverable
@@ -102,15 +102,14 @@ class SlackLookup:
         return SlackBot(f"@{_short(data.get('user', ''))}", _short(data.get("team", "")), lacks)
 
     async def channel(self, written: str) -> SlackChannel:
-        """Return a channel by its id, or by its name.
+        """Return a channel by its id, its name, or the link to it.
 
         Raises:
             DeliveryError: If the bot sees none such, or Slack gave no answer.
         """
-        if _ID.fullmatch(written):
-            data, _ = await self._asked(
-                lambda slack: slack.conversations_info, {"channel": written}
-            )
+        id_ = _ID.search(written) if "/archives/" in written else _ID.fullmatch(written)
+        if id_ is not None:
+            data, _ = await self._asked(lambda slack: slack.conversations_info, {"channel": id_[0]})
             return _channel(data.get("channel"))
         return await self._named(written.removeprefix("#").lower())
 
@@ -194,4 +193,4 @@ def _channel(row: Any) -> SlackChannel:
 
 
 def _short(text: Any) -> str:
-    return cut_text(clean(str(text)), _NAME_CHARS)
+    return foreign_name(str(text), _NAME_CHARS)

@@ -14,12 +14,13 @@ from telegram import (
     ChatMember,
     ChatMemberAdministrator,
     ChatMemberRestricted,
+    ChatPermissions,
     Message,
     Update,
 )
 from telegram.error import BadRequest, Conflict, TelegramError
 
-from ebbwatch.markup.layout import clean, cut_text
+from ebbwatch.markup.layout import foreign_name
 from ebbwatch.platforms.telegram import (
     MISREAD,
     Connections,
@@ -150,12 +151,13 @@ class TelegramLookup:
         Raises:
             DeliveryError: If it may not, or Telegram gave no answer.
         """
-        chat = await self.chat(written)
+        found = await self._asked(lambda bot: bot.get_chat(chat_of(written)))
+        chat = _chat(found)
         if chat.kind == "private":
             return
         me = await self._asked(lambda bot: bot.get_me())
         member = await self._asked(lambda bot: bot.get_chat_member(chat.id, me.id))
-        if (reason := _barred(member, chat)) != "":
+        if (reason := _barred(member, chat, found.permissions)) != "":
             raise refused(reason)
 
     async def _asked(self, question: Callable[[Bot], Awaitable[T]]) -> T:
@@ -225,11 +227,17 @@ def _chat(chat: Chat | Any) -> TelegramChat:
 
 
 def _short(text: str) -> str:
-    return cut_text(clean(text), _TITLE_CHARS)
+    return foreign_name(text, _TITLE_CHARS)
 
 
-def _barred(member: ChatMember, chat: TelegramChat) -> str:
-    """Return in Telegram's words why a member may not write; nothing if it may."""
+def _barred(member: ChatMember, chat: TelegramChat, all_may: ChatPermissions | None) -> str:
+    """Return in Telegram's words why a member may not write; nothing if it may.
+
+    Args:
+        member: The bot.
+        chat: Where.
+        all_may: What members may do there who are no administrators.
+    """
     kind = chat.kind
     match member:
         case ChatMember(status=ChatMember.BANNED):
@@ -244,6 +252,11 @@ def _barred(member: ChatMember, chat: TelegramChat) -> str:
             return "need administrator rights in the channel chat"
         case ChatMember(status=ChatMember.MEMBER) if kind == "channel":
             return "need administrator rights in the channel chat"
+        case ChatMember(status=ChatMember.MEMBER) if all_may is not None:
+            if all_may.can_send_messages is False:
+                return "not enough rights to send text messages to the chat"
+            if all_may.can_send_photos is False:
+                return "not enough rights to send photos to the chat"
     return ""
 
 

@@ -45,6 +45,21 @@ def put(path: Path, values: Mapping[str, str | None]) -> None:
         raise
 
 
+def check(path: Path) -> None:
+    """Return if a file can be replaced by `put`, as far as can be told without doing it.
+
+    Raises:
+        OSError: If it cannot.
+        UnicodeDecodeError: If it is no text.
+    """
+    file = path.resolve()
+    if file.exists():
+        file.read_bytes().decode("utf-8")
+    handle, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
+    os.close(handle)
+    Path(name).unlink()
+
+
 def with_values(text: str, values: Mapping[str, str | None]) -> str:
     """Return a file's text with settings replaced where they stand, and new ones at its end."""
     left = dict(values)

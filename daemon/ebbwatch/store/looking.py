@@ -22,6 +22,10 @@ from ebbwatch.store.upgrading import refuse_newer, version_of
 _LOCKS = Path("/proc/locks")
 
 
+#: Longest that a server may take for an answer: somebody else may hold its tables.
+_PATIENCE_MS = 5000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseLook:
     """What was found.
@@ -81,6 +85,7 @@ def _file(where: str, file: Path) -> DatabaseLook:
 def _server(database: DatabaseAddress) -> DatabaseLook:
     with database.refusals(), database.engine.connect() as connection:
         connection.execute(text("SET TRANSACTION READ ONLY"))
+        connection.execute(text(f"SET LOCAL statement_timeout = {_PATIENCE_MS}"))
         version = version_of(connection)
         leader, others = _replicas(connection)
         size = connection.execute(text("SELECT pg_database_size(current_database())")).scalar()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: How long a platform may take for all that is asked about one place.
 PATIENCE_S = 15.0
+#: How many places are asked about at a time: platforms count what a bot asks.
+_AT_ONCE = 8
 
 Heard = Callable[[datetime], object]
 
@@ -27,7 +29,7 @@ Heard = Callable[[datetime], object]
 async def receivers_asked(
     settings: Settings, ruleset: Ruleset, clock: Clock, heard: Heard
 ) -> list[Diagnosis]:
-    """Return how each receiver stands; all are asked about at once."""
+    """Return how each receiver stands."""
     found = [doubtful("settings", said.partition(";")[0], _sentence(said.partition("; ")[2]))
              for said in half_set(ruleset, settings)]  # fmt: skip
     found += [
@@ -35,9 +37,14 @@ async def receivers_asked(
                 _sentence(each.remedy))
         for each in missing_secrets(ruleset, settings)
     ]  # fmt: skip
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def in_turn(target: Target) -> Diagnosis:
+        async with room:
+            return await _asked(target, settings, clock, heard)
+
     targets = [target for several in ruleset.receivers.values() for target in several]
-    asked = (_asked(target, settings, clock, heard) for target in targets)
-    return [*found, *await asyncio.gather(*asked)]
+    return [*found, *await asyncio.gather(*map(in_turn, targets))]
 
 
 async def _asked(target: Target, settings: Settings, clock: Clock, heard: Heard) -> Diagnosis:
