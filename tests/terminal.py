@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import fcntl
 import os
 import re
@@ -145,7 +146,8 @@ def golden(name: str, transcript: str) -> None:
     path = Path(__file__).parent / "golden" / "setup" / f"{name}.txt"
     if os.environ.get("GOLDEN") == "write":
         path.write_text(transcript)
-    assert transcript == path.read_text("utf-8")
+    lines = [text.splitlines() for text in (path.read_text("utf-8"), transcript)]
+    assert lines[0] == lines[1], "\n".join(difflib.unified_diff(*lines, lineterm=""))
 
 
 def files_of(folder: Path) -> list[str]:

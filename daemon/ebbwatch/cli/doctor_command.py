@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,10 +13,10 @@ from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import width
 from ebbwatch.markup.columns import wrapped
+from ebbwatch.model.redaction import said
 
 if TYPE_CHECKING:
     from ebbwatch.app.doctor.diagnosis import Diagnosis
-    from ebbwatch.ports import Secret
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 #: Columns of how a thing is, and most of its name.
@@ -33,41 +33,37 @@ def doctor(
     """
     from ebbwatch.app.doctor import examined, machine
     from ebbwatch.clocks import SystemClock
-    from ebbwatch.runtime.logs import Redactor
     from ebbwatch.settings import SettingsInvalid, load
 
     common.known_format(format)
-    secrets: tuple[Secret, ...] = ()
     try:
         settings = load(root.keyed_sources())
     except SettingsInvalid as error:
         findings = [machine.versions(), machine.settings_wrong(error.problems)]
     else:
-        secrets = settings.secrets()
         place = rules or settings.rules_dir or root.default_rules()
         common.files_of(place)
         with common.faults_end_it():
             findings = asyncio.run(examined(settings, place, SystemClock()))
-    hide = Redactor(secrets).text
     if format == "json":
-        print(json.dumps([_row(finding, hide) for finding in findings], indent=2))
+        print(json.dumps([_row(finding) for finding in findings], indent=2))
     else:
-        _show(findings, hide)
+        _show(findings)
     if any(finding.health == "fail" for finding in findings):
         raise typer.Exit(common.PROBLEMS)
 
 
-def _row(finding: Diagnosis, hide: Callable[[str], str]) -> dict[str, str]:
+def _row(finding: Diagnosis) -> dict[str, str]:
     """Return a finding for programs."""
     return {
         "name": finding.name,
         "health": finding.health.value,
-        "said": hide(finding.said),
-        "remedy": hide(finding.remedy),
+        "said": said(finding.said),
+        "remedy": said(finding.remedy),
     }
 
 
-def _show(findings: Sequence[Diagnosis], hide: Callable[[str], str]) -> None:
+def _show(findings: Sequence[Diagnosis]) -> None:
     """Print findings, a line each, in colour where that is a terminal that wants it."""
     from rich.console import Console
     from rich.text import Text
@@ -77,9 +73,9 @@ def _show(findings: Sequence[Diagnosis], hide: Callable[[str], str]) -> None:
     indent = " " * (_HEALTH + names + 2)
     for finding in findings:
         room = max(width(), len(indent) + 20)
-        lines = wrapped(hide(finding.said), room, indent=indent, hanging=indent)
+        lines = wrapped(said(finding.said), room, indent=indent, hanging=indent)
         if finding.remedy:
-            lines += wrapped(hide(finding.remedy), room, indent=indent, hanging=indent)
+            lines += wrapped(said(finding.remedy), room, indent=indent, hanging=indent)
         name = f"{finding.name:<{names}}  "
         word = Text(f"{finding.health:<{_HEALTH}}", _COLOURS[finding.health])
         console.print(word + Text(f"{name}{lines[0].removeprefix(indent)}"))

@@ -15,6 +15,7 @@ from ebbwatch.cli import trial_message
 from ebbwatch.cli.conversation import Conversation, nobody_to_ask
 from ebbwatch.clocks import SystemClock
 from ebbwatch.model.message import Receipt, Target
+from ebbwatch.model.redaction import learn
 from ebbwatch.ports import (
     DeliveryError,
     EbbwatchError,
@@ -169,6 +170,7 @@ class PlatformSetup(ABC):
     def _welcomed(self, token: str) -> str:
         if not token:
             raise SetupStopped(f"the token is empty: give it by --token-file or {self.variable}")
+        learn([token])
         self._welcome(token)
         return token
 

@@ -18,8 +18,6 @@ _POSSIBLE_REPEAT = {
 
 #: An escape code must not reach a terminal, nor half an emoji an encoder.
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-#: Marks of direction: they change how the rest of a line is shown.
-_TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 #: Stands for what was cut.
 ELLIPSIS = "…"
@@ -74,11 +72,6 @@ def clean(text: str) -> str:
     Non-breaking spaces stay: they hold a number and its unit together.
     """
     return " ".join(_clean_lines(text))
-
-
-def foreign_name(text: str, limit: int) -> str:
-    """Return what others called a thing, cut, without marks that turn the rest of a line around."""
-    return cut_text(_TURNING.sub("", clean(text)), limit)
 
 
 def _clean_lines(text: str) -> list[str]:

@@ -20,7 +20,6 @@ from telegram.error import BadRequest, ChatMigrated, TelegramError
 from ebbwatch.markup import telegram as markup
 from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.markup.plain import plain
-from ebbwatch.model import redaction
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Button, Message, Reason, Receipt, Target
 from ebbwatch.notifiers.chats import place_of

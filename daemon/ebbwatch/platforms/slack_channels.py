@@ -11,7 +11,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from ebbwatch.markup.layout import foreign_name
+from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.net.delays import http_date
 from ebbwatch.platforms.slack import ScopeMissing, SlackApi, refusal
 from ebbwatch.ports import Uncertain, Undeliverable
@@ -193,4 +193,4 @@ def _channel(row: Any) -> SlackChannel:
 
 
 def _short(text: Any) -> str:
-    return foreign_name(str(text), _NAME_CHARS)
+    return cut_text(clean(str(text)), _NAME_CHARS)

@@ -20,7 +20,7 @@ from telegram import (
 )
 from telegram.error import BadRequest, Conflict, TelegramError
 
-from ebbwatch.markup.layout import foreign_name
+from ebbwatch.markup.layout import clean, cut_text
 from ebbwatch.platforms.telegram import (
     MISREAD,
     Connections,
@@ -227,7 +227,7 @@ def _chat(chat: Chat | Any) -> TelegramChat:
 
 
 def _short(text: str) -> str:
-    return foreign_name(text, _TITLE_CHARS)
+    return cut_text(clean(text), _TITLE_CHARS)
 
 
 def _barred(member: ChatMember, chat: TelegramChat, all_may: ChatPermissions | None) -> str:
