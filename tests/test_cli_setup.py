@@ -18,6 +18,7 @@ from ebbwatch.clocks import SystemClock
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Receipt, Target
+from ebbwatch.notifiers.chats import place_of
 from ebbwatch.ports import AlertRecord, Undeliverable
 from ebbwatch.runtime import silences
 from ebbwatch.settings import load as load_settings
@@ -328,3 +329,14 @@ def test_rule_files_may_name_the_places_of_a_token(
     assert (ran.code, ran.err.startswith("ebbwatch: receiver desk names a chat")) == (1, True)
     monkeypatch.setenv("EBBWATCH_TELEGRAM__TOKEN", "1:a")
     assert run("notify", "test", "--rules", tmp_path).code == 0
+
+
+def test_a_topic_of_the_settings_is_where_alerts_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of a rule file would be: the same place has the same name."""
+    for name, value in (("TOKEN", "1:a"), ("CHAT", "-100"), ("TOPIC", "7")):
+        monkeypatch.setenv(f"EBBWATCH_TELEGRAM__{name}", value)
+    ruleset = app.load_rules(app.rule_files(app.default_rules()), data_only=True).ruleset
+    assert ruleset is not None
+    told = app.with_default_receivers(ruleset, load_settings(app.keyed_sources()), "en")
+    (target,) = told.receivers["default"]
+    assert place_of(target, "chat", "topic") == "telegram:-100:7"

@@ -167,6 +167,16 @@ async def test_settings_that_are_wrong_are_a_finding(world: World) -> None:
     assert (code, "fail  settings  EBBWATCH_LOG__LEVEL: input should be" in out) == (1, True), out
 
 
+async def test_rules_that_are_not_there_are_a_finding(world: World) -> None:
+    """Of the settings; what was typed wrongly is wrong use."""
+    world.environment["EBBWATCH_RULES_DIR"] = "nowhere"
+    code, out = await screen(world)
+    assert code == 1
+    assert re.search(r"fail  rules +.*nowhere.*\n +Correct EBBWATCH_RULES_DIR\.", out), out
+    code, _, err = await without_terminal("doctor", "--rules", "no", folder=world.folder)
+    assert (code, "no" in err) == (2, True)
+
+
 # ---- providers -----------------------------------------------------------------------------
 
 
@@ -384,6 +394,22 @@ def test_a_newer_database_and_one_that_is_none_are_failures(tmp_path: Path) -> N
     assert (finding.health, "file is not a database" in finding.said) == ("fail", True), finding
     finding = machine.database_found("mysql://me:hunter2@host/db")[0]
     assert (finding.health, "hunter2" in str(finding)) == ("fail", False)
+
+
+def test_a_database_nobody_may_look_at_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder belongs to somebody else."""
+
+    def denied(_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", denied)
+    (finding,) = machine.database_found(f"sqlite:///{tmp_path}/ebbwatch.db")
+    assert said(finding) == (
+        "fail", "it cannot be looked at: Permission denied",
+        "Run this as the user that Ebbwatch runs as.",
+    )  # fmt: skip
 
 
 def test_a_database_that_is_not_there_stays_so(tmp_path: Path) -> None:

@@ -160,9 +160,13 @@ async def test_a_script_takes_the_only_chat_and_never_guesses_among_several(
     code, _, err = await without_terminal(*typed, folder=tmp_path, environment=base(bot))
     assert (code, "https://t.me/ebbwatch_bot and press Start" in err) == (1, True), err
     bot.say(PERSON, "/start")
+    (tmp_path / ".env").write_text("EBBWATCH_TELEGRAM__TOPIC=9\nMINE=1\n")
     code, out, err = await without_terminal(*typed, folder=tmp_path, environment=base(bot))
     assert (code, err) == (0, ""), err
-    assert "EBBWATCH_TELEGRAM__CHAT=42\n" in (tmp_path / ".env").read_text()
+    # The topic was one of another chat.
+    assert (tmp_path / ".env").read_text() == (
+        f"MINE=1\nEBBWATCH_TELEGRAM__TOKEN={bot.token}\nEBBWATCH_TELEGRAM__CHAT=42\n"
+    )
     bot.say(GROUP, "/start", topic=7)
     code, out, err = await without_terminal(*typed, folder=tmp_path, environment=base(bot))
     assert (code, "--chat -1001 --topic 7" in out) == (1, True), out
@@ -271,6 +275,19 @@ async def test_a_file_that_cannot_be_written_is_said_before_anything_is_sent(
     code, _, err = await without_terminal(*typed, folder=tmp_path, environment=base(bot))
     assert (code, "cannot be written (Is a directory)" in err, "--print" in err) == (1, True, True)
     assert said(bot, PERSON) == []
+
+
+async def test_a_message_that_may_have_arrived_is_not_called_refused(
+    bot: TelegramStandIn, tmp_path: Path
+) -> None:
+    """The connection broke after it was sent."""
+    bot.faults = [Fault("drop", method="sendMessage")]
+    typed = [*scripted(bot, tmp_path), "--chat", "42"]
+    async with terminal(*typed, folder=tmp_path, environment=base(bot)) as screen:
+        await screen.shows("It may have arrived: telegram gave no answer")
+        await screen.shows("(Ctrl-C ends).")
+        await screen.type("")
+        assert await screen.ended() == 0, screen.transcript
 
 
 async def test_offline_is_one_line(tmp_path: Path) -> None:

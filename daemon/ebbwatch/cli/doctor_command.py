@@ -42,7 +42,8 @@ def doctor(
         findings = [machine.versions(), machine.settings_wrong(error.problems)]
     else:
         place = rules or settings.rules_dir or root.default_rules()
-        common.files_of(place)
+        if rules is not None:
+            common.files_of(rules)
         with common.faults_end_it():
             findings = asyncio.run(examined(settings, place, SystemClock()))
     if format == "json":

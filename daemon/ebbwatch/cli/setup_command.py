@@ -68,12 +68,14 @@ def setup(
             # Whoever went all the way must not hear at its end that it was for nothing.
             _written(check)
         place = _set_up(chosen, talk, settings, given)
-        _keep(talk, place, show=show)
+        if not show:
+            _written(lambda path: put(path, place.values))
     except SetupStopped as error:
         common.stop(f"{error}; nothing was written")
     except (KeyboardInterrupt, EOFError):
         print()
         common.stop("stopped; nothing was written")
+    _end(talk, place, show=show)
 
 
 def _platform(talk: Conversation) -> str:
@@ -113,15 +115,14 @@ def _set_up(platform: str, talk: Conversation, settings: Settings, given: Given)
     return SlackSetup(talk, settings.slack, given).place()
 
 
-def _keep(talk: Conversation, place: ChosenPlace, *, show: bool) -> None:
-    """Write a place into ``.env``, or show how to export it, and say what to run."""
+def _end(talk: Conversation, place: ChosenPlace, *, show: bool) -> None:
+    """Say what was written, or show how to export it; and what to run."""
     written = {name: value for name, value in place.values.items() if value is not None}
     if show:
         talk.step("To be exported where Ebbwatch runs:")
         for name, value in written.items():
             print(_export(name, value, place))
     else:
-        _written(lambda path: put(path, place.values))
         talk.step(f"Written to {DOTENV} in this directory, which only you can read:")
         talk.say(", ".join(written))
         _say_what_counts_for_more(talk, place)

@@ -22,6 +22,7 @@ from ebbwatch.ports import (
     NotifierSetup,
     RetryLater,
     Secret,
+    Uncertain,
 )
 
 if TYPE_CHECKING:
@@ -192,7 +193,8 @@ class PlatformSetup(ABC):
             except DeliveryError as error:
                 if not self.talk.asks or self.given.no_wait:
                     raise
-                self.talk.say(f"It was not taken: {error}.")
+                maybe = isinstance(error, Uncertain)
+                self.talk.say(f"{'It may have arrived' if maybe else 'It was not taken'}: {error}.")
                 self.talk.ask("   Then press Enter to try again (Ctrl-C ends).")
             else:
                 what = "A test message with a chart" if chart else "A test message"

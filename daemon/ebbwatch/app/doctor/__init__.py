@@ -12,7 +12,7 @@ from ebbwatch.app.doctor import machine
 from ebbwatch.app.doctor.asked_providers import providers_asked
 from ebbwatch.app.doctor.asked_receivers import receivers_asked
 from ebbwatch.app.doctor.diagnosis import Diagnosis, Verdict, doubtful, failing, fine
-from ebbwatch.app.loading import default_rules, load_rules, rule_files
+from ebbwatch.app.loading import NoSuchDirectory, default_rules, load_rules, rule_files
 from ebbwatch.app.receivers import with_default_receivers
 
 if TYPE_CHECKING:
@@ -32,20 +32,35 @@ async def examined(settings: Settings, rules: Path, clock: Clock) -> list[Diagno
         rules: Directory of the rule files.
         clock: Ours, which is compared with those of the far sides.
     """
-    default = rules == default_rules()
-    found = load_rules(rule_files(rules))
-    ruleset = found.ruleset or load_rules(rule_files(default_rules())).ruleset
-    assert ruleset is not None
+    ruleset, about_rules = _rules(rules)
     network = asyncio.create_task(_network(settings, ruleset, clock))
     local = [
         machine.versions(),
         machine.settings_found(settings),
-        machine.rules_found(found, rules, default=default),
+        about_rules,
         *await asyncio.to_thread(machine.database_found, settings.database_url.reveal()),
         machine.zones_found(),
         await asyncio.to_thread(machine.fonts_found),
     ]
     return [*local, *await network]
+
+
+def _rules(place: Path) -> tuple[Ruleset, Diagnosis]:
+    """Return the rules of a directory, and how they are; where they are not, the pack's."""
+    pack = default_rules()
+    try:
+        found = load_rules(rule_files(place))
+    except (NoSuchDirectory, OSError) as error:
+        said = str(error) if isinstance(error, NoSuchDirectory) else f"{place}: {error.strerror}"
+        about = failing("rules", said, "Correct EBBWATCH_RULES_DIR.")
+        ruleset = None
+    else:
+        about = machine.rules_found(found, place, default=place == pack)
+        ruleset = found.ruleset
+    if ruleset is None:
+        ruleset = load_rules(rule_files(pack)).ruleset
+        assert ruleset is not None
+    return ruleset, about
 
 
 async def _network(settings: Settings, ruleset: Ruleset, clock: Clock) -> list[Diagnosis]:

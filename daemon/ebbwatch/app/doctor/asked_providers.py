@@ -107,12 +107,14 @@ def _wanted(name: str, ruleset: Ruleset) -> list[Wanted]:
 async def _visited(source: Source, wanted: Sequence[Wanted]) -> tuple[list[Poll], Sequence[Wanted]]:
     """Return what a source gives now, of each of its hosts."""
     if isinstance(source, TextSource):
-        return [await source.read(host, cursor=None) for host in source.facts.hosts], ()
+        texts = (source.read(host, cursor=None) for host in source.facts.hosts)
+        return list(await asyncio.gather(*texts)), ()
     assert isinstance(source, FigureSource)
     hosts: dict[str, list[Wanted]] = defaultdict(list)
     for item in wanted:
         hosts[source.host(item.argument)].append(item)
-    return [await source.poll(items, cursor=None) for items in hosts.values()], wanted
+    polls = (source.poll(items, cursor=None) for items in hosts.values())
+    return list(await asyncio.gather(*polls)), wanted
 
 
 def _read(name: str, polls: Sequence[Poll], wanted: Sequence[Wanted], took_s: float) -> Diagnosis:

@@ -79,6 +79,9 @@ def database_found(url: str) -> list[Diagnosis]:
     except StoreError as error:
         said, _, remedy = str(error).partition("; ")
         return [failing("database", said, _sentence(remedy))]
+    except OSError as error:
+        return [failing("database", f"it cannot be looked at: {error.strerror}",
+                        "Run this as the user that Ebbwatch runs as.")]  # fmt: skip
     return [_database(look), _daemon(look), _disk(look)]
 
 
