@@ -30,6 +30,7 @@ from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Receipt, Target
 from ebbwatch.model.observation import Observation, Published, TextItem
+from ebbwatch.model.periods import Minutes
 from ebbwatch.model.redaction import said
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import SourceFacts
@@ -562,7 +563,7 @@ class Store(Protocol):
         """Return what is in quarantine, oldest first."""
         ...
 
-    def release(self, series: str, period: int) -> list[Held]:
+    def release(self, series: str, period: Minutes) -> list[Held]:
         """Take observations out of quarantine and return them."""
         ...
 

@@ -19,7 +19,7 @@ from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.facts.asof import NEW_YORK, History
 from ebbwatch.core.facts.figure_tables import TableFault
 from ebbwatch.model.observation import TextItem
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.redaction import redacted, said
 from ebbwatch.model.series import Series
@@ -108,7 +108,7 @@ def faults_end_it() -> Iterator[None]:
 # ---- instants --------------------------------------------------------------------------
 
 
-def instant_of(text: str, *, end: bool = False) -> int:
+def instant_of(text: str, *, end: bool = False) -> Micros:
     """Return a bare date or an instant with an offset as µs.
 
     Args:
@@ -143,7 +143,7 @@ def moment(at: str | None) -> datetime:
     """Return the instant that is asked about: of a date, the last of its day in New York."""
     if at is None:
         return now()
-    return instant(instant_of(at, end=True) - 1 if len(at) == 10 else instant_of(at))
+    return instant(Micros(instant_of(at, end=True) - 1) if len(at) == 10 else instant_of(at))
 
 
 def known_format(given: str) -> None:

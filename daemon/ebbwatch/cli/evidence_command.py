@@ -19,6 +19,7 @@ from ebbwatch.core.lookback.claims import Checked, check, claims_of
 from ebbwatch.core.lookback.evidence import evidence as found_by
 from ebbwatch.core.lookback.evidence import rivals
 from ebbwatch.core.lookback.hindsight import known_by
+from ebbwatch.model.periods import Micros
 from ebbwatch.runtime.lookback import replay as replaying
 from ebbwatch.runtime.lookback.evidence_document import document
 
@@ -83,7 +84,7 @@ def written(directory: Path, data: Path | None, store: str | None) -> str:
         judge, journal.judged, episodes, START, SPLIT, journal.texts,
         {item.source for item in texts},
     )  # fmt: skip
-    early = Judge(ruleset, known_by(history, common.instant_of(SPLIT.isoformat()) - 1))
+    early = Judge(ruleset, known_by(history, Micros(common.instant_of(SPLIT.isoformat()) - 1)))
     # Remarks are on the rules that are shipped, not on others of the same name.
     ours = directory.resolve() == root.default_rules().resolve()
     remarks = (

@@ -12,6 +12,7 @@ import typer
 
 from ebbwatch.cli import common
 from ebbwatch.core.lookback.hindsight import final
+from ebbwatch.model.periods import Micros
 from ebbwatch.runtime.lookback import replay as replaying
 from ebbwatch.runtime.lookback.transcript import write_jsonl
 
@@ -167,6 +168,10 @@ def _say_failures(failures: list[tuple[str, str]]) -> None:
         print(f"ebbwatch: {name} could not be evaluated: {error}", file=sys.stderr)
 
 
-def _end_of(text: str) -> int:
+def _end_of(text: str) -> Micros:
     """Return the µs before which transitions are wanted: a day is included, an instant too."""
-    return common.instant_of(text, end=True) if len(text) == 10 else common.instant_of(text) + 1
+    return (
+        common.instant_of(text, end=True)
+        if len(text) == 10
+        else Micros(common.instant_of(text) + 1)
+    )

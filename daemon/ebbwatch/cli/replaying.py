@@ -23,7 +23,7 @@ from ebbwatch.markup.plain import plain
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.message import OutboxRow
 from ebbwatch.model.observation import TextItem
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.lookback import replay_messages
 from ebbwatch.runtime.lookback.replay import Journal, WantedSpan
@@ -124,7 +124,7 @@ def say_origin(judge: Judge, journal: Journal, span: WantedSpan) -> None:
         for name in rule.series
     }
     found = provenance(judge.history, names)
-    end = max((judged.evaluation.upto for judged in journal.judged), default=0)
+    end = max((judged.evaluation.upto for judged in journal.judged), default=Micros(0))
     text = origin(found, names - {one.series for one in found}, instant(end))
     print(printing.wrapped(text, hanging=""), file=sys.stderr)
 

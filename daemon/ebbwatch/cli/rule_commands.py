@@ -15,6 +15,7 @@ from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import aligned, clock, iso, plural
 from ebbwatch.core.facts.asof import NEW_YORK
+from ebbwatch.model.periods import Micros
 from ebbwatch.ruleset import problem_report
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import read_tests
@@ -216,7 +217,9 @@ def _side(side: str, other: str) -> Ruleset:
     return found.ruleset
 
 
-def _stays(ruleset: Ruleset, history: History, start: int | None) -> dict[str, list[ComparedAlert]]:
+def _stays(
+    ruleset: Ruleset, history: History, start: Micros | None
+) -> dict[str, list[ComparedAlert]]:
     """Return the alerts of every rule over a history, also of those that never fired."""
     from ebbwatch.core.alerting.judging import Judge
     from ebbwatch.core.lookback.comparing import stays

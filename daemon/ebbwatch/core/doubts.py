@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from ebbwatch.model.observation import Observation
-from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, micros, period_of
+from ebbwatch.model.periods import DAY_MINUTES, MINUTE, Every, Minutes, Rank, micros, period_of
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import Kind
 from ebbwatch.ports import Held
@@ -76,8 +76,8 @@ class HeldBack:
     cause: Doubt
     example: Held
     count: int
-    newest: int
-    since: int
+    newest: Minutes
+    since: Minutes
 
 
 def fits(observation: Observation) -> bool:
@@ -131,7 +131,7 @@ def looks_rescaled(series: Series, value: Decimal, last: Decimal) -> bool:
 
 
 def doubt_of_period(
-    every: Every, period: int, *, at: datetime, ahead: timedelta = timedelta(0)
+    every: Every, period: Minutes, *, at: datetime, ahead: timedelta = timedelta(0)
 ) -> Doubt | None:
     """Return what is wrong with a period that a figure is given for, or None.
 
@@ -145,11 +145,11 @@ def doubt_of_period(
         return Doubt.ANCIENT
     newest = at + (_FARTHEST_EAST if every.dated else _SKEW) + ahead
     begins = period - 6 * DAY_MINUTES if every.rank is Rank.WEEK else period
-    return Doubt.FUTURE if begins > micros(newest) // 60_000_000 else None
+    return Doubt.FUTURE if begins > micros(newest) // MINUTE else None
 
 
 def reason(
-    series: Series, doubt: Doubt, value: Decimal | None, period: int, last: Decimal | None
+    series: Series, doubt: Doubt, value: Decimal | None, period: Minutes, last: Decimal | None
 ) -> str:
     """Return a doubt in words, for whoever decides whether the figure is right."""
     found, before = _words(series, value), _words(series, last)
@@ -173,7 +173,7 @@ def reason(
 
 
 def gathered(
-    series: str, held: Sequence[tuple[Doubt, Held]], good: Sequence[int]
+    series: str, held: Sequence[tuple[Doubt, Held]], good: Sequence[Minutes]
 ) -> tuple[HeldBack, ...]:
     """Return what is held back by cause.
 

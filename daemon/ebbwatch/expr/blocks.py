@@ -30,7 +30,7 @@ from ebbwatch.expr.numbers import SHORT, Longs, Numbers
 from ebbwatch.expr.view import BEGINNING, FOREVER, Column, View
 from ebbwatch.expr.windows import Window
 from ebbwatch.model.durations import Duration
-from ebbwatch.model.periods import period_of
+from ebbwatch.model.periods import Micros, period_of
 
 _EMPTY = np.empty(0, np.int64)
 #: Links of an operation on one argument, element by element.
@@ -55,28 +55,28 @@ class Blocks:
     """
 
     view: View
-    after: int = BEGINNING
-    upto: int = FOREVER
+    after: Micros = BEGINNING
+    upto: Micros = FOREVER
     _blocks: dict[int, list[Block]] = field(default_factory=dict)
-    _bounds: dict[int, list[int]] = field(default_factory=dict)
+    _bounds: dict[int, list[Micros]] = field(default_factory=dict)
     _alignment: Alignment = field(default_factory=Alignment)
 
     # ---- blocks ----------------------------------------------------------------------
 
-    def bounds(self, node: Node) -> list[int]:
+    def bounds(self, node: Node) -> list[Micros]:
         """Return the instants in (after, upto] at which the node's past changes."""
         found = self._bounds.get(node.number)
         if found is None:
             found = self._bounds[node.number] = self._find_bounds(node)
         return found
 
-    def _find_bounds(self, node: Node) -> list[int]:
+    def _find_bounds(self, node: Node) -> list[Micros]:
         if node.op == "const":
             return []
         if node.op == "series":
             column = self.view.column(str(node.params[0]))
             return [] if column is None else self.within(column.boundaries)
-        union: set[int] = set()
+        union: set[Micros] = set()
         for arg in node.args:
             union.update(self.bounds(arg))
         for arg in node.args:
@@ -84,12 +84,12 @@ class Blocks:
                 union.update(self._late_births(node, arg))
         return sorted(union)
 
-    def within(self, instants: Longs) -> list[int]:
+    def within(self, instants: Longs) -> list[Micros]:
         """Return those of some instants (µs) that lie in (after, upto]."""
         inside = instants[(instants > self.after) & (instants <= self.upto)]
         return inside.tolist()  # type: ignore[no-any-return]
 
-    def _late_births(self, node: Node, slow: Node) -> list[int]:
+    def _late_births(self, node: Node, slow: Node) -> list[Micros]:
         """Return births of a carried element that change periods already there."""
         fast = leading(node)
         births, ends = [], []
@@ -101,7 +101,7 @@ class Blocks:
             return []
         order = np.argsort(when, kind="stable")
         when, reach = when[order], np.maximum.accumulate(reach[order])
-        found: set[int] = set()
+        found: set[Micros] = set()
         for block in self.of(slow):
             born = block.births
             fresh = born > max(block.start, self.after)
@@ -123,19 +123,19 @@ class Blocks:
         """Let go of a node's blocks; they are made anew should they be wanted again."""
         self._blocks.pop(node.number, None)
 
-    def at(self, node: Node, instant: int) -> Block:
+    def at(self, node: Node, instant: Micros) -> Block:
         """Return the block of a node in which an instant (µs) lies."""
         return self.of(node)[bisect_right(self.bounds(node), instant)]
 
-    def end(self, node: Node, block: Block) -> int:
+    def end(self, node: Node, block: Block) -> Micros:
         """Return the instant (µs) at which a block of a node ends."""
         bounds = self.bounds(node)
         number = bisect_right(bounds, block.start)
         return bounds[number] if number < len(bounds) else self._after_all
 
     @property
-    def _after_all(self) -> int:
-        return self.upto + 1 if self.upto < FOREVER else FOREVER
+    def _after_all(self) -> Micros:
+        return Micros(self.upto + 1) if self.upto < FOREVER else FOREVER
 
     def _make_blocks(self, node: Node) -> list[Block]:
         if node.op == "series":
@@ -145,7 +145,7 @@ class Blocks:
         ends = [*bounds, self._after_all]
         return [self._block(node, s, e) for s, e in zip(starts, ends, strict=True)]
 
-    def argument(self, arg: Node, start: int, end: int) -> Block:
+    def argument(self, arg: Node, start: Micros, end: Micros) -> Block:
         """Return an argument's elements as known before the end of a block."""
         block = self.at(arg, start)
         return block.first(block.until(end))
@@ -175,7 +175,7 @@ class Blocks:
             blocks.append(self._series_block(column, start, facts))
         return blocks
 
-    def _elements_before(self, column: Column, end: int) -> Longs:
+    def _elements_before(self, column: Column, end: Micros) -> Longs:
         """Return the newest fact of each period among those in effect before an instant."""
         count = int(np.searchsorted(column.effect, end, "left")) if end < FOREVER else len(column)
         if len(column.boundaries) == 0 or column.boundaries[0] >= end:
@@ -186,7 +186,7 @@ class Blocks:
             facts = order[np.append(periods[1:] != periods[:-1], True)] if count else order
         return _present(column, facts)
 
-    def _series_block(self, column: Column, start: int, facts: Longs) -> Block:
+    def _series_block(self, column: Column, start: Micros, facts: Longs) -> Block:
         whole = len(facts) == len(column) and len(column.boundaries) == 0
         periods = column.periods if whole else column.periods[facts]
         births = column.effect if whole else column.effect[facts]
@@ -195,7 +195,7 @@ class Blocks:
 
     # ---- operations ------------------------------------------------------------------
 
-    def _block(self, node: Node, start: int, end: int) -> Block:
+    def _block(self, node: Node, start: Micros, end: Micros) -> Block:
         args = [None if a.is_constant else self.argument(a, start, end) for a in node.args]
         first = args[0]
         if node.op in ("not", "neg"):
@@ -210,7 +210,7 @@ class Blocks:
         assert first is not None
         return self._looking_back(node, function, start, first)
 
-    def _pointwise(self, node: Node, start: int, args: list[Block | None]) -> Block:
+    def _pointwise(self, node: Node, start: Micros, args: list[Block | None]) -> Block:
         periods, births, links = self._alignment.of(node, args)
         if node.op in ("and", "or"):
             sides = [_verdicts(block, link) for block, link in zip(args, links, strict=True)]
@@ -234,7 +234,7 @@ class Blocks:
             numbers = means.compute(*operands, *node.params)
         return Block(start, periods, births, numbers, links=links)
 
-    def _looking_back(self, node: Node, function: Function, start: int, block: Block) -> Block:
+    def _looking_back(self, node: Node, function: Function, start: Micros, block: Block) -> Block:
         """Return what is computed from windows; the unknown elements are none of them."""
         column = block.numbers if block.truth is None else _ones_and_zeros(block)
         assert column is not None
@@ -274,7 +274,7 @@ class Blocks:
             return Window.whole(x, periods, None, reached=births >= self._reached_at(node))
         return Window.back(x, periods, reach, self.view.calendar(node.calendar))
 
-    def _reached_at(self, node: Node) -> int:
+    def _reached_at(self, node: Node) -> Micros:
         """Return the µs from which all history is held: each series from its `history_from` on."""
         reached = BEGINNING
         for name in node.series:
@@ -285,7 +285,7 @@ class Blocks:
             if column is None:
                 return FOREVER
             early = column.effect[(column.periods <= period_of(begin)) & ~np.isnan(column.quanta)]
-            reached = max(reached, int(early.min(initial=FOREVER)))
+            reached = max(reached, Micros(int(early.min(initial=FOREVER))))
         return reached
 
 

@@ -10,7 +10,7 @@ from ebbwatch.expr.definition import Pointwise
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import Bytes, Longs, Numbers
-from ebbwatch.model.periods import DAY_MINUTES, Every, Rank
+from ebbwatch.model.periods import DAY_MINUTES, Every, Micros, Rank
 
 _EMPTY = np.empty(0, np.int64)
 
@@ -31,7 +31,7 @@ class Block:
         facts: For a series, the index of each element's fact in its column.
     """
 
-    start: int
+    start: Micros
     periods: Longs
     births: Longs
     numbers: Numbers | None = None
@@ -40,7 +40,7 @@ class Block:
     links: tuple[Longs | None, ...] = ()
     facts: Longs | None = None
 
-    def until(self, end: int) -> int:
+    def until(self, end: Micros) -> int:
         """Return how many elements are born before an instant."""
         births = self.births
         if len(births) == 0 or births[-1] < end:

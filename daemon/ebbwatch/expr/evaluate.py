@@ -16,7 +16,8 @@ from ebbwatch.expr.inputs import Element, input_columns, inputs
 from ebbwatch.expr.logic import UNKNOWN, Verdicts, combined
 from ebbwatch.expr.numbers import KNOWN, SHORT, STALE, Bytes, Longs, Numbers, joined
 from ebbwatch.expr.readings import Readings, together
-from ebbwatch.expr.view import BEGINNING, FOREVER, Spells, View
+from ebbwatch.expr.view import BEGINNING, FOREVER, NO_PERIOD, Spells, View
+from ebbwatch.model.periods import Micros, Minutes
 
 _EMPTY = np.empty(0, np.int64)
 
@@ -32,10 +33,10 @@ class Evaluation:
     """
 
     view: View
-    after: int = BEGINNING
-    upto: int = FOREVER
+    after: Micros = BEGINNING
+    upto: Micros = FOREVER
     _blocks: Blocks = field(init=False)
-    _lapsed: dict[tuple[str, bool], tuple[Spells, list[int]]] = field(default_factory=dict)
+    _lapsed: dict[tuple[str, bool], tuple[Spells, list[Micros]]] = field(default_factory=dict)
     _before: Evaluation | None = None
 
     def __post_init__(self) -> None:
@@ -62,14 +63,14 @@ class Evaluation:
             return self._momentary(node)
         at, periods, which = [], [], []
         blocks = self._blocks.of(node)
-        newest = BEGINNING
+        newest = NO_PERIOD
         for number, block in enumerate(blocks):
             size = len(block.periods)
             if number == 0:
-                first = block.until(self.after + 1) if self.after > BEGINNING else 0
+                first = block.until(Micros(self.after + 1)) if self.after > BEGINNING else 0
                 new = np.arange(first, size)
                 if first:
-                    newest = int(block.periods[first - 1])
+                    newest = Minutes(int(block.periods[first - 1]))
             else:
                 low = int(np.searchsorted(block.periods, newest, "right"))
                 new = np.arange(low, size)
@@ -85,7 +86,7 @@ class Evaluation:
             periods.append(block.periods[new])
             which.append(new)
             if size:
-                newest = max(newest, int(block.periods[-1]))
+                newest = max(newest, Minutes(int(block.periods[-1])))
         return self._read(node, blocks, at, periods, which)
 
     def _read(
@@ -126,7 +127,7 @@ class Evaluation:
         for mark in marks:
             number = bisect_right(starts, mark)
             block = blocks[number]
-            count = block.until(mark + 1)
+            count = block.until(Micros(mark + 1))
             if count == 0 or mark in at[number]:
                 continue
             place = int(np.searchsorted(at[number], mark, "right"))
@@ -135,8 +136,8 @@ class Evaluation:
             which[number] = np.insert(which[number], place, count - 1)
         return at, periods, which
 
-    def _stale_marks(self, node: Node) -> list[int]:
-        found: set[int] = set()
+    def _stale_marks(self, node: Node) -> list[Micros]:
+        found: set[Micros] = set()
         for leaf in _series_below(node):
             found.update(self._lapses(leaf)[1])
         return sorted(found)
@@ -148,7 +149,7 @@ class Evaluation:
                 mask |= spells.cover(at)
         return mask
 
-    def _lapses(self, leaf: tuple[str, bool]) -> tuple[Spells, list[int]]:
+    def _lapses(self, leaf: tuple[str, bool]) -> tuple[Spells, list[Micros]]:
         """Return when a series is stale, and the instants in (after, upto] at which that changes."""
         found = self._lapsed.get(leaf)
         if found is None:
@@ -185,7 +186,7 @@ class Evaluation:
             parts = [a.value if a.is_constant else self.current(a) for a in node.args]
             return together(node, parts)
         block = self._blocks.of(node)[-1]
-        count = block.until(self.upto + 1) if self.upto < FOREVER else len(block.periods)
+        count = block.until(Micros(self.upto + 1)) if self.upto < FOREVER else len(block.periods)
         index = np.arange(count)[-1:]
         at = np.full(len(index), self.upto)
         empty = [_EMPTY] * (len(self._blocks.of(node)) - 1)
@@ -195,7 +196,7 @@ class Evaluation:
         )  # fmt: skip
 
     def elements(
-        self, node: Node, *, at: int | None = None
+        self, node: Node, *, at: Micros | None = None
     ) -> tuple[Longs, Numbers | None, Bytes | None]:
         """Return a node's elements as known at `upto`: periods, and numbers or verdicts.
 
@@ -205,7 +206,7 @@ class Evaluation:
         """
         upto = self.upto if at is None else at
         block = self._blocks.of(node)[-1] if at is None else self._blocks.at(node, at)
-        count = block.until(upto + 1) if upto < FOREVER else len(block.periods)
+        count = block.until(Micros(upto + 1)) if upto < FOREVER else len(block.periods)
         known = block.first(count)
         return known.periods, known.numbers, known.truth
 
@@ -241,7 +242,7 @@ class Evaluation:
 
     # ---- working ---------------------------------------------------------------------
 
-    def working(self, node: Node, period: int, at: int) -> list[Element]:
+    def working(self, node: Node, period: Minutes, at: Micros) -> list[Element]:
         """Return the facts a reading was made of, in order of appearance, each once.
 
         Args:
@@ -260,7 +261,7 @@ class Evaluation:
         return input_columns(self._blocks, node, periods)
 
 
-def as_known(view: View, at: int) -> Evaluation:
+def as_known(view: View, at: Micros) -> Evaluation:
     """Return an evaluation of what is known at an instant (µs), and of nothing before it.
 
     It has the elements and the one reading that stand then, and no earlier readings: where the

@@ -9,6 +9,7 @@ import numpy as np
 from ebbwatch.expr.blocks import Blocks
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import Longs
+from ebbwatch.model.periods import Micros, Minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,11 @@ class Element:
     """
 
     series: str
-    period: int
+    period: Minutes
     fact: int
 
 
-def inputs(blocks: Blocks, node: Node, period: int, at: int) -> list[Element]:
+def inputs(blocks: Blocks, node: Node, period: Minutes, at: Micros) -> list[Element]:
     """Return the facts a reading was made of, in order of appearance, each once.
 
     Args:
@@ -41,7 +42,7 @@ def inputs(blocks: Blocks, node: Node, period: int, at: int) -> list[Element]:
 
 
 def _collect(
-    blocks: Blocks, node: Node, period: int, at: int, found: dict[tuple[str, int], Element],
+    blocks: Blocks, node: Node, period: Minutes, at: Micros, found: dict[tuple[str, int], Element],
     seen: set[tuple[int, int]],
 ) -> None:  # fmt: skip
     if node.is_constant or (node.number, period) in seen:
@@ -60,23 +61,23 @@ def _collect(
     if node.op == "series":
         assert block.facts is not None
         name = str(node.params[0])
-        element = Element(name, int(block.periods[index]), int(block.facts[index]))
+        element = Element(name, Minutes(int(block.periods[index])), int(block.facts[index]))
         found.setdefault((name, element.period), element)
         return
     for arg, link in zip(node.args, block.links, strict=True):
         where = index if link is None else int(link[index])
         if not arg.is_constant and where >= 0:
-            below = int(blocks.at(arg, at).periods[where])
+            below = Minutes(int(blocks.at(arg, at).periods[where]))
             _collect(blocks, arg, below, at, found, seen)
 
 
-def _latest(blocks: Blocks, node: Node, at: int) -> int | None:
+def _latest(blocks: Blocks, node: Node, at: Micros) -> Minutes | None:
     """Return the latest period of a node as known at an instant; None where it has none."""
     if node.is_constant:
         return None
     block = blocks.at(node, at)
-    count = block.until(at + 1)
-    return int(block.periods[count - 1]) if count else None
+    count = block.until(Micros(at + 1))
+    return Minutes(int(block.periods[count - 1])) if count else None
 
 
 def input_columns(

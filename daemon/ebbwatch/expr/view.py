@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from ebbwatch.expr.numbers import Floats, Longs, distinct
 from ebbwatch.model.calendars import BusinessCalendar
+from ebbwatch.model.periods import Micros, Minutes
 from ebbwatch.model.series import Series
 
 #: An instant after every other, and one before.
-FOREVER = int(np.iinfo(np.int64).max)
-BEGINNING = int(np.iinfo(np.int64).min)
+FOREVER = Micros(np.iinfo(np.int64).max)
+BEGINNING = Micros(np.iinfo(np.int64).min)
+#: A period before every other, none yet, and one after.
+NO_PERIOD = Minutes(np.iinfo(np.int64).min)
+LAST_PERIOD = Minutes(np.iinfo(np.int64).max)
 
 
 @dataclass(slots=True, eq=False)

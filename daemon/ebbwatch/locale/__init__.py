@@ -23,7 +23,16 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-from ebbwatch.model.periods import Every, Rank, day_of, instant
+from ebbwatch.model.periods import (
+    DAY_MINUTES,
+    MINUTE,
+    Every,
+    Micros,
+    Minutes,
+    Rank,
+    day_of,
+    instant,
+)
 from ebbwatch.model.text import LANGUAGES
 
 #: Babel's name of each language. English of no country: the British one abbreviates "Sept".
@@ -290,12 +299,12 @@ class BabelTranslator:
             case _:
                 return written
 
-    def period_at(self, period: int, every: Every | None, *, short: bool = False) -> str:
+    def period_at(self, period: Minutes, every: Every | None, *, short: bool = False) -> str:
         """Return a period given in minutes since the epoch (`model.periods`) in words."""
         if every is not None and not every.dated:
             return self.period(every.text(period), every, short=short)
-        if every is None and period % 1440:
-            return self.period(instant(period * 60_000_000).isoformat(), None, short=short)
+        if every is None and period % DAY_MINUTES:
+            return self.period(instant(Micros(period * MINUTE)).isoformat(), None, short=short)
         return self.period(day_of(period).isoformat(), every, short=short)
 
 

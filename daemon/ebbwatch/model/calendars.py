@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from functools import cache, lru_cache
 
 from ebbwatch.model.closed_days import CLOSED, LAST
-from ebbwatch.model.periods import EPOCH, Every, Rank, day_of
+from ebbwatch.model.periods import EPOCH, Every, Minutes, Rank, day_of
 
 FEDERAL_RESERVE = "federal-reserve"
 SIFMA = "sifma"
@@ -248,7 +248,7 @@ def _turns_by_day(
 
 
 def turns_of(
-    period: int,
+    period: Minutes,
     every: Every,
     calendars: Mapping[str, TurnCalendar],
     business: BusinessCalendar,

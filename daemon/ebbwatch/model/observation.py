@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from ebbwatch.model.periods import Minutes
+
 _WORD = re.compile(r"[a-z]+")
 _MONTHS = frozenset(
     [
@@ -47,7 +49,7 @@ class Observation:
     """
 
     series: str
-    period: int
+    period: Minutes
     value: Decimal | None
     known_at: datetime
     source: str
@@ -75,7 +77,7 @@ class Published:
     """
 
     series: str
-    period: int
+    period: Minutes
     value: Decimal | None
     known_at: datetime | None = None
     vintage: date | None = None

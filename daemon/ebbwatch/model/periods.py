@@ -11,8 +11,16 @@ import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
+from typing import NewType
+
+#: An instant: microseconds since 1970-01-01T00:00Z.
+Micros = NewType("Micros", int)
+#: A period, or where one ends: minutes since 1970-01-01T00:00Z, as described above.
+Minutes = NewType("Minutes", int)
 
 DAY_MINUTES = 1440
+#: µs of a minute.
+MINUTE = 60_000_000
 EPOCH = date(1970, 1, 1)
 _EPOCH_ORDINAL = EPOCH.toordinal()
 _EPOCH_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,22 +41,22 @@ class Rank(IntEnum):
     YEAR = 6
 
 
-def period_of(day: date) -> int:
+def period_of(day: date) -> Minutes:
     """Return the period that a publisher's date stands for."""
-    return (day.toordinal() - _EPOCH_ORDINAL) * DAY_MINUTES
+    return Minutes((day.toordinal() - _EPOCH_ORDINAL) * DAY_MINUTES)
 
 
-def day_of(period: int) -> date:
+def day_of(period: Minutes) -> date:
     """Return the date on which a period lies (its UTC date, for hours and minutes)."""
     return date.fromordinal(period // DAY_MINUTES + _EPOCH_ORDINAL)
 
 
-def micros(instant: datetime) -> int:
+def micros(instant: datetime) -> Micros:
     """Return an aware instant as microseconds since the epoch."""
-    return (instant - _EPOCH_INSTANT) // _MICROSECOND
+    return Micros((instant - _EPOCH_INSTANT) // _MICROSECOND)
 
 
-def instant(at: int) -> datetime:
+def instant(at: Micros) -> datetime:
     """Return microseconds since the epoch as an aware UTC instant."""
     return _EPOCH_INSTANT + timedelta(microseconds=at)
 
@@ -81,13 +89,13 @@ class Every:
         """Return whether periods are dates, not instants."""
         return self.rank >= Rank.DAILY
 
-    def end(self, period: int) -> int:
+    def end(self, period: Minutes) -> Minutes:
         """Return the minute at which a period is over (exclusive)."""
         match self.rank:
             case Rank.MINUTES | Rank.HOUR:
-                return period + self.minutes
+                return Minutes(period + self.minutes)
             case Rank.DAILY | Rank.WEEK:
-                return period + DAY_MINUTES
+                return Minutes(period + DAY_MINUTES)
             case Rank.MONTH:
                 return period_of(add_months(day_of(period), 1))
             case Rank.QUARTER:
@@ -95,7 +103,7 @@ class Every:
             case Rank.YEAR:
                 return period_of(add_months(day_of(period), 12))
 
-    def fault(self, period: int) -> str | None:
+    def fault(self, period: Minutes) -> str | None:
         """Return why an integer cannot be a period of this frequency, or None."""
         match self.rank:
             case Rank.MINUTES | Rank.HOUR:
@@ -114,13 +122,13 @@ class Every:
                     return None
                 return f"is not the first day of a {self.name}"
 
-    def text(self, period: int) -> str:
+    def text(self, period: Minutes) -> str:
         """Return a period as it is written: a date, or an instant in UTC."""
         if self.dated:
             return day_of(period).isoformat()
-        return instant(period * 60_000_000).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return instant(Micros(period * MINUTE)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def written(self, text: str) -> int:
+    def written(self, text: str) -> Minutes:
         """Return the date or instant that a publisher wrote, be it a period or not.
 
         Raises:
@@ -132,7 +140,7 @@ class Every:
             raise ValueError(message)
         return period
 
-    def parse(self, text: str) -> int:
+    def parse(self, text: str) -> Minutes:
         """Return the period that a text stands for.
 
         Raises:
@@ -146,7 +154,7 @@ class Every:
         return period
 
 
-def begin_of(text: str) -> int:
+def begin_of(text: str) -> Minutes:
     """Return the minute at which a period begins, by whatever frequency it was written.
 
     What is kept of an alert outlives an edit after which its figures come more often, or less.
@@ -157,7 +165,7 @@ def begin_of(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return micros(moment) // 60_000_000
+    return Minutes(micros(moment) // MINUTE)
 
 
 def _frequencies() -> dict[str, Every]:

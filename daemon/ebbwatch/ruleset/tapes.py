@@ -12,6 +12,7 @@ from typing import Any
 from ebbwatch.expr import Fault, parse_quantity
 from ebbwatch.expr.hints import series_hint
 from ebbwatch.model.alert import LEVELS, Change, Level
+from ebbwatch.model.periods import Minutes
 from ebbwatch.model.problem import Problem, Span
 from ebbwatch.model.series import Series
 from ebbwatch.ruleset import values as v
@@ -38,7 +39,7 @@ class TapeFigure:
     """
 
     series: str
-    period: int
+    period: Minutes
     value: Decimal | None
     known_at: datetime | None
 
@@ -279,7 +280,7 @@ class _TapeReader:
         self.findings.error(node, "wrong-kind", f"expected {what}, found {described(node)}")
 
 
-def _period(series: Series, text: str) -> int | None:
+def _period(series: Series, text: str) -> Minutes | None:
     """Return the period that a text stands for, or None where it stands for none."""
     if series.every.dated and not re.fullmatch(v.DAY, text):
         return None  # a frequency would read the date out of a longer text

@@ -15,7 +15,7 @@ from ebbwatch.core.facts.edge import Notice, Present
 from ebbwatch.core.facts.period_parts import admit_by_parts
 from ebbwatch.core.facts.release_clock import NEVER
 from ebbwatch.model.observation import Observation, Published
-from ebbwatch.model.periods import day_of, instant
+from ebbwatch.model.periods import Micros, Minutes, day_of, instant
 from ebbwatch.model.series import Series
 from ebbwatch.ports import Clock, FigureSource, Held, Poll, SourceError, Store, Wanted
 from ebbwatch.runtime.additions import note_added
@@ -168,9 +168,9 @@ def observations_of(series: Series, facts: Facts) -> list[Observation]:
     return [
         Observation(
             series=series.name,
-            period=int(facts.periods[i]),
+            period=Minutes(int(facts.periods[i])),
             value=None if np.isnan(facts.quanta[i]) else Decimal(int(facts.quanta[i])) * quantum,
-            known_at=instant(int(facts.known[i])),
+            known_at=instant(Micros(int(facts.known[i]))),
             source=facts.sources[int(facts.source[i])],
             assumed=bool(facts.assumed[i]),
         )

@@ -26,7 +26,7 @@ from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.calendars import STRONGEST_FIRST
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Reason
-from ebbwatch.model.periods import micros
+from ebbwatch.model.periods import Micros, micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import Ack, Held, Silence, Store
 from ebbwatch.ruleset.rules import Rule
@@ -44,7 +44,7 @@ SKETCH_MONTHS = 12
 #: Returns the rules in force over everything known; another judge after a reload.
 JudgeInForce = Callable[[], Judge]
 #: Returns where some alerts stand at an instant (µs), and perhaps others too.
-States = Callable[[Collection[str], int], Mapping[str, AlertState]]
+States = Callable[[Collection[str], Micros], Mapping[str, AlertState]]
 
 
 class NoSuchRule(LookupError):
@@ -305,7 +305,7 @@ def kept_states(judge: JudgeInForce, store: Store | None) -> States:
     What it keeps of a rule that was edited since is of another rule, and does not count.
     """
 
-    def states(names: Collection[str], at: int) -> Mapping[str, AlertState]:
+    def states(names: Collection[str], at: Micros) -> Mapping[str, AlertState]:
         watched = judge().watched
         records = {} if store is None else store.alerts()
         kept = {
@@ -325,7 +325,7 @@ def walked_states(judge: JudgeInForce) -> States:
     return lambda names, at: walked(judge(), names, at)
 
 
-def walked(judge: Judge, names: Collection[str], at: int) -> dict[str, AlertState]:
+def walked(judge: Judge, names: Collection[str], at: Micros) -> dict[str, AlertState]:
     """Return where some alerts would stand at an instant (µs), the tape walked up to it."""
     some = judge.only(names)
     if not some.watched:
@@ -346,6 +346,6 @@ class _Unrecorded:
         """Record nothing."""
         return False
 
-    def next_due(self) -> int | None:
+    def next_due(self) -> Micros | None:
         """Return None: nothing is told."""
         return None

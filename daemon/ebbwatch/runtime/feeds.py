@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.ports import Clock
 from ebbwatch.runtime.pipeline import Event, Handled, Pipeline
 
@@ -34,7 +34,7 @@ class Arrived:
 class Feed(Protocol):
     """Hands out events one at a time, in order of their instants."""
 
-    async def next(self, *, due: int | None) -> Event | None:
+    async def next(self, *, due: Micros | None) -> Event | None:
         """Return the next event: an arrival, or a tick at `due` where that comes first.
 
         Args:
@@ -66,10 +66,10 @@ class TapeFeed:
     """
 
     events: Sequence[Event]
-    until: int
+    until: Micros
     _place: int = 0
 
-    async def next(self, *, due: int | None) -> Event | None:
+    async def next(self, *, due: Micros | None) -> Event | None:
         """Return the next arrival, or the tick that comes before it; None after the last."""
         first = self.events[self._place] if self._place < len(self.events) else None
         if due is not None and due <= self.until and (first is None or due < first.at):
@@ -100,7 +100,7 @@ class LiveFeed:
         """Ask again what is due: something outside the feed changed it."""
         self._poke.set()
 
-    async def next(self, *, due: int | None) -> Event | None:
+    async def next(self, *, due: Micros | None) -> Event | None:
         """Return the next event; the one handed out before is committed by now."""
         self._settle()
         while not self.stop.is_set():
@@ -122,7 +122,7 @@ class LiveFeed:
                 self._pending.append(self.inbox.get_nowait())
         self._pending.sort(key=lambda arrived: arrived.event.at)
 
-    async def _wait(self, due: int | None) -> bool:
+    async def _wait(self, due: Micros | None) -> bool:
         """Wait for an arrival, the clock, the end; False when asked to look again."""
         waits = {
             asyncio.ensure_future(self.inbox.get()): "arrival",

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ebbwatch.core.facts.edge import HeldFigures
 from ebbwatch.core.facts.release_clock import ReleaseClock
-from ebbwatch.model.periods import micros
+from ebbwatch.model.periods import Micros, micros
 from ebbwatch.model.series import Series, SourceRef
 from ebbwatch.ports import FigureSource, Source, TextSource, Wanted
 from ebbwatch.runtime.source_failures import Failures, HostFailure
@@ -124,7 +124,7 @@ class Following:
             and series.fallback.name in self.sources
         }
 
-    def due(self, series: Series, at: int) -> tuple[int | None, bool, int | None]:
+    def due(self, series: Series, at: Micros) -> tuple[Micros | None, bool, Micros | None]:
         """Return when the newest figure was due, whether it is held, and when the next is due."""
         due = self.release.due(series, at)
         if due is None:

@@ -8,7 +8,7 @@ from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.answering.expected import Expected, SeriesStanding
 from ebbwatch.core.facts.asof import History
 from ebbwatch.core.facts.release_clock import NEVER
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.model.series import Series
 from ebbwatch.runtime.selfwatch import SelfWatch
 
@@ -22,9 +22,9 @@ class FreshnessWatch:
         self._hears = hears
         self._judge: Judge | None = None
         self._wanted: list[str] = []
-        self._seen: dict[str, tuple[SeriesStanding, int]] = {}
+        self._seen: dict[str, tuple[SeriesStanding, Micros]] = {}
 
-    def report(self, judge: Judge, at: int, moved: Collection[str] = ()) -> None:
+    def report(self, judge: Judge, at: Micros, moved: Collection[str] = ()) -> None:
         """Report how the series of some rules stand.
 
         A series is judged anew where something came of it, or at the instant at which time
@@ -58,7 +58,7 @@ class FreshnessWatch:
             self._watch.freshness(source, found, at=instant(at), unheard=unheard.get(source, ()))
 
 
-def _standing(history: History, series: Series, at: int) -> tuple[SeriesStanding, int]:
+def _standing(history: History, series: Series, at: Micros) -> tuple[SeriesStanding, Micros]:
     """Return how a series stands, and until which µs, if nothing comes of it."""
     stands = Expected(history, at).series(series.name)
     edges = [stands.found.next_due_at]

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ebbwatch.core.facts.edge import HeldFigures
 from ebbwatch.core.facts.poll_plan import catch_up_from
-from ebbwatch.model.periods import micros
+from ebbwatch.model.periods import Minutes, micros
 from ebbwatch.model.series import Series
 from ebbwatch.runtime.following import Following
 
@@ -26,11 +26,11 @@ class Holes:
         self._history = history
         #: From which period a source was asked in vain for anything newer, and the newest
         #: period held then; None for none.
-        self._in_vain: dict[tuple[str, str], tuple[int, int | None]] = {}
+        self._in_vain: dict[tuple[str, str], tuple[Minutes, Minutes | None]] = {}
 
-    def begin(self, name: str, wanted: Iterable[Series], at: datetime) -> dict[str, int]:
+    def begin(self, name: str, wanted: Iterable[Series], at: datetime) -> dict[str, Minutes]:
         """Return the period from which each series that has a hole is to be asked for."""
-        starts: dict[str, int] = {}
+        starts: dict[str, Minutes] = {}
         for series in wanted:
             newest = self._newest(series)
             in_vain = self._in_vain.get((name, series.name))
@@ -42,7 +42,7 @@ class Holes:
                 starts[series.name] = start
         return starts
 
-    def asked(self, name: str, starts: Mapping[str, int], at: datetime) -> None:
+    def asked(self, name: str, starts: Mapping[str, Minutes], at: datetime) -> None:
         """Note that a source answered, and what had nothing newer though it was asked."""
         for series in self._following.series:
             if (start := starts.get(series.name)) is None:
@@ -53,11 +53,13 @@ class Holes:
             else:
                 self._in_vain[name, series.name] = (start, newest)
 
-    def _newest(self, series: Series) -> int | None:
+    def _newest(self, series: Series) -> Minutes | None:
         held = self._history.newest(series.name)
         return None if held is None else held[0]
 
-    def _hole(self, name: str, series: Series, newest: int | None, at: datetime) -> int | None:
+    def _hole(
+        self, name: str, series: Series, newest: Minutes | None, at: datetime
+    ) -> Minutes | None:
         if self._following.sources[name].facts.whole:
             return None
         due = self._following.release.due_period(series, micros(at))

@@ -21,7 +21,7 @@ from ebbwatch.core.telling.hearing import Why
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
 from ebbwatch.model.alert import Cause, Change, Level, Transition
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, Minutes, instant, micros
 from ebbwatch.ports import AlertRecord, Store
 from ebbwatch.runtime.pipeline import Failure, Handled, Outcome, Portion
 from ebbwatch.runtime.silences import carry_acks, follow_renames
@@ -53,7 +53,7 @@ class Unfinished:
         done: Names of the alerts to which it was done.
     """
 
-    at: int
+    at: Micros
     added: tuple[str, ...]
     done: frozenset[str]
 
@@ -89,7 +89,7 @@ class Ledger:
                 states[name] = self._saved[name] = AlertState.from_json(record.state)
         return states
 
-    def next_due(self) -> int | None:
+    def next_due(self) -> Micros | None:
         """Return when something waits to be told, as µs."""
         due = self.telling.next_due()
         return None if due is None else micros(due)
@@ -372,7 +372,7 @@ def _newest_stay(outcomes: Sequence[Outcome]) -> Stay:
     """Return the highest level that an alert's moves tell of, and when the newest's stay began."""
     moves = [outcome.judged.moves for outcome in outcomes if outcome.judged.moves]
     level = max(int(np.where(m.after == Level.NONE, m.before, m.after).max()) for m in moves)
-    return Stay(Level(level), int(moves[-1].begun[-1]))
+    return Stay(Level(level), Micros(int(moves[-1].begun[-1])))
 
 
 def bare_transitions(outcome: Outcome) -> list[Transition]:
@@ -406,10 +406,10 @@ def _essence(state: AlertState, *, waits: bool) -> AlertState:
     return replace(state, **fields)
 
 
-def refreshed(judge: Judge, states: dict[str, AlertState], at: int) -> dict[str, AlertState]:
+def refreshed(judge: Judge, states: dict[str, AlertState], at: Micros) -> dict[str, AlertState]:
     """Return stored states with the readings that stand at an instant, nothing stepped."""
     # What stands at an instant needs no more than the last moment before it.
-    evaluation = Evaluation(judge.history, at - 1, at)
+    evaluation = Evaluation(judge.history, Micros(at - 1), at)
     found = {}
     for name, state in states.items():
         try:
@@ -436,7 +436,7 @@ def _refreshed(
     value = state.value
     if signals.values is not None and known:
         value = float(signals.values[0])
-    period = int(signals.periods[0])
+    period = Minutes(int(signals.periods[0]))
     counting = rule.ladder.waits and state.base != state.count
     fresh = replace(
         state,
@@ -453,14 +453,16 @@ def _refreshed(
     return fresh
 
 
-def _left_behind(evaluation: Evaluation, node: Node, period: int) -> tuple[int, float | None]:
+def _left_behind(
+    evaluation: Evaluation, node: Node, period: Minutes
+) -> tuple[Micros, float | None]:
     """Return when the reading of a period was made, and the known value of the one before."""
     if node.momentary:
         return evaluation.upto, None
     block = evaluation.blocks(node)[-1]
     place = int(np.searchsorted(block.periods, period))
     if block.numbers is None:
-        return int(block.births[place]), None
+        return Micros(int(block.births[place])), None
     before = block.numbers.values[:place]
     known = before[~np.isnan(before)]
-    return int(block.births[place]), float(known[-1]) if len(known) else None
+    return Micros(int(block.births[place])), float(known[-1]) if len(known) else None

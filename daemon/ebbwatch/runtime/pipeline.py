@@ -24,7 +24,7 @@ from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.fomc import is_unscheduled
 from ebbwatch.model.observation import Observation, TextItem
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.ports import Held
 from ebbwatch.ruleset.patterns import match_in
 from ebbwatch.ruleset.rules import Rule
@@ -45,7 +45,7 @@ class Event:
         met: Series of which nothing was held before: their figures are the past.
     """
 
-    at: int
+    at: Micros
     observations: tuple[Observation, ...] = ()
     added: tuple[str, ...] = ()
     met: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ class Recorder(Protocol):
         """
         ...
 
-    def next_due(self) -> int | None:
+    def next_due(self) -> Micros | None:
         """Return the next µs at which time alone gives it something to do, or None."""
         ...
 
@@ -180,18 +180,20 @@ class Pipeline:
     recorder: Recorder
     texts: Callable[[str], Sequence[TextItem]] = lambda _source: ()
     states: States = field(default_factory=States)
-    handled: int = BEGINNING
+    handled: Micros = BEGINNING
     timeless: dict[str, Exception] = field(default_factory=dict)
-    _timers: dict[str, tuple[tuple[object, ...], int | None]] = field(default_factory=dict)
+    _timers: dict[str, tuple[tuple[object, ...], Micros | None]] = field(default_factory=dict)
 
-    def next_due(self) -> int | None:
+    def next_due(self) -> Micros | None:
         """Return the next µs at which time alone could change something; later than `handled`."""
         due = [
             self.judge.history.next_edge(self.handled),
             self.recorder.next_due(),
             *(self._timer(name) for name in self.states.holding),
         ]
-        return min((max(at, self.handled + 1) for at in due if at is not None), default=None)
+        return min(
+            (max(at, Micros(self.handled + 1)) for at in due if at is not None), default=None
+        )
 
     def handle(self, event: Event, *, history: bool = False) -> Handled:
         """Take one event to its consequences: decide what it does, and make that last."""
@@ -286,7 +288,7 @@ class Pipeline:
         handled.states.update({name: self.states[name] for name in sifted.further})
         return [watched[name] for name in sorted(due.union(sifted.judge), key=sieve.place)]
 
-    def _timer(self, name: str) -> int | None:
+    def _timer(self, name: str) -> Micros | None:
         """Return the µs at which an alert's hold in time will be over; None for none.
 
         Asked before and after every event, it is found anew only where something it depends
@@ -333,13 +335,13 @@ class Pipeline:
 
     # ---- other rules -----------------------------------------------------------------
 
-    def adopt(self, judge: Judge, at: int) -> Handled:
+    def adopt(self, judge: Judge, at: Micros) -> Handled:
         """Take other rules from an instant on, and make what that did last."""
         handled = self.decide_edit(judge, at)
         self.commit(handled)
         return handled
 
-    def decide_edit(self, judge: Judge, at: int) -> Handled:
+    def decide_edit(self, judge: Judge, at: Micros) -> Handled:
         """Take other rules from an instant on, and return what that does to the alerts.
 
         A rule that is new, or measures something else than before, is driven over the tape
@@ -355,7 +357,7 @@ class Pipeline:
             self.judge, self.states = before, States(states)
             raise
 
-    def decide_since(self, old: Mapping[str, tuple[str, str]], at: int) -> Handled:
+    def decide_since(self, old: Mapping[str, tuple[str, str]], at: Micros) -> Handled:
         """Take the rules as they are, where they were others before.
 
         Args:
@@ -377,7 +379,7 @@ class Pipeline:
         self.states.update(handled.states)
         return handled
 
-    def _rewalk(self, handled: Handled, rule: Watched, at: int, *, recorded: bool) -> None:
+    def _rewalk(self, handled: Handled, rule: Watched, at: Micros, *, recorded: bool) -> None:
         """Drive one alert over the whole tape, and join what it was with what it comes to."""
         was = self.states.get(rule.name, AlertState())
         evaluation = Evaluation(self.judge.history, BEGINNING, at)
@@ -394,7 +396,7 @@ class Pipeline:
             handled.others.append(self._edited(was, state, judged, change, at))
 
     def _edited(
-        self, was: AlertState, now: AlertState, judged: Judged, change: Change, at: int
+        self, was: AlertState, now: AlertState, judged: Judged, change: Change, at: Micros
     ) -> Transition:
         """Return what an edit did to an alert, with the reading that stands."""
         begun = was.begun_at if change is Change.WITHDRAWN else now.begun_at
@@ -408,7 +410,7 @@ class Pipeline:
 
 
 def joined(
-    was: AlertState, comes: AlertState, at: int, *, told: bool
+    was: AlertState, comes: AlertState, at: Micros, *, told: bool
 ) -> tuple[AlertState, Change | None]:
     """Return where an edited alert stands, and the change that people are told.
 
@@ -433,7 +435,7 @@ def joined(
     return state, Change.ESCALATED if comes.level > was.level else Change.EASED
 
 
-def withdrawn(name: str, was: AlertState, at: int) -> Transition:
+def withdrawn(name: str, was: AlertState, at: Micros) -> Transition:
     """Return the transition of an alert whose rule is gone."""
     assert was.begun_at is not None
     return Transition(
@@ -453,7 +455,7 @@ def withdrawn(name: str, was: AlertState, at: int) -> Transition:
 
 
 def text_moves(
-    rule: Rule, texts: Sequence[TextItem], at: int, earlier: Sequence[TextItem] = ()
+    rule: Rule, texts: Sequence[TextItem], at: Micros, earlier: Sequence[TextItem] = ()
 ) -> Iterable[Transition]:
     """Yield one transition for each text that a rule asks for.
 
@@ -508,11 +510,11 @@ def _said_before(pattern: str, item: TextItem, held: Sequence[TextItem]) -> bool
     return bool(before) and _is_found(pattern, max(before, key=lambda one: one.published_at))
 
 
-def tape_end(history: History) -> int:
+def tape_end(history: History) -> Micros:
     """Return the µs of the newest fact of a tape: no timer runs after it."""
     ends = [
-        int(np.max(column.known))
+        Micros(int(np.max(column.known)))
         for name in history.held
         if (column := history.column(name)) is not None and len(column)
     ]
-    return max(ends, default=0)
+    return max(ends, default=Micros(0))

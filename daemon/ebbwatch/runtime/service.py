@@ -26,7 +26,7 @@ from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.alerting.sieve import States
 from ebbwatch.core.render import Health
 from ebbwatch.expr.numbers import REASONS
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.ports import Clock, LeadLost, Store, StoreError
 from ebbwatch.runtime.additions import added, learn, settled
@@ -185,12 +185,12 @@ class Service:
         rest.firing = [name for name in watched if name in done - edited]
         self.recording.record_now(rest)
 
-    def _catching_up(self, at: int) -> Event:
+    def _catching_up(self, at: Micros) -> Event:
         """Return the event that brings us to an instant, with what was added beside us."""
         names = added(self.store)
         return Event(at=at, added=names, cursors=(settled(),) if names else ())
 
-    def _edited_meanwhile(self, at: int) -> Handled:
+    def _edited_meanwhile(self, at: Micros) -> Handled:
         """Decide what was edited since the store was written, and what is to be told of it."""
         records = self.ledger.records
         held = {name: (record.definition, record.ladder) for name, record in records.items()}

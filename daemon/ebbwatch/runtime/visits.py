@@ -28,7 +28,7 @@ from ebbwatch.core.facts.edge import Admitted, HeldFigures, Notice, unread_rows
 from ebbwatch.core.facts.period_parts import admit_by_parts
 from ebbwatch.core.render import Trouble
 from ebbwatch.model.observation import TextItem
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import MINUTE, Micros, instant, micros
 from ebbwatch.model.series import Series
 from ebbwatch.model.text import clean
 from ebbwatch.ports import (
@@ -63,7 +63,6 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 #: Least distance of two arrivals.
 _APART = timedelta(microseconds=1)
 
-_MINUTE = 60_000_000
 
 log = structlog.get_logger()
 
@@ -239,7 +238,7 @@ class Visits:
         wanted = [each.wanted for each in group if each.wanted is not None]
         starts = self._holes.begin(name, [each.series for each in wanted], began_at)
         start = min(starts.values(), default=None)
-        since = None if start is None else instant(start * _MINUTE)
+        since = None if start is None else instant(Micros(start * MINUTE))
         poll = await self._ask(group[0], wanted, since)
         wanted = [each for each in wanted if each.series.name not in poll.faults]
         admitted = await self._admit(name, whom, wanted, poll, commit=commit)

@@ -20,7 +20,16 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ebbwatch.model.observation import Published
-from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros
+from ebbwatch.model.periods import (
+    DAY_MINUTES,
+    MINUTE,
+    Every,
+    Micros,
+    Minutes,
+    Rank,
+    instant,
+    micros,
+)
 from ebbwatch.model.source import SourceFacts
 from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources import cursors
@@ -215,7 +224,7 @@ def _published(
     return [
         Published(
             series=item.series.name,
-            period=candle.start,
+            period=Minutes(candle.start),
             value=candle.close,
             known_at=None if candle.start >= fresh else _at(candle.start + minutes),
         )
@@ -224,8 +233,8 @@ def _published(
 
 
 def _minute(moment: datetime) -> int:
-    return micros(moment) // 60_000_000
+    return micros(moment) // MINUTE
 
 
 def _at(minutes: int) -> datetime:
-    return instant(minutes * 60_000_000)
+    return instant(Micros(minutes * MINUTE))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ebbwatch.model.observation import Published
-from ebbwatch.model.periods import Rank, micros
+from ebbwatch.model.periods import MINUTE, Minutes, Rank, micros
 from ebbwatch.model.series import Series
 from ebbwatch.ports import SourceChanged, Wanted
 from ebbwatch.sources.formats import EPOCH, EPOCH_MS, Formats, reduced
@@ -137,11 +137,11 @@ def digest(item: Wanted, content: bytes = b"") -> str:
 
 def reaching(series: Series, rows: Sequence[Published], start: datetime | None) -> list[Published]:
     """Return the rows whose period is not over at an instant; all of them for None."""
-    first = None if start is None else micros(start) // 60_000_000
+    first = None if start is None else micros(start) // MINUTE
     return [row for row in rows if first is None or series.every.end(row.period) > first]
 
 
-def _period(series: Series, formats: Formats, cell: Cell) -> int:
+def _period(series: Series, formats: Formats, cell: Cell) -> Minutes:
     every, value = series.every, cell.value
     try:
         if (moment := formats.moment(value, every.rank)) is not None:

@@ -22,7 +22,7 @@ from typing import IO, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from ebbwatch.model.observation import Published
-from ebbwatch.model.periods import WEEKDAYS, Every, Rank, period_of
+from ebbwatch.model.periods import WEEKDAYS, Every, Minutes, Rank, period_of
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import ArgumentFault, Offer, SourceFacts
 from ebbwatch.model.units import UNITS
@@ -356,7 +356,7 @@ def _read(
     return published
 
 
-def _period(every: Every, day: date, of: str) -> int:
+def _period(every: Every, day: date, of: str) -> Minutes:
     """Return the period that a date of the file stands for: of a month it is the last day."""
     if every.rank is Rank.WEEK and day.weekday() != every.weekday:
         raise SourceChanged(f"{of}: expected {WEEKDAYS[every.weekday]}s, found {day}")

@@ -14,6 +14,7 @@ from typing import Any
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.message import OutboxRow, Receipt, RowState
 from ebbwatch.model.observation import Observation, TextItem
+from ebbwatch.model.periods import Minutes
 from ebbwatch.ports import SILENT, AlertRecord, Contended, Held, Silence, Step, StoreError
 
 #: Stands for "there was nothing", where None could have been there.
@@ -160,7 +161,7 @@ class MemoryStore:
         with self._lock:
             return [self._held[seq] for seq in sorted(self._held)]
 
-    def release(self, series: str, period: int) -> list[Held]:
+    def release(self, series: str, period: Minutes) -> list[Held]:
         """Take observations out of quarantine and return them."""
         with self._lock:
             found = {

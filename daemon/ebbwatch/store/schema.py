@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.message import Message, Receipt, RowState, Target
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.store.codec import decode, encode
 
 #: The newest migration, which these tables agree with. It stands here so that opening a
@@ -54,7 +54,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """Return what was meant."""
-        return None if value is None else instant(value)
+        return None if value is None else instant(Micros(value))
 
 
 class Exact(TypeDecorator[Decimal]):

@@ -40,7 +40,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ebbwatch.model.alert import Change, Transition
 from ebbwatch.model.message import OutboxRow, Receipt, RowState
 from ebbwatch.model.observation import Observation, TextItem
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import Micros, Minutes, instant
 from ebbwatch.ports import SILENT, AlertRecord, Contended, Held, Silence, Step, StoreError
 from ebbwatch.store import schema
 from ebbwatch.store.leader import Leadership
@@ -314,7 +314,7 @@ class SqlStore:
             for row in self._rows(query.order_by(table.c.seq))
         ]
 
-    def release(self, series: str, period: int) -> list[Held]:
+    def release(self, series: str, period: Minutes) -> list[Held]:
         """Take observations out of quarantine and return them."""
         table = schema.quarantine
         with self._writing() as connection:
@@ -810,7 +810,7 @@ class SqlStore:
         if self._engine.dialect.name == "sqlite":
             return ts
         with self._reading() as connection:
-            return instant(int(connection.execute(_SERVER_MICROS).scalar_one()))
+            return instant(Micros(int(connection.execute(_SERVER_MICROS).scalar_one())))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.facts.release_clock import FreshnessState
 from ebbwatch.model.alert import LEVELS, Change, Level
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import MINUTE, Micros, instant
 from ebbwatch.ports import Clock, StoreError
 from ebbwatch.runtime.delivery import Ending, Settled
 from ebbwatch.runtime.desk import Desk
@@ -225,7 +225,7 @@ def _series(desk: Desk, at: datetime) -> Iterator[Metric]:
     for row in rows:
         name = (row.series.name,)
         if row.newest is not None:
-            period.add_metric(name, instant(row.newest.period * 60_000_000).timestamp())
+            period.add_metric(name, instant(Micros(row.newest.period * MINUTE)).timestamp())
             known.add_metric(name, row.newest.known_at.timestamp())
         if row.due_at is not None:
             due.add_metric(name, row.due_at.timestamp())

@@ -15,6 +15,7 @@ from ebbwatch.expr.numbers import Bytes, Longs
 from ebbwatch.expr.view import FOREVER, Spells
 from ebbwatch.model.alert import Level
 from ebbwatch.model.durations import Duration
+from ebbwatch.model.periods import Micros, Minutes
 
 #: Returns the µs at which holds in time that began at some instants are over.
 Deadlines = Callable[[Longs, Duration], Longs]
@@ -42,9 +43,9 @@ class LevelSteps:
 
 
 def steps_of(
-    ladder: Ladder, state: AlertState, signals: Signals, *, upto: int, deadlines: Deadlines,
+    ladder: Ladder, state: AlertState, signals: Signals, *, upto: Micros, deadlines: Deadlines,
     frozen: Spells,
-) -> tuple[LevelSteps, Counted, tuple[int | None, ...]]:  # fmt: skip
+) -> tuple[LevelSteps, Counted, tuple[Micros | None, ...]]:  # fmt: skip
     """Return what readings and timers allow, their counts, and since when holds are open.
 
     Args:
@@ -77,13 +78,13 @@ class Counted:
     counts: Flags
     base: tuple[int, ...]
     count: tuple[int, ...]
-    period: int
+    period: Minutes
 
 
 def _uncounted(state: AlertState, signals: Signals) -> Counted:
     """Return what a ladder that counts nothing needs: the newest period."""
     rungs, size = signals.breach.shape
-    newest = max(state.period, int(signals.periods.max())) if size else state.period
+    newest = max(state.period, Minutes(int(signals.periods.max()))) if size else state.period
     none = np.broadcast_to(np.zeros((1, 1), np.int64), (rungs, size))
     return Counted(none, signals.known & ~signals.held, (0,) * rungs, (0,) * rungs, newest)
 
@@ -109,7 +110,7 @@ def _counts(state: AlertState, signals: Signals) -> Counted:
         if size
         else (signals.periods)
     )
-    last_period = int(periods[-1]) if size else state.period
+    last_period = Minutes(int(periods[-1])) if size else state.period
     if len(index) == 0:
         base = state.count if last_period > state.period else state.base
         return Counted(np.broadcast_to(np.array(state.count)[:, None], (rungs, size)), counts,
@@ -152,7 +153,9 @@ def _each_counts(state: AlertState, signals: Signals, counts: Flags) -> Counted:
         if state.count[row]:
             run[row] += np.where(fallen == 0, state.count[row], 0)
     before = state.count if size == 1 else tuple(run[:, -2].tolist())
-    return Counted(run, counts, before, tuple(run[:, -1].tolist()), int(signals.periods[-1]))
+    return Counted(
+        run, counts, before, tuple(run[:, -1].tolist()), Minutes(int(signals.periods[-1]))
+    )
 
 
 def _counts_singly(state: AlertState, signals: Signals, counts: Flags) -> Counted:
@@ -214,7 +217,7 @@ class _Run:
     met: Flags
     held: Flags
     ticks: Longs
-    since: int | None
+    since: Micros | None
 
 
 _NEVER = np.empty(0, np.int64)
@@ -232,10 +235,10 @@ class _Holds:
     """
 
     def __init__(
-        self, ladder: Ladder, state: AlertState, signals: Signals, counted: Counted, upto: int,
+        self, ladder: Ladder, state: AlertState, signals: Signals, counted: Counted, upto: Micros,
         deadlines: Deadlines, frozen: Spells,
     ) -> None:  # fmt: skip
-        self.since: tuple[int | None, ...] = ()
+        self.since: tuple[Micros | None, ...] = ()
         self._ladder = ladder
         self._state = state
         self._signals = signals
@@ -250,7 +253,7 @@ class _Holds:
         low, high = _ranges(ladder, signals, self._counted)
         waiting = _waiting(ladder, self._counted)
         ticks: list[tuple[Longs, Level]] = []
-        since: list[int | None] = []
+        since: list[Micros | None] = []
         for row, rung in enumerate(ladder.rungs):
             if rung.hold is None:
                 since.append(None)
@@ -289,7 +292,7 @@ class _Holds:
         until = np.append(stops, self._upto + 1) if open_ else stops
         ticks = due[due < until]
         ticks = ticks[self._stand(row, ticks, breach)]
-        return _Run(met, held, ticks, int(begun[-1]) if open_ else None)
+        return _Run(met, held, ticks, Micros(int(begun[-1])) if open_ else None)
 
     def _stand(self, row: int, due: Longs, breach: Flags) -> Flags:
         """Return whether the newest reading at each deadline breaches a rung, and came before."""
@@ -309,10 +312,10 @@ class _Holds:
         spell = np.searchsorted(ends, begun, "right")
         frozen = np.append(starts, FOREVER)[spell] < due
         for run in np.flatnonzero(frozen).tolist():
-            due[run] = self._thawed(int(begun[run]), int(due[run]), int(spell[run]))
+            due[run] = self._thawed(Micros(int(begun[run])), int(due[run]), int(spell[run]))
         return due
 
-    def _thawed(self, begun: int, due: int, spell: int) -> int:
+    def _thawed(self, begun: Micros, due: int, spell: int) -> int:
         """Return when a hold is over that spells from a certain one on put off."""
         starts, ends = self._frozen.starts, self._frozen.ends
         while spell < len(starts) and starts[spell] < due:

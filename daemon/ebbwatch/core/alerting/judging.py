@@ -22,11 +22,11 @@ from ebbwatch.expr.graph import Node
 from ebbwatch.expr.inputs import Element
 from ebbwatch.expr.numbers import KNOWN, Longs, distinct
 from ebbwatch.expr.readings import Readings
-from ebbwatch.expr.view import BEGINNING, Column, Spells
+from ebbwatch.expr.view import BEGINNING, NO_PERIOD, Column, Spells
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.calendars import turns_of
 from ebbwatch.model.durations import Duration
-from ebbwatch.model.periods import FREQUENCIES, Every, add_months, instant, micros
+from ebbwatch.model.periods import FREQUENCIES, Every, Micros, Minutes, add_months, instant, micros
 from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
 from ebbwatch.ruleset.rules import Rule, Ruleset, TurnPolicy
 
@@ -53,13 +53,13 @@ class Judged:
     signals: Signals
     evaluation: Evaluation
 
-    def period(self, reading: int) -> int:
+    def period(self, reading: int) -> Minutes:
         """Return the period of a reading; of the one that stood before for -1."""
-        return self.before.period if reading < 0 else int(self.signals.periods[reading])
+        return self.before.period if reading < 0 else Minutes(int(self.signals.periods[reading]))
 
-    def read_at(self, reading: int) -> int:
+    def read_at(self, reading: int) -> Micros:
         """Return when a reading was made, in µs."""
-        return self.before.read_at if reading < 0 else int(self.signals.at[reading])
+        return self.before.read_at if reading < 0 else Micros(int(self.signals.at[reading]))
 
     def value(self, reading: int) -> float | None:
         """Return a reading in the rule's unit, to 12 significant digits; None for a condition."""
@@ -256,7 +256,7 @@ class Judge:
         calendars = {name: self.ruleset.calendars[name] for name in names}
         each = distinct(periods)
         inside = np.array(
-            [bool(turns_of(int(p), rule.every, calendars, self.ruleset.business["sifma"]))
+            [bool(turns_of(Minutes(int(p)), rule.every, calendars, self.ruleset.business["sifma"]))
              if p > BEGINNING else False for p in each], np.bool_,
         )  # fmt: skip
         return inside[np.searchsorted(each, periods)]
@@ -274,17 +274,17 @@ class Judge:
             return _union([self.history.late(name) for name in sorted(node.setters)])
         return _common([self._frozen(arg) for arg in node.args if not arg.is_constant])
 
-    def deadline(self, begun: int, hold: Duration) -> int:
+    def deadline(self, begun: Micros, hold: Duration) -> Micros:
         """Return the µs at which a hold in time is over."""
-        return int(self.deadlines(np.array([begun], np.int64), hold)[0])
+        return Micros(int(self.deadlines(np.array([begun], np.int64), hold)[0]))
 
     def deadlines(self, begun: Longs, hold: Duration) -> Longs:
         """Return the µs at which holds in time are over, by when they began."""
         if hold.days is not None:
             return begun + int(hold.days * 86_400_000_000)
-        return np.array([self._calendar_deadline(int(at), hold) for at in begun], np.int64)
+        return np.array([self._calendar_deadline(Micros(int(at)), hold) for at in begun], np.int64)
 
-    def _calendar_deadline(self, begun: int, hold: Duration) -> int:
+    def _calendar_deadline(self, begun: Micros, hold: Duration) -> Micros:
         """Return when a hold in business days, months or years is over, by New York's clock."""
         local = instant(begun).astimezone(NEW_YORK)
         count = int(hold.count)
@@ -294,7 +294,7 @@ class Judge:
             day = add_months(local.date(), count * (12 if hold.unit == "y" else 1))
         return micros(datetime.combine(day, local.timetz()))
 
-    def timer(self, rule: Watched, state: AlertState) -> int | None:
+    def timer(self, rule: Watched, state: AlertState) -> Micros | None:
         """Return the µs at which a hold in time will be over, or None."""
         if not rule.ladder.timed:
             return None
@@ -303,7 +303,7 @@ class Judge:
             np.empty((len(rule.ladder.rungs), 0), np.bool_), _NONE, _NONE, None,
             np.empty(0, np.int8),
         )  # fmt: skip
-        ahead = walk(rule.ladder, state, empty, upto=state.read_at + _FAR,
+        ahead = walk(rule.ladder, state, empty, upto=Micros(state.read_at + _FAR),
                      deadlines=self.deadlines, frozen=self.frozen(rule))  # fmt: skip
         return ahead.moves[0].at if ahead.moves else None
 
@@ -393,7 +393,7 @@ class Judge:
             return False
         series = self.history.catalogue[element.series]
         before, now = (
-            self.history.clock.lacking_at(series, element.period, int(column.known[fact]))
+            self.history.clock.lacking_at(series, element.period, Micros(int(column.known[fact])))
             for fact in (int(earlier[-1]), element.fact)
         )
         return before == now
@@ -429,9 +429,9 @@ class Judge:
             source=figure.source,
         )
 
-    def _turns(self, rule: Watched, period: int) -> tuple[str, ...]:
+    def _turns(self, rule: Watched, period: Minutes) -> tuple[str, ...]:
         names = rule.rule.turns
-        if not names or period == BEGINNING:
+        if not names or period == NO_PERIOD:
             return ()
         calendars = {name: self.ruleset.calendars[name] for name in names}
         return turns_of(period, rule.every, calendars, self.ruleset.business["sifma"])
@@ -439,7 +439,7 @@ class Judge:
     # ---- now -------------------------------------------------------------------------
 
     def past(
-        self, rule: Watched, at: int, known: Evaluation | None = None
+        self, rule: Watched, at: Micros, known: Evaluation | None = None
     ) -> tuple[Longs, NDArray[np.float64]]:
         """Return a rule's readings as known at an instant: periods, values in its unit.
 
@@ -465,7 +465,7 @@ class Judge:
         return periods, numbers.in_units(rule.factor)
 
 
-def episode_of(name: str, begun_at: int) -> str:
+def episode_of(name: str, begun_at: Micros) -> str:
     """Return what identifies one stay of an alert outside inactive."""
     return f"{name}@{instant(begun_at).astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
 
@@ -508,6 +508,6 @@ def _common(spells: list[Spells]) -> Spells:
     return found
 
 
-def _after(signals: Signals, after: int) -> Signals:
+def _after(signals: Signals, after: Micros) -> Signals:
     """Return the signals later than an instant."""
     return signals.chosen(np.flatnonzero(signals.at > after))

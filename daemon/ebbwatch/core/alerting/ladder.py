@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ebbwatch.expr.view import BEGINNING
+from ebbwatch.expr.view import BEGINNING, NO_PERIOD
 from ebbwatch.model.alert import Level, State
 from ebbwatch.model.durations import Duration
+from ebbwatch.model.periods import Micros, Minutes
 from ebbwatch.ruleset.rules import Rule
 
 #: Readings in a row that are unknown for no good reason before a rule is called broken.
@@ -122,19 +123,19 @@ class AlertState:
     """
 
     level: Level = Level.NONE
-    period: int = BEGINNING
-    read_at: int = BEGINNING
+    period: Minutes = NO_PERIOD
+    read_at: Micros = BEGINNING
     base: tuple[int, ...] = ()
     count: tuple[int, ...] = ()
-    since: tuple[int | None, ...] = ()
+    since: tuple[Micros | None, ...] = ()
     breached: tuple[bool, ...] = ()
     known: bool = False
-    begun_at: int | None = None
-    entered_at: int | None = None
+    begun_at: Micros | None = None
+    entered_at: Micros | None = None
     entry: float | None = None
     extreme: float | None = None
     value: float | None = None
-    value_period: int = BEGINNING
+    value_period: Minutes = NO_PERIOD
     previous: float | None = None
     why: int = 0
     astray: int = 0

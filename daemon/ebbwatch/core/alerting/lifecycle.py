@@ -25,6 +25,7 @@ from ebbwatch.core.alerting.signals import Flags, Signals, latched
 from ebbwatch.expr.numbers import ZERO, Bytes, Longs
 from ebbwatch.expr.view import Spells
 from ebbwatch.model.alert import Change, Level
+from ebbwatch.model.periods import Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,14 @@ class Move:
         extreme: Furthest reading of the episode, this one included.
     """
 
-    at: int
+    at: Micros
     reading: int
     change: Change
     before: Level
     after: Level
     timer: bool
-    begun_at: int
-    entered_at: int | None
+    begun_at: Micros
+    entered_at: Micros | None
     entry: float | None
     extreme: float | None
 
@@ -105,14 +106,14 @@ class Moves(Sequence[Move]):
         change = CHANGES[int(self.change[index])]
         entered_at, entry, extreme = self._since_entry(index, change)
         return Move(
-            int(self.at[index]), int(self.reading[index]), change,
+            Micros(int(self.at[index])), int(self.reading[index]), change,
             Level(int(self.before[index])), Level(int(self.after[index])),
-            bool(self.timer[index]), int(self.begun[index]), entered_at, entry, extreme,
+            bool(self.timer[index]), Micros(int(self.begun[index])), entered_at, entry, extreme,
         )  # fmt: skip
 
     def _since_entry(
         self, index: int, change: Change
-    ) -> tuple[int | None, float | None, float | None]:
+    ) -> tuple[Micros | None, float | None, float | None]:
         """Return when the episode entered its first level, the reading then, and its extreme."""
         if change in (Change.ARMED, Change.DISARMED):
             return None, None, None
@@ -127,7 +128,7 @@ class Moves(Sequence[Move]):
         if values is not None:
             entry = self._state.value if first < 0 else float(values[first])
         extreme = self._furthest(max(first, 0), int(self.reading[index]), entry)
-        return int(self.at[entered]), entry, extreme
+        return Micros(int(self.at[entered])), entry, extreme
 
     def _furthest(self, first: int, last: int, extreme: float | None) -> float | None:
         """Return the furthest known reading of a stretch, and of what stood before it."""
@@ -174,7 +175,7 @@ def walk(
     state: AlertState,
     signals: Signals,
     *,
-    upto: int,
+    upto: Micros,
     deadlines: Deadlines,
     frozen: Spells,
 ) -> Walk:
@@ -204,7 +205,7 @@ def walk(
 
 def _clamped(
     ladder: Ladder, state: AlertState, signals: Signals, steps: LevelSteps
-) -> tuple[Moves, Level, int | None]:
+) -> tuple[Moves, Level, Micros | None]:
     """Return how an alert moves through the ranges, its level after them, and since when.
 
     A clamp over levels is a latch for each of them: being at level k or above is set where
@@ -272,7 +273,7 @@ _CHANGE = np.array(
 
 def _begun(
     state: AlertState, steps: LevelSteps, level: Bytes, pending: Flags, index: Longs
-) -> tuple[Longs, int | None]:
+) -> tuple[Longs, Micros | None]:
     """Return when the episode of each change began, and that of the stay at the end.
 
     A stay begins where the alert leaves inactive, and where it resolves into waiting.
@@ -291,7 +292,7 @@ def _begun(
         found = np.where(place >= 0, steps.at[starts[np.maximum(place, 0)]], first)
     if not outside[-1]:
         return found, None
-    return found, int(steps.at[starts[-1]]) if len(starts) else state.begun_at
+    return found, Micros(int(steps.at[starts[-1]])) if len(starts) else state.begun_at
 
 
 def _resting(

@@ -29,6 +29,7 @@ from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import EXACT, Floats, Longs, common_quantum
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Level
+from ebbwatch.model.periods import Micros, Minutes
 from ebbwatch.ruleset.rules import TurnPolicy
 
 _POINTWISE = frozenset({"+", "-", "*", "/", "neg", "abs"})
@@ -316,17 +317,17 @@ class Sieve:
         self._behind[row] = False
         return replace(
             state,
-            period=int(self._period[row]),
-            read_at=int(self._read_at[row]),
+            period=Minutes(int(self._period[row])),
+            read_at=Micros(int(self._read_at[row])),
             value=float(self._value[row]),
-            value_period=int(self._period[row]),
+            value_period=Minutes(int(self._period[row])),
             previous=float(self._previous[row]),
             extreme=None if state.extreme is None else float(self._sign[row] * self._furthest[row]),
         )
 
     # ---- an event --------------------------------------------------------------------
 
-    def sift(self, changed: set[str], *, after: int, upto: int) -> Sifted:
+    def sift(self, changed: set[str], *, after: Micros, upto: Micros) -> Sifted:
         """Return what (after, upto] asks to be judged; the rest stands as it is.
 
         An alert stands as it is where each of its series has at most one figure more, newer
@@ -373,7 +374,9 @@ class Sieve:
         )
         return found
 
-    def _looked(self, after: int, upto: int) -> tuple[list[Tip | None], list[bool], list[bool]]:
+    def _looked(
+        self, after: Micros, upto: Micros
+    ) -> tuple[list[Tip | None], list[bool], list[bool]]:
         """Return each series' newest figure, whether it is odd, and whether there is one more.
 
         Odd is whatever is not plainly one figure more, or none: revised, stale, dated ahead.

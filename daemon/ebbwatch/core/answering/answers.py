@@ -18,7 +18,7 @@ from ebbwatch.expr.graph import Node
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Input
 from ebbwatch.model.chart import ChartSpec
-from ebbwatch.model.periods import instant, period_of
+from ebbwatch.model.periods import Micros, Minutes, instant, period_of
 from ebbwatch.model.problem import Problem, Span
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import PRINTED_FACTORS
@@ -115,7 +115,7 @@ def _problem(fault: Fault, text: str, file: str) -> Problem:
     return Problem(span, "error", fault.code, fault.message, fault.hint, line)
 
 
-def answer(judge: Judge, expression: Expression, at: int) -> Answer:
+def answer(judge: Judge, expression: Expression, at: Micros) -> Answer:
     """Return what an expression says as known at an instant (µs)."""
     reader = Reader(judge.history, at)
     reading = reader.read(expression.node, None if expression.is_condition else expression.unit)
@@ -137,7 +137,7 @@ def figures_of(
     )
 
 
-def chart_of(judge: Judge, expression: Expression, at: int, first: date | None) -> (
+def chart_of(judge: Judge, expression: Expression, at: Micros, first: date | None) -> (
     ChartSpec | None
 ):  # fmt: skip
     """Return what to draw of an expression over its periods, as known at an instant.
@@ -169,7 +169,10 @@ def chart_of(judge: Judge, expression: Expression, at: int, first: date | None) 
     values = numbers.in_units(PRINTED_FACTORS[unit])
     every = every_of(node)
     points = tuple(
-        (every.text(int(periods[i])), float(values[i]) if math.isfinite(values[i]) else None)
+        (
+            every.text(Minutes(int(periods[i]))),
+            float(values[i]) if math.isfinite(values[i]) else None,
+        )
         for i in np.flatnonzero(keep).tolist()
     )
     if all(value is None for _, value in points):

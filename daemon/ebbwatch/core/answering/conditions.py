@@ -24,7 +24,8 @@ from ebbwatch.expr.tree import (
     Quoted,
     Tree,
 )
-from ebbwatch.expr.view import FOREVER
+from ebbwatch.expr.view import LAST_PERIOD
+from ebbwatch.model.periods import Minutes
 from ebbwatch.model.units import PRINTED_FACTORS, printed, printed_unit
 
 #: What is told of a comparison, and what it reads as from the other side.
@@ -43,7 +44,7 @@ def naming_of(judge: Judge) -> Naming:
 
 
 def working_of(
-    rule: Watched, evaluation: Evaluation, period: int, phrases: Phrases
+    rule: Watched, evaluation: Evaluation, period: Minutes, phrases: Phrases
 ) -> tuple[Working, ...]:
     """Return the comparisons of a `when` rule as its reading for a period found them.
 
@@ -75,7 +76,7 @@ def lamps_of(rule: Watched, reader: Reader, phrases: Phrases) -> tuple[Lamp, ...
     assert isinstance(tree, Call)
     found = []
     for argument, node in zip(tree.arguments, rule.node.args, strict=True):
-        workings = _workings(argument, node, reader.evaluation, FOREVER, phrases)
+        workings = _workings(argument, node, reader.evaluation, LAST_PERIOD, phrases)
         found.append(
             Lamp(
                 phrases.say(argument),
@@ -89,7 +90,7 @@ def lamps_of(rule: Watched, reader: Reader, phrases: Phrases) -> tuple[Lamp, ...
 
 
 def _workings(
-    tree: Tree, node: Node, evaluation: Evaluation, period: int, phrases: Phrases
+    tree: Tree, node: Node, evaluation: Evaluation, period: Minutes, phrases: Phrases
 ) -> Iterator[Working]:
     """Yield the comparisons that a condition is made of, in the order written."""
     pairs = zip(_conditions(tree, phrases.naming.defines), _parts(node), strict=True)
@@ -101,7 +102,7 @@ def _workings(
 
 
 def _compared(
-    tree: Comparison, node: Node, evaluation: Evaluation, period: int, phrases: Phrases
+    tree: Comparison, node: Node, evaluation: Evaluation, period: Minutes, phrases: Phrases
 ) -> Working:
     sides, operands, operator = [tree.left, tree.right], list(node.args), node.op
     if operands[0].is_constant:
@@ -132,7 +133,7 @@ def _compared(
 
 
 def _breach(
-    tree: Call, node: Node, evaluation: Evaluation, period: int, phrases: Phrases
+    tree: Call, node: Node, evaluation: Evaluation, period: Minutes, phrases: Phrases
 ) -> Working:
     """Return the comparison behind a question about another rule's level."""
     asked, operand = tree.arguments[0], node.args[0]
@@ -190,7 +191,7 @@ def _unit_of(tree: Tree) -> str | None:
     return None
 
 
-def _value(evaluation: Evaluation, node: Node, period: int, unit: str) -> float | None:
+def _value(evaluation: Evaluation, node: Node, period: Minutes, unit: str) -> float | None:
     if node.is_constant:
         return printed(node.value, unit)
     if node.momentary:
@@ -203,7 +204,7 @@ def _value(evaluation: Evaluation, node: Node, period: int, unit: str) -> float 
     return None if np.isnan(value) else float(f"{value:.12g}")
 
 
-def _holds(evaluation: Evaluation, node: Node, period: int) -> bool | None:
+def _holds(evaluation: Evaluation, node: Node, period: Minutes) -> bool | None:
     if node.momentary:
         return None
     periods, _, truth = evaluation.elements(node)

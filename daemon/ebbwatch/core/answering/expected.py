@@ -12,7 +12,7 @@ from ebbwatch.core.alerting.judging import waits_for
 from ebbwatch.core.facts.asof import Figure, History
 from ebbwatch.core.facts.release_clock import Freshness, FreshnessState
 from ebbwatch.expr.graph import Node
-from ebbwatch.model.periods import Every, instant, micros
+from ebbwatch.model.periods import Every, Micros, Minutes, instant, micros
 from ebbwatch.model.series import Series
 
 
@@ -72,7 +72,7 @@ class Release:
 
     at: datetime
     series: Series
-    period: int
+    period: Minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Expected:
     """
 
     history: History
-    at: int
+    at: Micros
     _newest: dict[str, Figure | None] = field(default_factory=dict)
     _late: dict[str, Late | None] = field(default_factory=dict)
     _dues: dict[frozenset[str], Due] = field(default_factory=dict)
@@ -135,7 +135,7 @@ class Expected:
         """Return up to which part of its period one of some series is known; empty for none."""
         return next((part for name in sorted(series) if (part := self.part(name))), "")
 
-    def _missing(self, name: str) -> int | None:
+    def _missing(self, name: str) -> Minutes | None:
         """Return the first period of a series that is not known whole; None without figures."""
         newest, entry, clock = self.newest(name), self.history.catalogue[name], self.history.clock
         if newest is None:
@@ -144,14 +144,14 @@ class Expected:
             return newest.period
         return clock.next_period(entry, newest.period)
 
-    def _whole_at(self, name: str) -> int | None:
+    def _whole_at(self, name: str) -> Micros | None:
         """Return the µs at which the first period not known whole should be."""
         missing = self._missing(name)
         if missing is None:
             return None
         return self.history.clock.expected_at(self.history.catalogue[name], missing)
 
-    def due_at(self, series: str) -> int | None:
+    def due_at(self, series: str) -> Micros | None:
         """Return the µs at which the figure after the newest one comes, or should have come, out.
 
         None where nothing says so, and where there is no figure yet. The next figure of a
@@ -162,7 +162,7 @@ class Expected:
             return None
         return self.history.clock.next_at(entry, newest.period, micros(newest.known_at))
 
-    def releases(self, name: str, until: int) -> Iterator[Release]:
+    def releases(self, name: str, until: Micros) -> Iterator[Release]:
         """Yield the figures of a series that are expected up to an instant (µs), soonest first.
 
         What is overdue is promised by nobody, and candles of minutes and hours are no releases.

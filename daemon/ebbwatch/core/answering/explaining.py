@@ -17,11 +17,11 @@ from ebbwatch.core.answering.status import Standing, standing
 from ebbwatch.core.render import Lamp, Measure, Phrases, Translator, Working
 from ebbwatch.core.telling.context import Context
 from ebbwatch.expr.parse import parse
-from ebbwatch.expr.view import BEGINNING
+from ebbwatch.expr.view import NO_PERIOD
 from ebbwatch.model.alert import Level
 from ebbwatch.model.calendars import turns_of
 from ebbwatch.model.durations import Duration
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import Micros, Minutes, instant
 from ebbwatch.model.text import Text
 from ebbwatch.ruleset.rules import TurnPolicy
 
@@ -90,7 +90,7 @@ class Explanation:
 
 
 def explain(
-    judge: Judge, name: str, state: AlertState, at: int, translators: Sequence[Translator]
+    judge: Judge, name: str, state: AlertState, at: Micros, translators: Sequence[Translator]
 ) -> Explanation:
     """Return why an alert stands as it does at an instant (µs).
 
@@ -112,7 +112,7 @@ def explain(
     watched, reading = judge.watched.get(name), stands.reading
     if watched is None or reading is None:
         return Explanation(standing=stands)
-    period = reading.every.parse(reading.period) if reading.period else BEGINNING
+    period = reading.every.parse(reading.period) if reading.period else NO_PERIOD
     phrases = Phrases(naming_of(judge), translators)
     titles = {name: judge.history.catalogue[name].title for name in watched.series}
     turns = _turns(judge, watched, period)
@@ -132,7 +132,7 @@ def explain(
     )  # fmt: skip
 
 
-def _previous(judge: Judge, rule: Watched, period: int, at: int) -> float | None:
+def _previous(judge: Judge, rule: Watched, period: Minutes, at: Micros) -> float | None:
     """Return the reading of the period before, as known at the same instant."""
     periods, values = judge.past(rule, at)
     place = int(np.searchsorted(periods, period, "left")) - 1
@@ -141,8 +141,8 @@ def _previous(judge: Judge, rule: Watched, period: int, at: int) -> float | None
     return float(f"{values[place]:.12g}")
 
 
-def _turns(judge: Judge, rule: Watched, period: int) -> tuple[str, ...]:
-    if not rule.rule.turns or period == BEGINNING:
+def _turns(judge: Judge, rule: Watched, period: Minutes) -> tuple[str, ...]:
+    if not rule.rule.turns or period == NO_PERIOD:
         return ()
     calendars = {name: judge.ruleset.calendars[name] for name in rule.rule.turns}
     return turns_of(period, rule.every, calendars, judge.ruleset.business["sifma"])

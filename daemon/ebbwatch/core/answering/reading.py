@@ -21,13 +21,11 @@ from ebbwatch.expr.graph import Node
 from ebbwatch.expr.logic import TRUE, UNKNOWN
 from ebbwatch.expr.numbers import ABSENT, KNOWN, REASONS, STALE, Numbers
 from ebbwatch.expr.readings import Readings
-from ebbwatch.expr.view import BEGINNING, Column, Spells, View
+from ebbwatch.expr.view import NO_PERIOD, Column, Spells, View
 from ebbwatch.model.calendars import BusinessCalendar
-from ebbwatch.model.periods import Every, day_of, instant
+from ebbwatch.model.periods import MINUTE, Every, Micros, Minutes, day_of, instant
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed
-
-_MINUTE = 60_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +143,7 @@ class Reader:
     """
 
     history: History
-    at: int
+    at: Micros
     evaluation: Evaluation = field(init=False)
     expected: Expected = field(init=False)
     _timeless: Evaluation = field(init=False)
@@ -164,19 +162,19 @@ class Reader:
             unit: To print it in; None for a condition.
         """
         every, now = every_of(node), self.evaluation.current(node)
-        period = int(now.periods[0]) if len(now) else BEGINNING
-        found = _found(node, now, unit, every) if period > BEGINNING else None
+        period = Minutes(int(now.periods[0])) if len(now) else NO_PERIOD
+        found = _found(node, now, unit, every) if period > NO_PERIOD else None
         why = int(now.why[0]) if len(now) else ABSENT
         why = ABSENT if why == KNOWN else why
         unknown = found is None
         return Reading(
             unit=unit,
             every=every,
-            period=every.text(period) if period > BEGINNING else "",
+            period=every.text(period) if period > NO_PERIOD else "",
             found=found,
             reason=REASONS[why] if unknown else "",
             culprits=self._culprits(node, why) if unknown else (),
-            last=self._last(node, unit, every) if unknown and period > BEGINNING else None,
+            last=self._last(node, unit, every) if unknown and period > NO_PERIOD else None,
         )
 
     def forget(self, node: Node) -> None:
@@ -206,7 +204,7 @@ class Reader:
         if len(known) == 0:
             return None
         place = int(known[-1])
-        period = int(periods[place])
+        period = Minutes(int(periods[place]))
         if truth is not None:
             return _made(every, period, truth=bool(truth[place] == TRUE))
         assert numbers is not None
@@ -214,7 +212,7 @@ class Reader:
         return _made(every, period, value=_element(numbers, place, unit))
 
 
-def stale_series(view: View, node: Node, at: int) -> tuple[str, ...]:
+def stale_series(view: View, node: Node, at: Micros) -> tuple[str, ...]:
     """Return the series of a node that are too old to be read at an instant (µs), in order."""
     instants = np.array([at], np.int64)
     return tuple(
@@ -226,7 +224,7 @@ def stale_series(view: View, node: Node, at: int) -> tuple[str, ...]:
 
 def _found(node: Node, now: Readings, unit: str | None, every: Every) -> Found | None:
     """Return what the one reading that stands says, or None where it is unknown."""
-    period = int(now.periods[0])
+    period = Minutes(int(now.periods[0]))
     if node.is_condition:
         assert now.truth is not None
         if now.truth[0] == UNKNOWN:
@@ -254,7 +252,7 @@ def _element(numbers: Numbers, place: int, unit: str) -> float:
 
 
 def _made(
-    every: Every, period: int, *, value: float | None = None, most: float | None = None,
+    every: Every, period: Minutes, *, value: float | None = None, most: float | None = None,
     truth: bool | None = None,
 ) -> Found:  # fmt: skip
     return Found(
@@ -263,10 +261,10 @@ def _made(
     )  # fmt: skip
 
 
-def _ended_at(every: Every, period: int) -> datetime:
+def _ended_at(every: Every, period: Minutes) -> datetime:
     """Return when a period is over; days end at midnight in New York, where they are counted."""
     end = every.end(period)
     if not every.dated:
-        return instant(end * _MINUTE)
+        return instant(Micros(end * MINUTE))
     day = day_of(end)
     return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC)

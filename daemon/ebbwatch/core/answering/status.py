@@ -14,7 +14,7 @@ from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.answering.expected import Late
 from ebbwatch.core.answering.reading import Reader, Reading
 from ebbwatch.model.alert import Level
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import Micros, instant
 from ebbwatch.ruleset.rules import Rule
 
 
@@ -72,7 +72,7 @@ class Standing:
 def standings(
     judge: Judge,
     states: Mapping[str, AlertState],
-    at: int,
+    at: Micros,
     names: Collection[str] | None = None,
 ) -> tuple[Standing, ...]:
     """Return how rules stand at an instant (µs), in the order of their files.

@@ -16,21 +16,30 @@ from numpy.typing import NDArray
 
 from ebbwatch.core.facts.release_clock import NEVER, ReleaseClock
 from ebbwatch.expr.numbers import EXACT, Floats, Longs, distinct
-from ebbwatch.expr.view import FOREVER, Column, Spells
+from ebbwatch.expr.view import LAST_PERIOD, Column, Spells
 from ebbwatch.model.calendars import BusinessCalendar
 from ebbwatch.model.observation import Observation
-from ebbwatch.model.periods import DAY_MINUTES, Rank, day_of, instant, micros, period_of
+from ebbwatch.model.periods import (
+    DAY_MINUTES,
+    MINUTE,
+    Micros,
+    Minutes,
+    Rank,
+    day_of,
+    instant,
+    micros,
+    period_of,
+)
 from ebbwatch.model.series import Released, Series
 
 #: Where a publisher's day begins: all of ours are in New York.
 NEW_YORK = ZoneInfo("America/New_York")
 #: First day for which "before its first period" is filled in.
 _FIRST_DAY = period_of(datetime(2000, 1, 1, tzinfo=UTC).date())
-_MINUTE = 60_000_000
 #: More than any period has parts.
 _PARTS = 1024
 #: Midnight in New York is 04:00 or 05:00 UTC; nothing known later than that waits for its day.
-_LATEST_MIDNIGHT = 5 * 60 * _MINUTE
+_LATEST_MIDNIGHT = 5 * 60 * MINUTE
 _NO_SPELLS = Spells(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
@@ -73,7 +82,7 @@ class Figure:
         source: Who gave it.
     """
 
-    period: int
+    period: Minutes
     value: Fraction | None
     known_at: datetime
     assumed: bool
@@ -122,11 +131,11 @@ class Tip:
         added: Whether it was one figure more, newer than all: nothing of before has changed.
     """
 
-    period: int
-    effect: int
+    period: Minutes
+    effect: Micros
     quanta: float
     quantum: Fraction
-    stale_at: int
+    stale_at: Micros
     number: int
     added: bool
 
@@ -162,11 +171,11 @@ class _Added:
     """
 
     quanta: float
-    period: int
-    known: int
+    period: Minutes
+    known: Micros
     assumed: bool
     source: int
-    lateness: tuple[int, int, int]
+    lateness: tuple[Micros, Micros, Micros]
 
 
 @dataclass(slots=True)
@@ -188,9 +197,9 @@ class History:
     _interned: dict[bytes, Longs] = field(default_factory=dict)
     _ends: dict[str, _End] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
-    _ahead: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
+    _ahead: dict[str, tuple[Micros, list[Micros]]] = field(default_factory=dict)
     _partial: dict[str, Spells] = field(default_factory=dict)
-    _due: dict[tuple[str, tuple[Released, ...]], tuple[int, tuple[int, int]]] = field(
+    _due: dict[tuple[str, tuple[Released, ...]], tuple[Minutes, tuple[Micros, Micros]]] = field(
         default_factory=dict
     )
 
@@ -233,7 +242,7 @@ class History:
 
     def _find_end(self, name: str, column: Column) -> _End:
         last = len(column) - 1
-        period, quantum = int(column.periods[last]), column.quantum
+        period, quantum = Minutes(int(column.periods[last])), column.quantum
         facts, exponent = self._facts[name], _exponent(quantum)
         sources = {source: index for index, source in enumerate(facts.sources)}
         plain = period == int(column.periods.max()) and not np.isnan(column.quanta[last])
@@ -242,8 +251,8 @@ class History:
         lateness = self._lateness_of(name)
         assert lateness is not None
         stale = lateness.stale
-        stale_at = int(stale.starts[-1]) if stale and stale.ends[-1] >= NEVER else NEVER
-        tip = Tip(period, int(column.effect[last]), float(column.quanta[last]), quantum, stale_at,
+        stale_at = Micros(int(stale.starts[-1])) if stale and stale.ends[-1] >= NEVER else NEVER
+        tip = Tip(period, Micros(int(column.effect[last])), float(column.quanta[last]), quantum, stale_at,
                   self._numbers.get(name, 0), added=False)  # fmt: skip
         return _End(tip, exponent, sources)
 
@@ -257,7 +266,7 @@ class History:
         if end is None or end.tip is None or new.value is None or series.in_parts:
             return False
         tip, source = end.tip, end.sources.get(new.source)
-        begin = new.period * _MINUTE + (_LATEST_MIDNIGHT if series.every.dated else 0)
+        begin = new.period * MINUTE + (_LATEST_MIDNIGHT if series.every.dated else 0)
         if source is None or new.period <= tip.period or known < max(tip.effect, begin):
             return False
         quanta = new.value.scaleb(-end.exponent)
@@ -273,7 +282,9 @@ class History:
             ahead[1][:] = [*(at for at in ahead[1] if at < known), known, *later]
         return True
 
-    def _late_from(self, series: Series, newest: int, known: int) -> tuple[int, int, int]:
+    def _late_from(
+        self, series: Series, newest: Minutes, known: Micros
+    ) -> tuple[Micros, Micros, Micros]:
         """Return when a series is late, stale and lapsed if nothing follows its newest period."""
         key = (series.every.name, series.released)
         made = self._due.get(key)
@@ -282,11 +293,11 @@ class History:
             _, late, stale = self.clock.lateness_columns(
                 replace(series, stale_after=None), np.array([newest]), np.array([known])
             )
-            made = self._due[key] = (newest, (int(late[0]), int(stale[0])))
+            made = self._due[key] = (newest, (Micros(int(late[0])), Micros(int(stale[0]))))
         late_at, stale_at = made[1]
         lapsed = NEVER
         if series.stale_after is not None:
-            lapsed = known + series.stale_after // timedelta(microseconds=1)
+            lapsed = Micros(known + series.stale_after // timedelta(microseconds=1))
         begins = (late_at, min(stale_at, lapsed), lapsed)
         return max(begins[0], known), max(begins[1], known), max(begins[2], known)
 
@@ -376,14 +387,14 @@ class History:
         assert column is not None
         quanta = column.quanta[fact]
         return Figure(
-            int(column.periods[fact]),
+            Minutes(int(column.periods[fact])),
             None if np.isnan(quanta) else int(quanta) * column.quantum,
-            instant(int(column.known[fact])),
+            instant(Micros(int(column.known[fact]))),
             bool(column.assumed[fact]),
             column.sources[int(column.source[fact])],
         )
 
-    def newest(self, series: str, *, as_of: int) -> Figure | None:
+    def newest(self, series: str, *, as_of: Micros) -> Figure | None:
         """Return the newest figure known at an instant (µs), future periods included."""
         column = self.column(series)
         if column is None:
@@ -394,7 +405,7 @@ class History:
         newest = column.periods[known].max()
         return self.figure(series, int(known[column.periods[known] == newest][-1]))
 
-    def figure_for(self, series: str, period: int, *, as_of: int) -> Figure | None:
+    def figure_for(self, series: str, period: Minutes, *, as_of: Micros) -> Figure | None:
         """Return the figure of one period as known at an instant (µs)."""
         column = self.column(series)
         if column is None:
@@ -404,7 +415,7 @@ class History:
             return None
         return self.figure(series, int(found[np.argmax(column.known[found])]))
 
-    def known_instants(self, *, after: int, upto: int) -> Longs:
+    def known_instants(self, *, after: Micros, upto: Micros) -> Longs:
         """Return the distinct µs in (after, upto] at which any fact takes effect."""
         found = [
             column.effect[(column.effect > after) & (column.effect <= upto)]
@@ -413,11 +424,11 @@ class History:
         ]
         return distinct(np.concatenate(found)) if found else np.empty(0, np.int64)
 
-    def changed(self, *, after: int, upto: int) -> set[str]:
+    def changed(self, *, after: Micros, upto: Micros) -> set[str]:
         """Return the series of which something changed in (after, upto]."""
         return {name for name in self._facts if self._moves(name, after, upto)}
 
-    def _moves(self, name: str, after: int, upto: int) -> bool:
+    def _moves(self, name: str, after: Micros, upto: Micros) -> bool:
         kept = self._ahead.get(name)
         if kept is not None and kept[0] <= after:
             edges_ahead = kept[1]
@@ -436,12 +447,12 @@ class History:
         place = int(np.searchsorted(edges, after, "right"))
         return place < len(edges) and int(edges[place]) <= upto
 
-    def next_edge(self, after: int) -> int | None:
+    def next_edge(self, after: Micros) -> Micros | None:
         """Return the next µs at which time alone changes something; None for never."""
         found = [edges[0] for name in self._facts if (edges := self._edges_after(name, after))]
         return min(found, default=None)
 
-    def _edges_after(self, name: str, after: int) -> list[int]:
+    def _edges_after(self, name: str, after: Micros) -> list[Micros]:
         """Return the µs after an instant at which a series changes, as far as is known now."""
         kept = self._ahead.get(name)
         if kept is not None and kept[0] <= after:
@@ -458,7 +469,7 @@ class History:
         self._ahead[name] = (after, edges)
         return edges
 
-    def known(self, series: str) -> set[tuple[int, datetime]]:
+    def known(self, series: str) -> set[tuple[Minutes, datetime]]:
         """Return (period, instant it became known) of every fact held of a series."""
         self._settle(series)
         facts = self._facts.get(series)
@@ -467,18 +478,18 @@ class History:
         pairs = zip(facts.periods.tolist(), facts.known.tolist(), strict=True)
         return {(period, instant(known)) for period, known in pairs}
 
-    def observed_from(self, series: str, at: int) -> int | None:
+    def observed_from(self, series: str, at: Micros) -> Minutes | None:
         """Return the first period observed by an instant (µs) where those before are filled in.
 
-        None where nothing is filled in before the first; FOREVER where nothing was observed yet.
+        None where nothing is filled in before the first; LAST_PERIOD where nothing was observed yet.
         """
         if self.catalogue[series].before is None:
             return None
         self._settle(series)
         facts = self._facts.get(series)
         if facts is None or not bool((facts.known <= at).any()):
-            return FOREVER
-        return int(facts.periods[facts.known <= at].min())
+            return LAST_PERIOD
+        return Minutes(int(facts.periods[facts.known <= at].min()))
 
     def observations(self, series: str) -> Iterator[Figure]:
         """Return the facts of a series in the order they took effect."""
@@ -517,13 +528,13 @@ class History:
 
     def _before(self, series: Series, facts: Facts, value: Decimal) -> Facts:
         """Return one fact for each period before the first, with the declared value."""
-        first = int(facts.periods.min())
+        first = Minutes(int(facts.periods.min()))
         axis = self._expected(series, first)
         size = len(axis)
         if series.released:
             known = self.clock.release_instants(series, axis)
         else:
-            known = np.array([series.every.end(p) * _MINUTE for p in axis.tolist()], np.int64)
+            known = np.array([series.every.end(p) * MINUTE for p in axis.tolist()], np.int64)
         number = Fraction(value)
         quantum = facts.quantum if number == 0 else Fraction(1, number.denominator)
         return Facts(
@@ -531,7 +542,7 @@ class History:
             np.ones(size, np.bool_), np.zeros(size, np.int16), ("before",),
         )  # fmt: skip
 
-    def _expected(self, series: Series, end: int) -> Longs:
+    def _expected(self, series: Series, end: Minutes) -> Longs:
         """Return the periods a series should have from the first day filled in to a period."""
         period = _first_period(series)
         if series.calendar is not None and series.every.name == "business day":
@@ -540,7 +551,7 @@ class History:
             days = np.array([day for year in years for day in business.open_days(year)], np.int64)
             axis = days * DAY_MINUTES
             return axis[(axis >= period) & (axis < end)]
-        periods: list[int] = []
+        periods: list[Minutes] = []
         while period < end:
             periods.append(period)
             period = self.clock.next_period(series, period)
@@ -586,14 +597,14 @@ def _spells(begin: Longs, known: Longs, until: Longs) -> Spells:
     return Spells(begin[real], until[real])
 
 
-def _continued(held: Spells, news: Sequence[tuple[int, int]]) -> Spells:
+def _continued(held: Spells, news: Sequence[tuple[Micros, Micros]]) -> Spells:
     """Return spells with those that newer figures end, cut off, and begin.
 
     Args:
         held: Up to then; the last may be open.
         news: When each figure became known, and from when on a further one is missing.
     """
-    last = [(int(held.starts[-1]), NEVER)] if held and held.ends[-1] >= NEVER else []
+    last = [(Micros(int(held.starts[-1])), NEVER)] if held and held.ends[-1] >= NEVER else []
     kept = len(held.starts) - len(last)
     for known, begin in news:
         if last and last[-1][1] == NEVER:
@@ -654,18 +665,18 @@ def _news(periods: Longs, quanta: Floats, lacking: Longs) -> Longs:
     return np.sort(order[~same])
 
 
-def _first_period(series: Series) -> int:
+def _first_period(series: Series) -> Minutes:
     """Return a period of the series around the first day that is filled in."""
     period = _FIRST_DAY
     if series.every.rank is Rank.WEEK:
         away = (series.every.weekday - day_of(period).weekday()) % 7
-        return period + away * DAY_MINUTES
+        return Minutes(period + away * DAY_MINUTES)
     return period
 
 
 def _effects(series: Series, facts: Facts) -> Longs:
     """Return from when facts can be read: no reading is later than the day it is made on."""
-    begin = facts.periods * _MINUTE
+    begin = facts.periods * MINUTE
     if not series.every.dated:
         return np.maximum(facts.known, begin)
     early = np.flatnonzero(facts.known < begin + _LATEST_MIDNIGHT)
@@ -677,7 +688,7 @@ def _effects(series: Series, facts: Facts) -> Longs:
     return effect
 
 
-def _midnight(period: int) -> int:
+def _midnight(period: Minutes) -> Micros:
     day = day_of(period)
     return micros(datetime(day.year, day.month, day.day, tzinfo=NEW_YORK))
 

@@ -39,7 +39,7 @@ from ebbwatch.core.doubts import (
 from ebbwatch.core.facts import asof
 from ebbwatch.core.facts.release_clock import NEVER
 from ebbwatch.model.observation import Observation, Published
-from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, day_of, micros
+from ebbwatch.model.periods import DAY_MINUTES, Every, Micros, Minutes, Rank, day_of, micros
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import UNITS, Unit
 from ebbwatch.ports import Held
@@ -54,15 +54,15 @@ _MOST_DAYS_EARLY = 3
 class HeldFigures(Protocol):
     """What is held already, archive included, as the newest version of each period."""
 
-    def value(self, series: str, period: int) -> tuple[Decimal | None, str] | None:
+    def value(self, series: str, period: Minutes) -> tuple[Decimal | None, str] | None:
         """Return a period's value in base units and who gave it; None where none is held."""
         ...
 
-    def newest(self, series: str) -> tuple[int, Decimal] | None:
+    def newest(self, series: str) -> tuple[Minutes, Decimal] | None:
         """Return the newest period that has a value, and the value; None where none has."""
         ...
 
-    def known_at(self, series: str, period: int) -> int | None:
+    def known_at(self, series: str, period: Minutes) -> Micros | None:
         """Return when a period's figure became known, in µs; None where none is held."""
         ...
 
@@ -77,21 +77,21 @@ class Present:
 
     history: asof.History
 
-    def value(self, series: str, period: int) -> tuple[Decimal | None, str] | None:
+    def value(self, series: str, period: Minutes) -> tuple[Decimal | None, str] | None:
         """Return a period's value in base units and who gave it; None where none is held."""
         figure = self.history.figure_for(series, period, as_of=NEVER)
         if figure is None:
             return None
         return None if figure.value is None else _decimal(figure.value), figure.source
 
-    def newest(self, series: str) -> tuple[int, Decimal] | None:
+    def newest(self, series: str) -> tuple[Minutes, Decimal] | None:
         """Return the newest period that has a value, and the value; None where none has."""
         figure = self.history.newest(series, as_of=NEVER)
         if figure is None or figure.value is None:
             return None
         return figure.period, _decimal(figure.value)
 
-    def known_at(self, series: str, period: int) -> int | None:
+    def known_at(self, series: str, period: Minutes) -> Micros | None:
         """Return when a period's figure became known, in µs; None where none is held."""
         figure = self.history.figure_for(series, period, as_of=NEVER)
         return None if figure is None else micros(figure.known_at)
@@ -230,10 +230,10 @@ def admit(
         )
     fresh = _news(series, read, history, first_choice=first_choice)
     twice = _ambiguous(read)
-    trusted: tuple[int, Decimal] | None = None
+    trusted: tuple[Minutes, Decimal] | None = None
     observations: list[Observation] = []
     held: list[tuple[Doubt, Held]] = []
-    good: list[int] = []
+    good: list[Minutes] = []
     for place, (figure, value) in enumerate(read):
         known = history.value(series.name, figure.period)
         if place in fresh:
@@ -327,12 +327,14 @@ def _placed(
     return sorted(figures, key=lambda figure: figure.period), notices
 
 
-def _moved(every: Every, figure: Published) -> int | None:
+def _moved(every: Every, figure: Published) -> Minutes | None:
     """Return the week that a date some days early belongs to; None for none."""
     if every.rank is not Rank.WEEK or figure.period % DAY_MINUTES:
         return None
     early = (every.weekday - day_of(figure.period).weekday()) % 7
-    return figure.period + early * DAY_MINUTES if early <= _MOST_DAYS_EARLY else None
+    if early > _MOST_DAYS_EARLY:
+        return None
+    return Minutes(figure.period + early * DAY_MINUTES)
 
 
 def _base(series: Series, figure: Published, value: Decimal) -> Decimal:
@@ -411,7 +413,7 @@ def _news(
     where none is. A version equal to the one before it is none, nor is "no value" where
     there never was one.
     """
-    versions: dict[int, list[int]] = {}
+    versions: dict[Minutes, list[int]] = {}
     for place, (figure, value) in enumerate(read):
         places = versions.setdefault(figure.period, [])
         if not places or read[places[-1]][1] != value:
@@ -427,7 +429,7 @@ def _news(
     return fresh
 
 
-def _before(period: int, *candidates: tuple[int, Decimal] | None) -> Decimal | None:
+def _before(period: Minutes, *candidates: tuple[Minutes, Decimal] | None) -> Decimal | None:
     """Return the value of the latest candidate before a period; None where all lie after it."""
     earlier = [candidate for candidate in candidates if candidate and candidate[0] < period]
     return max(earlier)[1] if earlier else None

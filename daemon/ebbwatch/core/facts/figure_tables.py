@@ -17,7 +17,7 @@ import numpy as np
 from ebbwatch.core.doubts import EARLIEST, LARGEST, SMALLEST
 from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.expr.numbers import EXACT, Floats, Longs
-from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, micros
+from ebbwatch.model.periods import DAY_MINUTES, Every, Micros, Minutes, Rank, micros
 from ebbwatch.model.redaction import said
 from ebbwatch.model.series import Series
 
@@ -125,7 +125,7 @@ class Tables:
         key = "\n".join(texts)
         found = self._instants.get(key)
         if found is None:
-            memo: dict[str, int] = {}
+            memo: dict[str, Micros] = {}
             for row, text in enumerate(texts):
                 if text and text not in memo:
                     memo[text] = _instant(row, text)
@@ -217,7 +217,7 @@ def _parsed_periods(series: Series, texts: list[str]) -> Longs:
     return np.array(found, np.int64)
 
 
-def _suspects(periods: Longs, every: Every) -> set[int]:
+def _suspects(periods: Longs, every: Every) -> set[Minutes]:
     """Return the periods worth a closer look: all, but for days, which are all in order."""
     if every.weekday >= 0:
         # 1970-01-01 was a Thursday: 3.
@@ -263,7 +263,7 @@ def _number(row: int, text: str) -> float:
     return value
 
 
-def _instant(row: int, text: str) -> int:
+def _instant(row: int, text: str) -> Micros:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from ebbwatch.core.facts.edge import Admitted, HeldFigures, admit
 from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.observation import Observation, Published
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, Minutes, instant, micros
 from ebbwatch.model.series import Series
 
 #: How long after the last part's instant its absence is taken for a delay; afterwards there
@@ -86,8 +86,8 @@ def _waits(
 
 
 def _held(
-    series: Series, period: int, news: Observation | None, history: HeldFigures
-) -> tuple[Decimal | None, int] | None:
+    series: Series, period: Minutes, news: Observation | None, history: HeldFigures
+) -> tuple[Decimal | None, Micros] | None:
     """Return a period's value and when (µs) it became known, an answer's news included."""
     if news is not None:
         return news.value, micros(news.known_at)
@@ -96,7 +96,7 @@ def _held(
 
 
 def _goes_on(
-    series: Series, figure: Published, held_at: int, clock: ReleaseClock, at: datetime
+    series: Series, figure: Published, held_at: Micros, clock: ReleaseClock, at: datetime
 ) -> bool:
     """Return whether a figure holds a part more than it did when it became known (µs)."""
     now = clock.lacking_at(series, figure.period, micros(at))

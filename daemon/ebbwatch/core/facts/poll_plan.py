@@ -17,7 +17,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ebbwatch.model.periods import DAY_MINUTES, Every, Rank, instant, micros, period_of
+from ebbwatch.model.periods import (
+    DAY_MINUTES,
+    MINUTE,
+    Every,
+    Micros,
+    Minutes,
+    Rank,
+    instant,
+    micros,
+    period_of,
+)
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import Planned
 
@@ -68,15 +78,15 @@ _PACES = {
 
 def next_poll(
     *,
-    due_at: int | None,
+    due_at: Micros | None,
     held: bool,
-    next_due_at: int | None,
-    last_poll_at: int | None,
-    at: int,
+    next_due_at: Micros | None,
+    last_poll_at: Micros | None,
+    at: Micros,
     every: Every,
     jitter: float,
-    planned_at: int | None = None,
-) -> int:
+    planned_at: Micros | None = None,
+) -> Micros:
     """Return when to visit next, never before `at`; all instants in microseconds.
 
     Args:
@@ -107,20 +117,20 @@ def next_poll(
         candidates.append(next_due_at + _spread(first, jitter))
     if planned_at is not None and planned_at > last_poll_at:
         candidates.append(planned_at + _spread(first, jitter) - first)
-    return max(at, min(candidates))
+    return max(at, Micros(min(candidates)))
 
 
 def next_texts(
-    *, last_poll_at: int | None, at: int, jitter: float, planned_at: int | None = None
-) -> int:
+    *, last_poll_at: Micros | None, at: Micros, jitter: float, planned_at: Micros | None = None
+) -> Micros:
     """Return when to look for texts next, never before `at`; takes what `next_poll` does."""
     if last_poll_at is None:
         return at
-    regular = last_poll_at + _spread(_TEXTS_EVERY * _SECOND, jitter)
+    regular = Micros(last_poll_at + _spread(_TEXTS_EVERY * _SECOND, jitter))
     return max(at, regular if planned_at is None else min(regular, planned_at))
 
 
-def planned_visit(planned: Sequence[Planned], after: int) -> int | None:
+def planned_visit(planned: Sequence[Planned], after: Micros) -> Micros | None:
     """Return the first µs later than another for which a visit is planned; None for none."""
     moment = instant(after)
     return min((micros(_next(each, moment)) for each in planned), default=None)
@@ -139,7 +149,9 @@ def _next(planned: Planned, after: datetime) -> datetime:
         day += timedelta(days=1)
 
 
-def catch_up_from(series: Series, *, newest: int | None, due: int | None, at: int) -> int | None:
+def catch_up_from(
+    series: Series, *, newest: Minutes | None, due: Minutes | None, at: Micros
+) -> Minutes | None:
     """Return the period from which history is to be read to leave no hole; None for no need.
 
     Args:
@@ -150,11 +162,11 @@ def catch_up_from(series: Series, *, newest: int | None, due: int | None, at: in
     """
     if not series.every.dated:
         return None
-    today = at // (60 * _SECOND) // DAY_MINUTES * DAY_MINUTES
+    today = at // MINUTE // DAY_MINUTES * DAY_MINUTES
     reach = _REACH_DAYS[series.every.rank] * DAY_MINUTES
     if newest is not None and (today if due is None else due) - newest <= reach:
         return None
-    start = today - LONGEST_CATCH_UP_DAYS * DAY_MINUTES
+    start = Minutes(today - LONGEST_CATCH_UP_DAYS * DAY_MINUTES)
     if series.history_from is not None:
         start = max(start, period_of(series.history_from))
     return start if newest is None else max(start, newest)

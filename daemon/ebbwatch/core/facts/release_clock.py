@@ -24,17 +24,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebbwatch.model.calendars import FEDERAL_RESERVE, BusinessCalendar
-from ebbwatch.model.periods import DAY_MINUTES, EPOCH, Every, Rank
+from ebbwatch.model.periods import (
+    DAY_MINUTES,
+    EPOCH,
+    MINUTE,
+    Every,
+    Micros,
+    Minutes,
+    Rank,
+    period_of,
+)
 from ebbwatch.model.series import Released, Series, Weekly
 
 Longs = NDArray[np.int64]
 
-_MINUTE = 60_000_000
-_DAY = DAY_MINUTES * _MINUTE
+_DAY = DAY_MINUTES * MINUTE
 _MONTHS = {Rank.MONTH: 1, Rank.QUARTER: 3, Rank.YEAR: 12}
 
 #: Stands in columns for an instant that never comes.
-NEVER = int(np.iinfo(np.int64).max)
+NEVER = Micros(np.iinfo(np.int64).max)
 
 #: How long after its instant a figure is merely due, and only then late.
 _GRACE_HOURS = {Rank.WEEK: 24, Rank.MONTH: 168, Rank.QUARTER: 168, Rank.YEAR: 168}
@@ -61,9 +69,9 @@ class Lateness:
         stale_at: A second release was missed as well, or `stale_after` has passed.
     """
 
-    due_at: int | None
-    late_at: int | None
-    stale_at: int | None
+    due_at: Micros | None
+    late_at: Micros | None
+    stale_at: Micros | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +87,10 @@ class Freshness:
     """
 
     state: FreshnessState
-    due_period: int | None
-    due_at: int | None
-    next_period: int | None
-    next_due_at: int | None
+    due_period: Minutes | None
+    due_at: Micros | None
+    next_period: Minutes | None
+    next_due_at: Micros | None
 
 
 class ReleaseClock:
@@ -92,13 +100,13 @@ class ReleaseClock:
         """Take the business calendars by name."""
         self._business = business
 
-    def release_at(self, series: Series, period: int) -> int:
+    def release_at(self, series: Series, period: Minutes) -> Micros:
         """Return the instant at which a period's figure comes out.
 
         Raises:
             ValueError: If the series has no release rule.
         """
-        return int(self.release_instants(series, np.array([period], np.int64))[0])
+        return Micros(int(self.release_instants(series, np.array([period], np.int64))[0]))
 
     def release_instants(self, series: Series, periods: Longs) -> Longs:
         """Return the instants at which the figures of periods come out, whole.
@@ -127,7 +135,7 @@ class ReleaseClock:
 
     # ---- periods that are published in parts -------------------------------------------
 
-    def parts(self, series: Series, period: int) -> list[tuple[int, str]]:
+    def parts(self, series: Series, period: Minutes) -> list[tuple[Micros, str]]:
         """Return when the parts of a period come out, and their names; none for a whole one."""
         if not series.in_parts:
             return []
@@ -150,24 +158,24 @@ class ReleaseClock:
                 found[index] = len(rules) - np.maximum(out, 1)
         return found
 
-    def lacking_at(self, series: Series, period: int, known_at: int) -> int:
+    def lacking_at(self, series: Series, period: Minutes, known_at: Micros) -> int:
         """Return how many parts of a period were still to come at an instant."""
         if not series.in_parts:
             return 0
         return int(self.lacking(series, np.array([period]), np.array([known_at]))[0])
 
-    def part(self, series: Series, period: int, known_at: int) -> str:
+    def part(self, series: Series, period: Minutes, known_at: Micros) -> str:
         """Return up to which part of a period a figure goes; empty for one that is whole."""
         if not (lacking := self.lacking_at(series, period, known_at)):
             return ""
         return self.parts(series, period)[-1 - lacking][1]
 
-    def first_at(self, series: Series, period: int) -> int | None:
+    def first_at(self, series: Series, period: Minutes) -> Micros | None:
         """Return when to look for anything of a period; None where nothing says so."""
         parts = self.parts(series, period)
         return parts[0][0] if parts else self.expected_at(series, period)
 
-    def next_at(self, series: Series, newest: int, known_at: int) -> int | None:
+    def next_at(self, series: Series, newest: Minutes, known_at: Micros) -> Micros | None:
         """Return when to look for what follows a figure: a part of its period, or the next one.
 
         Args:
@@ -179,7 +187,7 @@ class ReleaseClock:
             return self.parts(series, newest)[-lacking][0]
         return self.first_at(series, self.next_period(series, newest))
 
-    def due(self, series: Series, at: int) -> tuple[int, int, int] | None:
+    def due(self, series: Series, at: Micros) -> tuple[Minutes, Micros, int] | None:
         """Return which figure should be out at an instant, as far as it is published by then.
 
         Returns:
@@ -215,9 +223,9 @@ class ReleaseClock:
     def _calendar(self, name: str) -> BusinessCalendar:
         return self._business[name]
 
-    def next_period(self, series: Series, period: int) -> int:
+    def next_period(self, series: Series, period: Minutes) -> Minutes:
         """Return the period after one; of business days, the next open one."""
-        return int(self.next_periods(series, np.array([period], np.int64))[0])
+        return Minutes(int(self.next_periods(series, np.array([period], np.int64))[0]))
 
     def next_periods(self, series: Series, periods: Longs) -> Longs:
         """Return the period after each of some."""
@@ -230,7 +238,7 @@ class ReleaseClock:
             return periods + 7 * DAY_MINUTES
         return _ends(every, periods)
 
-    def expected_at(self, series: Series, period: int) -> int | None:
+    def expected_at(self, series: Series, period: Minutes) -> Micros | None:
         """Return when to look for a period's figure; None where nothing says so.
 
         That is its release instant; candles of minutes and hours, which have no release
@@ -238,9 +246,9 @@ class ReleaseClock:
         """
         if series.released:
             return self.release_at(series, period)
-        return None if series.every.dated else series.every.end(period) * _MINUTE
+        return None if series.every.dated else Micros(series.every.end(period) * MINUTE)
 
-    def due_period(self, series: Series, at: int) -> int | None:
+    def due_period(self, series: Series, at: Micros) -> Minutes | None:
         """Return the newest period whose figure should be out at an instant.
 
         None for a series of days or slower that has no release rule.
@@ -252,44 +260,46 @@ class ReleaseClock:
             period = self._previous(series, period)
         return period
 
-    def _period_around(self, series: Series, at: int) -> int:
+    def _period_around(self, series: Series, at: Micros) -> Minutes:
         """Return a period that is not out yet at an instant, or the newest one that is."""
         every = series.every
         if not every.dated:
-            return at // _MINUTE // every.minutes * every.minutes
+            return Minutes(at // MINUTE // every.minutes * every.minutes)
         zone = ZoneInfo(series.released[-1].zone) if series.released else UTC
         day = (datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(zone).date() - EPOCH).days
         match every.rank:
             case Rank.WEEK:
                 # 1970-01-01 was a Thursday, weekday 3.
-                return (day + (every.weekday - (day + 3)) % 7) * DAY_MINUTES
+                return Minutes((day + (every.weekday - (day + 3)) % 7) * DAY_MINUTES)
             case Rank.MONTH | Rank.QUARTER | Rank.YEAR:
                 months = np.array([day], "datetime64[D]").astype("datetime64[M]").astype(np.int64)
-                return int(_from_months(months // _MONTHS[every.rank] * _MONTHS[every.rank])[0])
+                return Minutes(
+                    int(_from_months(months // _MONTHS[every.rank] * _MONTHS[every.rank])[0])
+                )
             case _ if every.name == "business day" and series.calendar:
                 open_day = self._calendar(series.calendar).on_or_before(EPOCH + timedelta(days=day))
-                return (open_day - EPOCH).days * DAY_MINUTES
+                return period_of(open_day)
             case _:
-                return day * DAY_MINUTES
+                return Minutes(day * DAY_MINUTES)
 
-    def _previous(self, series: Series, period: int) -> int:
+    def _previous(self, series: Series, period: Minutes) -> Minutes:
         every = series.every
         match every.rank:
             case Rank.MINUTES | Rank.HOUR:
-                return period - every.minutes
+                return Minutes(period - every.minutes)
             case Rank.WEEK:
-                return period - 7 * DAY_MINUTES
+                return Minutes(period - 7 * DAY_MINUTES)
             case Rank.MONTH | Rank.QUARTER | Rank.YEAR:
                 months = _to_months(np.array([period], np.int64)) - _MONTHS[every.rank]
-                return int(_from_months(months)[0])
+                return Minutes(int(_from_months(months)[0]))
             case _ if every.name == "business day" and series.calendar:
                 before = EPOCH + timedelta(days=period // DAY_MINUTES - 1)
                 day = self._calendar(series.calendar).on_or_before(before)
-                return (day - EPOCH).days * DAY_MINUTES
+                return period_of(day)
             case _:
-                return period - DAY_MINUTES
+                return Minutes(period - DAY_MINUTES)
 
-    def lateness(self, series: Series, newest: int, known_at: int) -> Lateness:
+    def lateness(self, series: Series, newest: Minutes, known_at: Micros) -> Lateness:
         """Return when a series becomes due, late and stale if nothing newer comes.
 
         Args:
@@ -300,7 +310,7 @@ class ReleaseClock:
         columns = self.lateness_columns(
             series, np.array([newest], np.int64), np.array([known_at], np.int64)
         )
-        due, late, stale = (None if c[0] == NEVER else int(c[0]) for c in columns)
+        due, late, stale = (None if c[0] == NEVER else Micros(int(c[0])) for c in columns)
         return Lateness(due, late, stale)
 
     def lateness_columns(
@@ -316,7 +326,7 @@ class ReleaseClock:
             lapsed = known_at + series.stale_after // timedelta(microseconds=1)
         if not series.released:
             return never, never, lapsed
-        grace = _GRACE_HOURS.get(series.every.rank, _GRACE_HOURS_OF_DAYS) * 60 * _MINUTE
+        grace = _GRACE_HOURS.get(series.every.rank, _GRACE_HOURS_OF_DAYS) * 60 * MINUTE
         following = self.next_periods(series, newest)
         if series.in_parts:
             # Of a period that is not whole, the rest is due.
@@ -326,7 +336,7 @@ class ReleaseClock:
         return due, due + grace, np.minimum(second + grace, lapsed)
 
     def freshness(
-        self, series: Series, newest: int | None, known_at: int | None, at: int
+        self, series: Series, newest: Minutes | None, known_at: Micros | None, at: Micros
     ) -> Freshness:
         """Return how a series stands.
 
@@ -347,7 +357,7 @@ class ReleaseClock:
         )
 
     def _state(
-        self, series: Series, newest: int | None, known_at: int | None, at: int
+        self, series: Series, newest: Minutes | None, known_at: Micros | None, at: Micros
     ) -> FreshnessState:
         if newest is None or known_at is None:
             return FreshnessState.EMPTY

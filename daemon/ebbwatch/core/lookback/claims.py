@@ -9,6 +9,7 @@ from enum import StrEnum
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.answering.answers import Answer, answer, compiled
 from ebbwatch.expr import Expression
+from ebbwatch.model.periods import Micros
 from ebbwatch.model.problem import Problem
 
 
@@ -23,7 +24,7 @@ class Point:
         near: Condition under which it is nearly so; empty for none.
     """
 
-    at: int
+    at: Micros
     figure: str
     holds: str = ""
     near: str = ""
@@ -105,12 +106,12 @@ def _found(judge: Judge, point: Point) -> Finding | tuple[Problem, ...]:
     return Finding.FAILS
 
 
-def _ask(judge: Judge, text: str, at: int) -> Answer | tuple[Problem, ...]:
+def _ask(judge: Judge, text: str, at: Micros) -> Answer | tuple[Problem, ...]:
     found = compiled(text, judge.ruleset, file="claim")
     return answer(judge, found, at) if isinstance(found, Expression) else found
 
 
-def claims_of(rows: Sequence[dict[str, str]], at: dict[str, int]) -> tuple[Claim, ...]:
+def claims_of(rows: Sequence[dict[str, str]], at: dict[str, Micros]) -> tuple[Claim, ...]:
     """Return claims from the rows of a table; a row without a text goes on with the last claim.
 
     Args:

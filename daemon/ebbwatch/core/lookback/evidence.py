@@ -19,7 +19,7 @@ from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.logic import TRUE, UNKNOWN
 from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.model.alert import Change, Level, Transition
-from ebbwatch.model.periods import micros
+from ebbwatch.model.periods import Micros, Minutes, micros
 from ebbwatch.ruleset.rules import Rule
 
 #: A day of strain: cash lent against Treasuries costs this much more than cash lent without.
@@ -61,7 +61,7 @@ class Said:
         muted: Whether it was told in the digest only, the alert flapping.
     """
 
-    at: int
+    at: Micros
     change: Change
     level: Level
     value: float | None
@@ -81,9 +81,9 @@ class AlertSpell:
         outcome: What came after it.
     """
 
-    begun: int
-    ended: int | None
-    steps: tuple[tuple[int, Level], ...]
+    begun: Micros
+    ended: Micros | None
+    steps: tuple[tuple[Micros, Level], ...]
     said: tuple[Said, ...]
     outcome: Aftermath
 
@@ -193,7 +193,7 @@ class EvidenceWindow:
 
     start: date
     split: date
-    end: int
+    end: Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,17 +256,17 @@ class _Strain:
     strained: Longs
     ordinals: Longs
 
-    def days(self, after: int) -> list[int]:
+    def days(self, after: Micros) -> list[int]:
         """Return the days of strain that were seen after an instant, as ordinals."""
         return sorted(set(self.ordinals[(self.strained == 1) & (self.at >= after)].tolist()))
 
-    def seen(self, begun: int, until: int) -> bool:
+    def seen(self, begun: Micros, until: Micros) -> bool:
         """Return whether strain was seen in [begun, until]."""
         inside = (self.at >= begun) & (self.at <= until)
         return bool((self.strained[inside] == 1).any())
 
 
-def _strain(judge: Judge, end: int) -> _Strain:
+def _strain(judge: Judge, end: Micros) -> _Strain:
     found = compiled(STRAIN, judge.ruleset, file="evidence")
     none = np.empty(0, np.int64)
     if not isinstance(found, Expression):
@@ -279,7 +279,8 @@ def _strain(judge: Judge, end: int) -> _Strain:
     every = found.node.every
     assert every is not None
     days = [
-        date.fromisoformat(every.text(int(p))[:10]).toordinal() for p in readings.periods[known]
+        date.fromisoformat(every.text(Minutes(int(p)))[:10]).toordinal()
+        for p in readings.periods[known]
     ]
     return _Strain(readings.at[known], strained, np.array(days, np.int64))
 
@@ -298,7 +299,7 @@ class _Bench:
             return Record(rule, None if judged is None else judged.rule.unit, figures=False)
         signals = judged.signals
         known = signals.at[signals.known]
-        first, last = int(known[0]), int(known[-1])
+        first, after = Micros(int(known[0])), Micros(int(known[-1]) + 1)
         stays = [self._judged(rule, stay) for stay in _stays(judged)]
         start, split = _midnight(self.window.start), _midnight(self.window.split)
         asked = asked_of(rule, self.listed)
@@ -306,8 +307,8 @@ class _Bench:
             rule, judged.rule.unit, figures=True,
             stays=tuple(_since(stay, start) for stay in stays if stay.said[-1].at >= start),
             leads={one.episode.name: _lead(one.episode, stays, first) for one in asked},
-            before=_half(stays, max(start, first), min(split, last + 1)),
-            since=_half(stays, max(split, first), last + 1),
+            before=_half(stays, max(start, first), min(split, after)),
+            since=_half(stays, max(split, first), after),
         )  # fmt: skip
 
     def of_texts(self, rule: Rule, moved: Sequence[Transition]) -> Record:
@@ -326,7 +327,7 @@ class _Bench:
 
     def _outcome(self, rule: Rule, stay: AlertSpell) -> Aftermath:
         """Return what came after a stay, by what its theme is for."""
-        until = max(stay.ended or self.window.end, stay.begun + PATIENCE_DAYS * _DAY)
+        until = max(stay.ended or self.window.end, Micros(stay.begun + PATIENCE_DAYS * _DAY))
         if _theme(rule) in REPORTING:
             return Aftermath.UNJUDGED
         if _theme(rule) == BACKSTOP:
@@ -408,7 +409,7 @@ def _stays(judged: Judged) -> list[AlertSpell]:
     found: list[AlertSpell] = []
     numbers = distinct(judged.signals.periods)
     counted: list[tuple[int, Change]] = []
-    begun, steps, said = 0, [], []  # type: ignore[var-annotated]
+    begun, steps, said = Micros(0), [], []  # type: ignore[var-annotated]
     for move in judged.moves:
         if move.change in (Change.ARMED, Change.DISARMED):
             continue
@@ -419,7 +420,7 @@ def _stays(judged: Judged) -> list[AlertSpell]:
             begun, steps, said = move.at, [], []
         if move.change is Change.RESOLVED:
             found.append(AlertSpell(begun, move.at, tuple(steps), tuple(said), Aftermath.UNJUDGED))
-            begun = 0
+            begun = Micros(0)
             continue
         steps.append((move.at, move.after))
         if move.change in _UP:
@@ -433,7 +434,7 @@ def _stays(judged: Judged) -> list[AlertSpell]:
     return found
 
 
-def _since(stay: AlertSpell, start: int) -> AlertSpell:
+def _since(stay: AlertSpell, start: Micros) -> AlertSpell:
     """Return a stay with its alerts since the start; one that began before is not judged."""
     if stay.begun >= start:
         return stay
@@ -441,7 +442,7 @@ def _since(stay: AlertSpell, start: int) -> AlertSpell:
     return replace(stay, said=said, outcome=Aftermath.UNJUDGED)
 
 
-def _half(stays: Sequence[AlertSpell], start: int, end: int) -> Half | None:
+def _half(stays: Sequence[AlertSpell], start: Micros, end: Micros) -> Half | None:
     """Return what a rule did in [start, end); None where that is no time at all."""
     if end <= start:
         return None
@@ -457,7 +458,7 @@ def _half(stays: Sequence[AlertSpell], start: int, end: int) -> Half | None:
     return Half(alerts, alerts / years, spent / (end - start), len(inside), false, judged)
 
 
-def _lead(one: Episode, stays: Sequence[AlertSpell], first: int) -> Lead:
+def _lead(one: Episode, stays: Sequence[AlertSpell], first: Micros) -> Lead:
     """Return what a rule had said on the morning of an onset."""
     morning, after = micros(datetime.combine(one.onset, MORNING, NEW_YORK)), _after(one)
     if first > morning:
@@ -480,7 +481,7 @@ def _lead(one: Episode, stays: Sequence[AlertSpell], first: int) -> Lead:
     return Lead(Stance.SILENT)
 
 
-def _midnight(day: date) -> int:
+def _midnight(day: date) -> Micros:
     return micros(datetime.combine(day, time(), NEW_YORK))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ebbwatch.core.facts.asof import Facts, History
 from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import Column
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import Micros, Minutes, instant
 
 #: Source of the values that a series is declared to have had before its first period.
 BEFORE = "before"
@@ -57,19 +57,19 @@ def provenance(history: History, names: Iterable[str]) -> tuple[Provenance, ...]
         found.append(
             Provenance(
                 series=name,
-                first=every.text(int(periods.min())),
-                last=every.text(int(periods.max())),
+                first=every.text(Minutes(int(periods.min()))),
+                last=every.text(Minutes(int(periods.max()))),
                 known=len(periods) - assumed,
                 assumed=assumed,
                 revised=len(periods) - len(distinct(periods)),
-                newest=instant(int(column.known[given].max())),
+                newest=instant(Micros(int(column.known[given].max()))),
                 sources=tuple(sorted(set(column.sources) - {BEFORE})),
             )
         )
     return tuple(found)
 
 
-def known_by(history: History, at: int) -> History:
+def known_by(history: History, at: Micros) -> History:
     """Return what was known at an instant (µs), as if nothing had come after it."""
 
     def facts(column: Column) -> Facts:

@@ -19,7 +19,7 @@ from ebbwatch.expr.numbers import KNOWN, Floats, Longs
 from ebbwatch.expr.readings import Readings
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.durations import Duration
-from ebbwatch.model.periods import micros
+from ebbwatch.model.periods import Micros, micros
 from ebbwatch.model.units import PRINTED_FACTORS, Kind
 
 #: Fewer episodes than this prove little.
@@ -127,7 +127,7 @@ class Tuned:
 
 
 def tune(
-    judge: Judge, rule: Watched, level: Level, episodes: Sequence[Episode], since: int | None
+    judge: Judge, rule: Watched, level: Level, episodes: Sequence[Episode], since: Micros | None
 ) -> Tuned:
     """Return what other settings of a level would have said over everything that is held.
 
@@ -210,7 +210,7 @@ class _Sweep:
     level: Level
     readings: Readings
     episodes: Sequence[Episode]
-    since: int | None
+    since: Micros | None
 
     def score(self, setting: Setting) -> Score:
         """Return what a setting would have said."""
@@ -235,15 +235,15 @@ class _Sweep:
         return values[np.isfinite(values) & (self.readings.at >= self._begin)]
 
     @property
-    def _begin(self) -> int:
+    def _begin(self) -> Micros:
         known = self._known()
-        first = int(known[0]) if len(known) else 0
+        first = Micros(int(known[0]) if len(known) else 0)
         return first if self.since is None else max(first, self.since)
 
     @property
-    def _end(self) -> int:
+    def _end(self) -> Micros:
         known = self._known()
-        return int(known[-1]) if len(known) else 0
+        return Micros(int(known[-1]) if len(known) else 0)
 
     def _known(self) -> Longs:
         """Return when the readings were made that are known; of a count, all are in part."""
@@ -252,7 +252,7 @@ class _Sweep:
         known: Longs = self.readings.at[self.readings.why == KNOWN]
         return known
 
-    def _stays(self, setting: Setting) -> Iterator[tuple[int, int]]:
+    def _stays(self, setting: Setting) -> Iterator[tuple[Micros, Micros]]:
         """Yield begin and end of each alert; one that goes on ends with the readings."""
         rising = self.rule.ladder.rising
         leave = setting.threshold - setting.clear * (1 if rising else -1)
@@ -268,7 +268,7 @@ class _Sweep:
             alone.ladder, AlertState(), signals, upto=self._end, deadlines=self.judge.deadlines,
             frozen=self.judge.frozen(alone),
         )  # fmt: skip
-        begun: int | None = None
+        begun: Micros | None = None
         for move in walked.moves:
             if move.change is Change.FIRED:
                 begun = move.at
@@ -279,15 +279,15 @@ class _Sweep:
             yield begun, self._end
 
 
-def _morning(one: Episode) -> int:
+def _morning(one: Episode) -> Micros:
     return micros(datetime.combine(one.onset, _MORNING, NEW_YORK))
 
 
-def _last(one: Episode) -> int:
+def _last(one: Episode) -> Micros:
     return micros(datetime.combine(one.end + timedelta(days=1), time(), NEW_YORK))
 
 
-def _lead(one: Episode, stays: Sequence[tuple[int, int]]) -> int | None:
+def _lead(one: Episode, stays: Sequence[tuple[Micros, Micros]]) -> int | None:
     """Return how many days before an episode an alert fired; None where none did.
 
     That is the alert that fires on the morning of the onset, else the last one of the 90 days
@@ -304,7 +304,9 @@ def _lead(one: Episode, stays: Sequence[tuple[int, int]]) -> int | None:
     return -((after[0] - onset) // _DAY) if after else None
 
 
-def _followed(begun: int, ended: int, onsets: Sequence[int], ends: Sequence[int]) -> bool:
+def _followed(
+    begun: Micros, ended: Micros, onsets: Sequence[Micros], ends: Sequence[Micros]
+) -> bool:
     """Return whether an alert lies in an episode, or one begins soon after it."""
     until = ended + _PATIENCE // timedelta(microseconds=1)
     return any(begun < end and onset <= until for onset, end in zip(onsets, ends, strict=True))

@@ -10,7 +10,7 @@ from typing import Protocol
 from ebbwatch.core.answering.expected import Late
 from ebbwatch.core.render.message_contexts import ToldChange
 from ebbwatch.model.alert import Change, Level
-from ebbwatch.model.periods import Every
+from ebbwatch.model.periods import Every, Minutes
 from ebbwatch.model.text import Text, marked
 from ebbwatch.ruleset.rules import Rule
 
@@ -80,7 +80,7 @@ class Translator(Protocol):
         """Return a period, given as its publisher writes it."""
         ...
 
-    def period_at(self, period: int, every: Every | None, *, short: bool = False) -> str:
+    def period_at(self, period: Minutes, every: Every | None, *, short: bool = False) -> str:
         """Return a period, given in minutes since the epoch."""
         ...
 

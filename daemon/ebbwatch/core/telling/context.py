@@ -39,6 +39,8 @@ from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.periods import (
     FREQUENCIES,
     Every,
+    Micros,
+    Minutes,
     Rank,
     add_months,
     begin_of,
@@ -157,7 +159,7 @@ class Context:
             extreme_period=_extreme_period(watched, move, entry_period, period, periods, values),
         )  # fmt: skip
 
-    def as_known(self, at: int) -> Evaluation:
+    def as_known(self, at: Micros) -> Evaluation:
         """Return what reads expressions as they were known at an instant (µs).
 
         It is kept until another instant is asked about, or it is to be forgotten.
@@ -166,7 +168,7 @@ class Context:
             self._known = Evaluation(self._judge.history, BEGINNING, at)
         return self._known
 
-    def _read_at(self, at: int) -> Reader:
+    def _read_at(self, at: Micros) -> Reader:
         if self._reader is None or self._reader.at != at:
             self._reader = Reader(self._judge.history, at)
         return self._reader
@@ -187,7 +189,7 @@ class Context:
         return found
 
     def _unusual(
-        self, rule: Watched, move: Transition, period: int, periods: Longs,
+        self, rule: Watched, move: Transition, period: Minutes, periods: Longs,
         values: NDArray[np.float64],
     ) -> Unusual | None:  # fmt: skip
         if move.change in _OVER or move.value is None:
@@ -198,17 +200,19 @@ class Context:
             observed_from=max((one for one in begins if one is not None), default=None),
         )  # fmt: skip
 
-    def next_due(self, rule: Watched, at: int) -> datetime | None:
+    def next_due(self, rule: Watched, at: Micros) -> datetime | None:
         """Return when the rule's next figure comes out, or None where nobody knows."""
         return self._expecting(at).due(rule.node).ahead
 
-    def _expecting(self, at: int) -> Expected:
+    def _expecting(self, at: Micros) -> Expected:
         """Return what is expected at an instant (µs), kept as `as_known` is."""
         if self._expected is None or self._expected.at != at:
             self._expected = Expected(self._judge.history, at)
         return self._expected
 
-    def _turn_days(self, rule: Watched, names: Sequence[str], period: int) -> Mapping[str, date]:
+    def _turn_days(
+        self, rule: Watched, names: Sequence[str], period: Minutes
+    ) -> Mapping[str, date]:
         found = {}
         for name in names:
             for first, last, anchor in self._windows(name, rule.every, day_of(period).year):
@@ -242,11 +246,11 @@ class Context:
                 found[row.series] = series.source.name
         return found
 
-    def _late_carried(self, rule: Watched, at: int) -> tuple[Late, ...]:
+    def _late_carried(self, rule: Watched, at: Micros) -> tuple[Late, ...]:
         names = dict.fromkeys(n for n in rule.node.series if n not in rule.node.setters)
         return self.late(names, at)
 
-    def late(self, names: Iterable[str], at: int) -> tuple[Late, ...]:
+    def late(self, names: Iterable[str], at: Micros) -> tuple[Late, ...]:
         """Return those of some series whose next figure is late at an instant (µs)."""
         return self._expecting(at).all_late(names)
 
@@ -261,7 +265,7 @@ class Context:
                 continue
             series = self._judge.history.catalogue[row.series]
             before = self._judge.history.figure_for(
-                row.series, begin_of(row.period), as_of=micros(row.known_at) - 1
+                row.series, begin_of(row.period), as_of=Micros(micros(row.known_at) - 1)
             )
             if before is None:
                 continue
@@ -275,7 +279,7 @@ class Context:
             )  # fmt: skip
         return tuple(found)
 
-    def _resets(self, move: Transition, at: int) -> tuple[Reset, ...]:
+    def _resets(self, move: Transition, at: Micros) -> tuple[Reset, ...]:
         """Return the rates among the inputs that were set anew with the move's period."""
         history, found = self._judge.history, []
         for row in move.inputs:
@@ -287,7 +291,7 @@ class Context:
             earlier = column.periods[(column.periods < period) & (column.effect <= at)]
             if len(earlier) == 0:
                 continue
-            before = history.figure_for(row.series, int(earlier.max()), as_of=at)
+            before = history.figure_for(row.series, Minutes(int(earlier.max())), as_of=at)
             old = None if before is None or before.value is None else before.value
             if old is None or (value := printed(old, row.unit)) == row.value:
                 continue
@@ -296,7 +300,7 @@ class Context:
 
     # ---- how things stand ------------------------------------------------------------
 
-    def firing(self, states: Mapping[str, AlertState], at: int) -> tuple[Firing, ...]:
+    def firing(self, states: Mapping[str, AlertState], at: Micros) -> tuple[Firing, ...]:
         """Return the alerts that fire at an instant (µs), in the order of the rules."""
         watched = self._judge.watched
         firing = {
@@ -334,7 +338,7 @@ class Context:
         if len(periods) == 0:
             return None
         if first is None:
-            first = add_months(day_of(int(periods[-1])), -months)
+            first = add_months(day_of(Minutes(int(periods[-1]))), -months)
         inside = periods >= period_of(first)
         periods, values = periods[inside], values[inside]
         if len(periods) == 0:
@@ -346,7 +350,7 @@ class Context:
             unit=rule.unit,
             points=tuple(
                 (
-                    every.text(int(periods[i])),
+                    every.text(Minutes(int(periods[i]))),
                     float(values[i]) if math.isfinite(values[i]) else None,
                 )
                 for i in shown
@@ -362,11 +366,11 @@ class Context:
                 if move.change in (Change.FIRED, Change.ESCALATED)
                 and int(periods[0]) <= begin_of(move.period) <= int(periods[-1])
             ),
-            shaded=self._shaded(rule, int(periods[0]), int(periods[-1]), t),
+            shaded=self._shaded(rule, Minutes(int(periods[0])), Minutes(int(periods[-1])), t),
         )
 
     def _shaded(
-        self, rule: Watched, first: int, last: int, t: Translator
+        self, rule: Watched, first: Minutes, last: Minutes, t: Translator
     ) -> tuple[tuple[str, str, str], ...]:
         if rule.every.rank not in (Rank.DAILY, Rank.WEEK):
             return ()
@@ -386,7 +390,7 @@ class Context:
 
     # ---- counting --------------------------------------------------------------------
 
-    def periods(self, name: str, at: int) -> Longs:
+    def periods(self, name: str, at: Micros) -> Longs:
         """Return the periods of a rule's readings as known at an instant (µs), oldest first."""
         rule = self._judge.watched.get(name)
         if rule is None:
@@ -408,7 +412,7 @@ def _at_least(rule: Watched, evaluation: Evaluation) -> bool:
     return bool(evaluation.current(rule.node).at_least[-1:].any())
 
 
-def _single(rule: Watched, evaluation: Evaluation, period: int) -> Single | None:
+def _single(rule: Watched, evaluation: Evaluation, period: Minutes) -> Single | None:
     """Return the newest period by itself where a rule measures a window of the same thing."""
     function = FUNCTIONS.get(rule.node.op)
     if (
@@ -431,7 +435,7 @@ def _single(rule: Watched, evaluation: Evaluation, period: int) -> Single | None
 
 
 def _extreme_period(
-    rule: Watched, move: Transition, entry_period: str | None, period: int, periods: Longs,
+    rule: Watched, move: Transition, entry_period: str | None, period: Minutes, periods: Longs,
     values: NDArray[np.float64],
 ) -> str | None:  # fmt: skip
     """Return the period of an episode's furthest reading, or None where it was revised away."""
@@ -440,7 +444,7 @@ def _extreme_period(
     begun = begin_of(entry_period)
     inside = np.flatnonzero((periods >= begun) & (periods <= period))
     near = inside[np.isclose(values[inside], move.extreme, rtol=1e-9, atol=0)]
-    return rule.every.text(int(periods[near[0]])) if len(near) else None
+    return rule.every.text(Minutes(int(periods[near[0]]))) if len(near) else None
 
 
 def _thinned(values: NDArray[np.float64], *, rising: bool) -> list[int]:

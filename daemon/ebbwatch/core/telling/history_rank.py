@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ebbwatch.model.periods import add_months, day_of, period_of
+from ebbwatch.model.periods import Minutes, add_months, day_of, period_of
 
 #: Years that "unusual" is judged over.
 YEARS = 5
@@ -35,8 +35,8 @@ class Unusual:
     """
 
     rising: bool
-    since: int | None
-    first: int
+    since: Minutes | None
+    first: Minutes
     begun: bool
     years: int
     count: int
@@ -53,10 +53,10 @@ def unusual(
     periods: npt.NDArray[np.int64],
     values: npt.NDArray[np.float64],
     *,
-    period: int,
+    period: Minutes,
     value: float,
     rising: bool,
-    observed_from: int | None = None,
+    observed_from: Minutes | None = None,
 ) -> Unusual | None:
     """Return how unusual a reading is, or None where too little came before it.
 
@@ -89,8 +89,8 @@ def unusual(
     beyond = int(np.count_nonzero(recent >= size - slack))
     return Unusual(
         rising=rising,
-        since=int(as_far[-1]) if len(as_far) else None,
-        first=int(when[0]),
+        since=Minutes(int(as_far[-1])) if len(as_far) else None,
+        first=Minutes(int(when[0])),
         begun=begun,
         years=years,
         count=len(recent),

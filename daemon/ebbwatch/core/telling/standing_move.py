@@ -10,13 +10,14 @@ from ebbwatch.core.alerting.lifecycle import Move
 from ebbwatch.expr.evaluate import Evaluation, as_known
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Change, Level, Transition
+from ebbwatch.model.periods import Micros
 
 
 def move_to_here(
     judge: Judge,
     rule: Watched,
     state: AlertState,
-    at: int,
+    at: Micros,
     *,
     change: Change = Change.FIRED,
     before: Level = Level.NONE,

@@ -25,7 +25,7 @@ from ebbwatch.core.lookback.evidence import (
 )
 from ebbwatch.core.lookback.tuning import Score
 from ebbwatch.model.alert import Change, Level
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.model.units import printed
 from ebbwatch.runtime.lookback.replay import amount
 
@@ -415,11 +415,11 @@ def _figure(reading: Reading) -> str:
     return amount(value, unit)
 
 
-def _local(at: int) -> datetime:
+def _local(at: Micros) -> datetime:
     return instant(at).astimezone(NEW_YORK)
 
 
-def _clock(at: int) -> str:
+def _clock(at: Micros) -> str:
     return f"{_local(at):%Y-%m-%d %H:%M}"
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +22,31 @@ from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.expr.numbers import Longs, Numbers
 from ebbwatch.expr.view import Column
 from ebbwatch.model.alert import Cause, Change, Level
-from ebbwatch.model.periods import instant
+from ebbwatch.model.periods import Micros, Minutes, instant
 from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
 
+_Key = TypeVar("_Key", bound=int)
 
-class _Memo(dict[int, str]):
+
+class _Memo(dict[_Key, str], Generic[_Key]):
     """Texts made once for each number."""
 
-    def __init__(self, make: Callable[[int], str]) -> None:
+    def __init__(self, make: Callable[[_Key], str]) -> None:
         """Take how one is made."""
         super().__init__()
         self._make = make
 
-    def __missing__(self, key: int) -> str:
+    def __missing__(self, key: _Key) -> str:
         """Make a text."""
         text = self[key] = self._make(key)
         return text
 
 
-def _local(at: int) -> str:
+def _local(at: Micros) -> str:
     return instant(at).astimezone(NEW_YORK).isoformat()
 
 
-def _utc(at: int) -> str:
+def _utc(at: Micros) -> str:
     return instant(at).isoformat().replace("+00:00", "Z")
 
 
@@ -62,7 +65,7 @@ class _Figures:
 
     column: Column
     values: NDArray[np.float64]
-    periods: _Memo
+    periods: _Memo[Minutes]
     open: str
     middle: str
     ends: list[str]
@@ -77,9 +80,9 @@ class Lines:
     """
 
     judge: Judge
-    _at: _Memo = field(default_factory=lambda: _Memo(_local))
-    _begun: _Memo = field(default_factory=lambda: _Memo(_utc))
-    _periods: dict[str, _Memo] = field(default_factory=dict)
+    _at: _Memo[Micros] = field(default_factory=lambda: _Memo(_local))
+    _begun: _Memo[Micros] = field(default_factory=lambda: _Memo(_utc))
+    _periods: dict[str, _Memo[Minutes]] = field(default_factory=dict)
     _inputs: dict[str, _Figures] = field(default_factory=dict)
 
     def of(self, judged: Judged, wanted: Longs) -> list[str]:

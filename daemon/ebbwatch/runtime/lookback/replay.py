@@ -16,7 +16,7 @@ from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.expr.numbers import REASONS, Longs
 from ebbwatch.model.alert import Cause, Change, Transition
 from ebbwatch.model.observation import TextItem
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, Minutes, instant, micros
 from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, tape_end, text_moves
 
 _QUIET = (Change.ARMED, Change.DISARMED)
@@ -46,7 +46,7 @@ class Journal:
         self.failures.extend((failure.rule, failure.error) for failure in handled.failures)
         return False
 
-    def next_due(self) -> int | None:
+    def next_due(self) -> Micros | None:
         """Return None: nothing is told."""
         return None
 
@@ -62,12 +62,12 @@ class WantedSpan:
         everything: Arming and disarming too.
     """
 
-    start: int | None = None
-    end: int | None = None
+    start: Micros | None = None
+    end: Micros | None = None
     rules: Collection[str] = ()
     everything: bool = False
 
-    def wants(self, at: int, rule: str, change: Change) -> bool:
+    def wants(self, at: Micros, rule: str, change: Change) -> bool:
         """Return whether a change is wanted."""
         return (
             (self.start is None or at >= self.start)
@@ -92,7 +92,7 @@ class WantedSpan:
         return np.flatnonzero(wanted)
 
 
-def replay(judge: Judge, upto: int | None = None, texts: Sequence[TextItem] = ()) -> Journal:
+def replay(judge: Judge, upto: Micros | None = None, texts: Sequence[TextItem] = ()) -> Journal:
     """Drive everything the history holds through a pipeline; return what it did.
 
     Args:
@@ -105,7 +105,7 @@ def replay(judge: Judge, upto: int | None = None, texts: Sequence[TextItem] = ()
     return journal
 
 
-def drive(pipeline: Pipeline, upto: int | None, texts: Sequence[TextItem]) -> None:
+def drive(pipeline: Pipeline, upto: Micros | None, texts: Sequence[TextItem]) -> None:
     """Hand over the figures in one stride, and what the texts move.
 
     Text rules read no figures and nothing reads them: neither has to wait for the other.
@@ -123,7 +123,9 @@ def drive(pipeline: Pipeline, upto: int | None, texts: Sequence[TextItem]) -> No
             pipeline.recorder.record(Handled(event, others=moved), pipeline.states)
 
 
-def chosen(journal: Journal, span: WantedSpan) -> list[tuple[int, str, Judged, Move, float | None]]:
+def chosen(
+    journal: Journal, span: WantedSpan
+) -> list[tuple[Micros, str, Judged, Move, float | None]]:
     """Return the wanted moves in order of time, then rule."""
     found = []
     for judged in journal.judged:
@@ -145,7 +147,7 @@ def transitions(judge: Judge, journal: Journal, span: WantedSpan) -> Iterator[Tr
     yield from texts
 
 
-def stamp(at: int) -> str:
+def stamp(at: Micros) -> str:
     """Return µs as New York writes them: ``2019-09-18T09:00:00-04:00``."""
     return instant(at).astimezone(NEW_YORK).isoformat()
 
@@ -181,7 +183,7 @@ def write_text(
         write(f"{_clock(at)}  {name:<{width}}  {text}\n")
 
 
-def _clock(at: int) -> str:
+def _clock(at: Micros) -> str:
     return instant(at).astimezone(NEW_YORK).strftime("%a %Y-%m-%d %H:%M %Z")
 
 
@@ -211,7 +213,7 @@ def amount(value: float | None, unit: str | None) -> str:
     return f"{value:,.2f} {unit}" if unit != "bp" else f"{value:,.4g} bp"
 
 
-def _reading_rows(journal: Journal, span: WantedSpan) -> list[tuple[int, str, str]]:
+def _reading_rows(journal: Journal, span: WantedSpan) -> list[tuple[Micros, str, str]]:
     rows = []
     for judged in journal.judged:
         rule, signals = judged.rule, judged.signals
@@ -222,7 +224,7 @@ def _reading_rows(journal: Journal, span: WantedSpan) -> list[tuple[int, str, st
                 span.end is not None and at >= span.end
             ):
                 continue
-            period = rule.every.text(int(signals.periods[i]))
+            period = rule.every.text(Minutes(int(signals.periods[i])))
             if not signals.known[i]:
                 text = f"unknown: {REASONS.get(int(signals.why[i]), 'not yet')}"
             elif signals.values is not None:

@@ -32,7 +32,7 @@ from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import OutboxRow, Target
 from ebbwatch.model.observation import TextItem
-from ebbwatch.model.periods import micros
+from ebbwatch.model.periods import Micros, micros
 from ebbwatch.model.text import Text
 from ebbwatch.ports import Store
 from ebbwatch.ruleset.rules import Ruleset
@@ -60,7 +60,7 @@ class _AsKnown(Evaluation):
     steps: dict[int, Readings] = field(kw_only=True)
 
     def elements(
-        self, node: Node, *, at: int | None = None
+        self, node: Node, *, at: Micros | None = None
     ) -> tuple[Longs, Numbers | None, Bytes | None]:
         """Return a node's elements as known at `upto`, or at an earlier instant."""
         return self.whole.elements(node, at=self.upto if at is None else at)
@@ -109,7 +109,7 @@ class TapeJudge(Judge):
         judged = self._walked(rule, state, signals, evaluation)
         return replace(judged, evaluation=whole.evaluation)
 
-    def _is_looked_at(self, name: str, state: AlertState, upto: int) -> bool:
+    def _is_looked_at(self, name: str, state: AlertState, upto: Micros) -> bool:
         """Return whether an alert's state after a stretch can make a difference."""
         firing = state.level is not Level.NONE
         if firing and (name in self.watchful or self.ruleset.digests):
@@ -123,7 +123,9 @@ class TapeJudge(Judge):
         found = self._resting.get(rule.name)
         if found is None:
             none = whole.signals.chosen(np.arange(0))
-            walked = self._walked(rule, AlertState(), none, Evaluation(self.history, upto=0))
+            walked = self._walked(
+                rule, AlertState(), none, Evaluation(self.history, upto=Micros(0))
+            )
             found = self._resting[rule.name] = walked.moves
         return found
 
@@ -136,7 +138,7 @@ class TapeJudge(Judge):
         judged = self._walked(rule, state, signals, evaluation)
         return replace(judged, evaluation=whole.evaluation)
 
-    def as_known(self, at: int) -> Evaluation:
+    def as_known(self, at: Micros) -> Evaluation:
         """Return what reads expressions as they were known at an instant."""
         whole = next(iter(self.walked.values())).evaluation
         return _AsKnown(self.history, upto=at, whole=whole, steps=self._steps)
@@ -144,7 +146,7 @@ class TapeJudge(Judge):
     def past(
         self,
         rule: Watched,
-        at: int,
+        at: Micros,
         known: Evaluation | None = None,  # noqa: ARG002 - it reads the walk over the whole tape
     ) -> tuple[Longs, NDArray[np.float64]]:
         """Return a rule's readings as known at an instant: periods, values in its unit."""
@@ -163,7 +165,7 @@ class TapeJudge(Judge):
         return periods, numbers.in_units(rule.factor)
 
 
-def _between(signals: Signals, after: int, upto: int) -> Signals:
+def _between(signals: Signals, after: Micros, upto: Micros) -> Signals:
     """Return the signals in (after, upto]."""
     low, high = (int(np.searchsorted(signals.at, at, "right")) for at in (after, upto))
     return signals.chosen(np.arange(low, high))
@@ -183,14 +185,14 @@ class WordyContext(Context):
         assert isinstance(judge, TapeJudge)
         self._taped = judge
 
-    def periods(self, name: str, at: int) -> Longs:
+    def periods(self, name: str, at: Micros) -> Longs:
         """Return the periods of a rule's readings as known at an instant (µs), oldest first."""
         whole = self._taped.walked[name]
         if whole.rule.node.momentary:
             return distinct(_between(whole.signals, BEGINNING, at).periods)
         return whole.evaluation.elements(whole.rule.node, at=at)[0]
 
-    def as_known(self, at: int) -> Evaluation:
+    def as_known(self, at: Micros) -> Evaluation:
         """Return what reads expressions as they were known at an instant (µs)."""
         return self._taped.as_known(at)
 
@@ -269,7 +271,7 @@ def messages(
         texts: Published texts, oldest first.
     """
     walked = {judged.rule.name: judged for judged in journal.judged}
-    published: dict[int, list[TextItem]] = {}
+    published: dict[Micros, list[TextItem]] = {}
     for item in texts:
         published.setdefault(micros(item.known_at), []).append(item)
     ahead = sorted({*stops(journal), *published})
@@ -285,7 +287,9 @@ def messages(
     )  # fmt: skip
     pipeline = Pipeline(taped, Ledger(store, telling, taped), lambda _source: texts)
     # A digest tells what happened since the last one, the first since the tape began.
-    ahead[:0] = judge.history.known_instants(after=BEGINNING, upto=ahead[0] - 1)[:1].tolist()
+    ahead[:0] = judge.history.known_instants(after=BEGINNING, upto=Micros(ahead[0] - 1))[
+        :1
+    ].tolist()
     while (at := _next_stop(pipeline, taped, ahead, telling.owed())) is not None:
         pipeline.handle(Event(at=at, texts=tuple(published.get(at, ()))))
         taped.watchful |= telling.owed()
@@ -293,15 +297,15 @@ def messages(
 
 
 def _next_stop(
-    pipeline: Pipeline, judge: TapeJudge, ahead: list[int], owed: set[str]
-) -> int | None:
+    pipeline: Pipeline, judge: TapeJudge, ahead: list[Micros], owed: set[str]
+) -> Micros | None:
     """Return the next µs at which something may be told, or None at the end of the tape."""
     now = pipeline.handled
     found = ahead[bisect_right(ahead, now) :][:1]
     end = ahead[-1]
     due = pipeline.recorder.next_due()
     if due is not None:
-        found.append(max(due, now + 1))
+        found.append(max(due, Micros(now + 1)))
     for name in judge.watchful:
         # Whoever was kept from hearing hears with the next reading that nothing keeps back,
         # and from then on of corrections to periods at which the alert did not move.
@@ -312,7 +316,7 @@ def _next_stop(
     return min((at for at in found if at <= end), default=None)
 
 
-def stops(journal: Journal) -> list[int]:
+def stops(journal: Journal) -> list[Micros]:
     """Return the µs at which something of a tape may be told, in order; its end is the last."""
     found = {judged.evaluation.upto for judged in journal.judged}
     for judged in journal.judged:
@@ -336,7 +340,7 @@ def _own_stops(judged: Judged) -> Longs:
 def _firing(moves: Sequence[Move], signals: Signals) -> NDArray[np.bool_]:
     """Return which readings were made while the alert fired."""
     inside = np.zeros(len(signals.at), np.bool_)
-    since: int | None = None
+    since: Micros | None = None
     for move in moves:
         if move.change is Change.FIRED:
             since = move.at

@@ -25,7 +25,7 @@ from ebbwatch.markup.layout import laid_out
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import OutboxRow, Reason
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, Minutes, instant, micros
 from ebbwatch.ruleset.rules import Rule
 from ebbwatch.runtime.lookback.replay import Journal, WantedSpan
 
@@ -180,7 +180,7 @@ class _Pictures(Context):
     """Draws rules over the range of a replay, by the figures as they were first read."""
 
     def over(
-        self, judged: Judged, begin: int, end: int, t: Translator, moves: Sequence[Transition]
+        self, judged: Judged, begin: Micros, end: Micros, t: Translator, moves: Sequence[Transition]
     ) -> ChartSpec | None:
         """Return what a rule read in [begin, end), µs; None where that is no number."""
         rule, signals = judged.rule, judged.signals
@@ -190,13 +190,14 @@ class _Pictures(Context):
         if len(inside) == 0:
             return None
         every = rule.every
-        drawn: dict[int, float | None] = {}
+        drawn: dict[Minutes, float | None] = {}
         for i in inside.tolist():
             value = rule.in_unit(float(signals.values[i])) if signals.known[i] else None
             finite = value is not None and math.isfinite(value)
             # A count is read many times a day; of anything else the first reading is drawn.
-            if rule.node.momentary or int(signals.periods[i]) not in drawn:
-                drawn[int(signals.periods[i])] = value if finite else None
+            period = Minutes(int(signals.periods[i]))
+            if rule.node.momentary or period not in drawn:
+                drawn[period] = value if finite else None
         # Where an alert moved, the reading that moved it.
         drawn |= {every.parse(move.period): move.value for move in moves if move.value is not None}
         periods = sorted(drawn)
@@ -243,10 +244,11 @@ def report(
     """
     ends = [judged.evaluation.upto for judged in journal.judged]
     ends += [micros(move.at) for move in journal.texts]
-    tape_end = max(ends, default=0)
+    tape_end = max(ends, default=Micros(0))
     begin = span.start if span.start is not None else _beginning(journal)
-    end = min(span.end if span.end is not None else tape_end + 1, tape_end + 1)
-    page = _Page(judge, t, draw, begin, max(end, begin + 1))
+    after = Micros(tape_end + 1)
+    end = after if span.end is None else min(span.end, after)
+    page = _Page(judge, t, draw, begin, max(end, Micros(begin + 1)))
     mine = [rule for rule in judge.ruleset.rules if not span.rules or rule.name in span.rules]
     by_name = {judged.rule.name: judged for judged in journal.judged}
     read = {
@@ -270,7 +272,7 @@ def report(
         words=_words(t),
         language=t.language,
         first=page.day(begin),
-        last=page.day(max(end - 1, begin)),
+        last=page.day(max(Micros(end - 1), begin)),
         as_of=t.clock(instant(tape_end), _ZONE, year=True),
         hindsight=hindsight,
         sections=sections,
@@ -284,7 +286,9 @@ def report(
 class _Page:
     """Puts figures into words for one reader and one range."""
 
-    def __init__(self, judge: Judge, t: Translator, draw: Drawing, begin: int, end: int) -> None:
+    def __init__(
+        self, judge: Judge, t: Translator, draw: Drawing, begin: Micros, end: Micros
+    ) -> None:
         """Take whose rules, the reader's language, who draws, and the range, in µs."""
         self._judge, self._t, self._draw = judge, t, draw
         self._begin, self._end = begin, end
@@ -369,13 +373,13 @@ class _Page:
             if (bound := watched.in_unit(rung.threshold)) is not None
         )
 
-    def _stays(self, rule: Rule, moves: Sequence[Transition]) -> list[tuple[int, int, Level]]:
+    def _stays(self, rule: Rule, moves: Sequence[Transition]) -> list[tuple[Micros, Micros, Level]]:
         """Return from when to when the alert fired at which level, within the range.
 
         A text fires for no time at all.
         """
-        found: list[tuple[int, int, Level]] = []
-        since, level = 0, Level.NONE
+        found: list[tuple[Micros, Micros, Level]] = []
+        since, level = Micros(0), Level.NONE
         for move in moves:
             at = micros(move.at)
             if level is not Level.NONE:
@@ -392,7 +396,7 @@ class _Page:
             if stop >= self._begin and start < self._end
         ]
 
-    def _bar(self, start: int, stop: int, level: Level) -> Bar:
+    def _bar(self, start: Micros, stop: Micros, level: Level) -> Bar:
         whole = self._end - self._begin
         days = self._t.duration(timedelta(microseconds=stop - start))
         label = f"{level_word(self._t, level)}: {self.day(start)}, {days}"
@@ -478,7 +482,7 @@ class _Page:
             sources=", ".join(found.sources),
         )
 
-    def day(self, at: int) -> str:
+    def day(self, at: Micros) -> str:
         """Return the day of an instant (µs) in New York."""
         day = instant(at).astimezone(NEW_YORK).date()
         return self._t.period(day.isoformat(), None, short=True)
@@ -486,7 +490,7 @@ class _Page:
     def years(self) -> tuple[tuple[float, str], ...]:
         """Return where on a ribbon years begin, in percent, and their names; not too many."""
         first = instant(self._begin).astimezone(NEW_YORK).year
-        last = instant(self._end - 1).astimezone(NEW_YORK).year
+        last = instant(Micros(self._end - 1)).astimezone(NEW_YORK).year
         step = 1 + (last - first) // _MOST_YEARS
         found = []
         for year in range(first + 1, last + 1, step):
@@ -506,14 +510,14 @@ def _asks(rule: Rule) -> str:
     return f"{rule.text_source}: {rule.pattern}"
 
 
-def _beginning(journal: Journal) -> int:
+def _beginning(journal: Journal) -> Micros:
     """Return the µs of the first reading that was known; 0 where none was."""
     found = [
-        int(judged.signals.at[np.argmax(judged.signals.known)])
+        Micros(int(judged.signals.at[np.argmax(judged.signals.known)]))
         for judged in journal.judged
         if bool(judged.signals.known.any())
     ]
-    return min(found, default=0)
+    return min(found, default=Micros(0))
 
 
 def _letters_of(name: str, letters: Sequence[OutboxRow]) -> list[OutboxRow]:

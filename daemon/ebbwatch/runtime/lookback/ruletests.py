@@ -14,7 +14,7 @@ from ebbwatch.core.facts.asof import History
 from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.model.alert import Change, Level, Transition
 from ebbwatch.model.observation import Observation, TextItem
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.ruleset.tapes import ExpectedTransition, RuleTest
 from ebbwatch.runtime.lookback.replay import Journal, WantedSpan, transitions
@@ -118,9 +118,9 @@ def _observations(ruleset: Ruleset, history: History, test: RuleTest) -> Iterato
         )  # fmt: skip
 
 
-def _events(test: RuleTest, end: int) -> Iterator[Event]:
+def _events(test: RuleTest, end: Micros) -> Iterator[Event]:
     """Yield the texts of a tape, each at its instant, and its end."""
-    texts: dict[int, list[TextItem]] = {}
+    texts: dict[Micros, list[TextItem]] = {}
     for number, text in enumerate(test.texts):
         title, _, body = text.body.partition("\n") if "\n" in text.body else ("", "", text.body)
         item = TextItem(
@@ -130,7 +130,7 @@ def _events(test: RuleTest, end: int) -> Iterator[Event]:
         texts.setdefault(micros(text.at), []).append(item)
     for at in sorted(texts):
         yield Event(at=at, texts=tuple(texts[at]))
-    if end > max(texts, default=0):
+    if end > max(texts, default=Micros(0)):
         yield Event(at=end)
 
 

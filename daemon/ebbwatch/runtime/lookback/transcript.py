@@ -16,7 +16,7 @@ from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.facts.asof import History
 from ebbwatch.expr.numbers import Longs
 from ebbwatch.model.observation import TextItem
-from ebbwatch.model.periods import micros
+from ebbwatch.model.periods import Micros, micros
 from ebbwatch.ruleset.rules import Rule, Ruleset
 from ebbwatch.runtime.lookback.jsonl import Lines
 from ebbwatch.runtime.lookback.replay import WantedSpan, as_json, drive
@@ -107,7 +107,7 @@ class Transcript:
         self.written.failures += [(f.rule, str(f.error)) for f in handled.failures]
         return False
 
-    def next_due(self) -> int | None:
+    def next_due(self) -> Micros | None:
         """Return None: nothing is told."""
         return None
 
@@ -148,7 +148,7 @@ def _walked(
     ruleset: Ruleset,
     history: History,
     span: WantedSpan,
-    upto: int,
+    upto: Micros,
     texts: Sequence[TextItem],
     rules: Sequence[Rule],
 ) -> Written:

@@ -27,6 +27,7 @@ from ebbwatch.core.telling.context import Context
 from ebbwatch.core.telling.hearing import Why
 from ebbwatch.model.alert import Transition
 from ebbwatch.model.message import OutboxRow, Target
+from ebbwatch.model.periods import Micros
 from ebbwatch.model.text import Text
 from ebbwatch.ports import Store
 from ebbwatch.runtime.telling.announcements import Announcements
@@ -127,7 +128,7 @@ class Telling:
         found = {name: self._memory.untold(name, move_id(move)) for name in receivers}
         return {name: reason for name, reason in found.items() if reason is not None}
 
-    def firing(self, states: Mapping[str, AlertState], at: int) -> tuple[Firing, ...]:
+    def firing(self, states: Mapping[str, AlertState], at: Micros) -> tuple[Firing, ...]:
         """Return the alerts that fire at an instant (µs)."""
         return self._floor.context.firing(states, at)
 

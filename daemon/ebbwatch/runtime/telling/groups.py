@@ -11,6 +11,7 @@ from ebbwatch.core.telling.grouping import Group, group_key, joined, next_due
 from ebbwatch.core.telling.hearing import Later, Told, Why
 from ebbwatch.core.telling.routing import Destination
 from ebbwatch.model.alert import Level, Transition
+from ebbwatch.model.periods import Micros
 from ebbwatch.ruleset.rules import Route
 from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, ask, tell_places
@@ -76,7 +77,7 @@ class Stay:
     """
 
     level: Level
-    begun_at: int
+    begun_at: Micros
 
 
 def together(floor: Floor, stays: Mapping[str, Stay]) -> list[list[str]]:
