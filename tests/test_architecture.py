@@ -38,6 +38,12 @@ FORBIDDEN = [
     ),
     ("nothing is left unfinished", r"NotImplementedError|\bTODO\b|\bFIXME\b|\bXXX\b", set()),
     ("status errors carry addresses, and addresses secrets", r"raise_for_status\(", set()),
+    ("New York's zone is declared once", r"ZoneInfo\(\W?America/New_York", {"model/zones.py"}),
+    (
+        "sets of changes are declared once",
+        r"\(Change\.(ARMED, Change\.DISARMED|FIRED, Change\.ESCALATED|RESOLVED, Change\.WITHDRAWN)\)",
+        {"model/alert.py"},
+    ),
 ]
 
 

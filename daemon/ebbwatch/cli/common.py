@@ -16,7 +16,7 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.core.alerting.judging import Judge
-from ebbwatch.core.facts.asof import NEW_YORK, History
+from ebbwatch.core.facts.asof import History
 from ebbwatch.core.facts.figure_tables import TableFault
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import Micros, instant, micros
@@ -24,6 +24,7 @@ from ebbwatch.model.problem import Problem
 from ebbwatch.model.redaction import redacted, said
 from ebbwatch.model.series import Series
 from ebbwatch.model.text import LANGUAGES
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.load import Loaded
 from ebbwatch.ruleset.problem_report import as_text

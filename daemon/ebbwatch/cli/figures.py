@@ -14,8 +14,8 @@ import typer
 from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import clock, fitted, plural, wrapped
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.model.periods import instant
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.ruleset.suggestions import no_such
 from ebbwatch.runtime.additions import note_added

@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.markup import columns as text
 from ebbwatch.model.table import TableColumn
+from ebbwatch.model.zones import NEW_YORK
 
 #: Columns where nobody says how many there are: what is piped somewhere is read in a terminal.
 _USUAL = (80, 24)

@@ -14,8 +14,8 @@ import typer
 from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import aligned, clock, iso, plural
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.model.periods import Micros
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset import problem_report
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import read_tests

@@ -34,6 +34,7 @@ from ebbwatch.model.periods import (
     instant,
 )
 from ebbwatch.model.text import LANGUAGES
+from ebbwatch.model.zones import NEW_YORK
 
 #: Babel's name of each language. English of no country: the British one abbreviates "Sept".
 _LOCALES = {"en": "en", "zh-Hant": "zh_Hant_TW"}
@@ -253,7 +254,7 @@ class BabelTranslator:
 
     def _place(self, zone: str) -> str:
         places = {
-            "America/New_York": self.gettext("New York"),
+            NEW_YORK.key: self.gettext("New York"),
             "Asia/Taipei": self.gettext("Taipei"),
             "Europe/London": self.gettext("London"),
         }

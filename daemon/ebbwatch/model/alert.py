@@ -44,6 +44,14 @@ class Change(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+#: Told to nobody: the readings breach, but not yet for as long as the rule asks.
+QUIET = (Change.ARMED, Change.DISARMED)
+#: A level is entered, from below.
+UP = (Change.FIRED, Change.ESCALATED)
+#: The alert is no more.
+OVER = (Change.RESOLVED, Change.WITHDRAWN)
+
+
 class Cause(StrEnum):
     """What moved it."""
 

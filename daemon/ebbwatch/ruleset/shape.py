@@ -14,6 +14,7 @@ from ebbwatch.model.alert import LEVELS
 from ebbwatch.model.periods import FREQUENCIES, WEEKDAYS
 from ebbwatch.model.text import LANGUAGES, Text
 from ebbwatch.model.units import UNITS
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset import values as v
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import (
@@ -129,7 +130,7 @@ RELEASED = Shape(
             "third Thursday",
         ),
         Key("at", v.time_of_day, "Time of day of the release.", '"08:00"', required=True),
-        _zone("Time zone of that time.", "America/New_York"),
+        _zone("Time zone of that time.", NEW_YORK.key),
         Key(
             "calendar",
             v.choice("a business calendar", ("federal-reserve", "sifma")),
@@ -655,7 +656,7 @@ DIGEST = Shape(
     "A message at a time of day that says how things stand.",
     (
         Key("at", v.time_of_day, "When.", '"08:45"', required=True, also=("time",)),
-        _zone("Time zone of that time.", "America/New_York"),
+        _zone("Time zone of that time.", NEW_YORK.key),
         Key(
             "on",
             ByForm(

@@ -20,7 +20,7 @@ from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.telling.hearing import Why
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.graph import Node
-from ebbwatch.model.alert import Cause, Change, Level, Transition
+from ebbwatch.model.alert import QUIET, Cause, Change, Level, Transition
 from ebbwatch.model.periods import Micros, Minutes, instant, micros
 from ebbwatch.ports import AlertRecord, Store
 from ebbwatch.runtime.pipeline import Failure, Handled, Outcome, Portion
@@ -342,7 +342,7 @@ class Ledger:
         for t in transitions:
             if t.muted == Why.HISTORY.value:
                 continue
-            if t.change in (Change.ARMED, Change.DISARMED):
+            if t.change in QUIET:
                 continue
             log.info(
                 _EVENTS[t.change], at=at, rule=t.rule, rung=t.level.word, value=t.value,

@@ -18,13 +18,14 @@ from ebbwatch.core.alerting.judging import Judge, Judged, Watched, episode_of
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.alerting.lifecycle import Move
 from ebbwatch.core.alerting.sieve import States
-from ebbwatch.core.facts.asof import NEW_YORK, History
+from ebbwatch.core.facts.asof import History
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Level, Transition
 from ebbwatch.model.fomc import is_unscheduled
 from ebbwatch.model.observation import Observation, TextItem
 from ebbwatch.model.periods import Micros, instant, micros
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Held
 from ebbwatch.ruleset.patterns import match_in
 from ebbwatch.ruleset.rules import Rule

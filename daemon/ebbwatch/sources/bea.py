@@ -27,6 +27,7 @@ from ebbwatch.model.periods import period_of
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import KeyPolicy, Offer, Planned, SourceFacts
 from ebbwatch.model.units import UNITS
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Poll, SourceChanged, SourceRefused, SourceSetup, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.arguments import fault_of_choice
@@ -74,7 +75,7 @@ class Bea(Provider):
         key=KeyPolicy.OPTIONAL,
         offers=(Offer("gdp", "Nominal GDP, annual rate", "USD millions", "quarter"),),
         # Second and third estimates come at the hour of the first.
-        planned=(Planned(at=time(8, 30, 4), zone="America/New_York"),),
+        planned=(Planned(at=time(8, 30, 4), zone=NEW_YORK.key),),
     )
     base_url: ClassVar[str] = "https://apps.bea.gov"
 

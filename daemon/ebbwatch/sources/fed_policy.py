@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.source import Offer, Planned, SourceFacts
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Poll, SourceChanged, SourceError, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.arguments import fault_of_choice
@@ -34,7 +34,6 @@ from ebbwatch.sources.replies import Reply, Validators
 from ebbwatch.sources.sdmx import SdmxSeries, read_zip
 from ebbwatch.sources.strict_numbers import number
 
-_NEW_YORK = ZoneInfo("America/New_York")
 _DAY = timedelta(days=1)
 
 #: The release's own file, and the same from the service that is being retired.
@@ -119,7 +118,7 @@ class FedPolicy(Provider):
     name: ClassVar[str] = "fed_policy"
     facts: ClassVar[SourceFacts] = SourceFacts(
         # The implementation note comes with the FOMC's statement.
-        planned=(Planned(at=time(14, 0, 2), zone="America/New_York"),),
+        planned=(Planned(at=time(14, 0, 2), zone=NEW_YORK.key),),
         ahead=_ANNOUNCED,
         offers=(Offer("iorb", "Interest on reserve balances", _UNIT, "day"),),
     )
@@ -141,13 +140,13 @@ class FedPolicy(Provider):
         3. Around a decision, read the implementation note: it is out two hours earlier, and
            later must say the same as the file.
         """
-        today = self._clock.now().astimezone(_NEW_YORK).date()
+        today = self._clock.now().astimezone(NEW_YORK).date()
         before = _PolicyCursor.load(cursor)
         always = since is not None or before.deciding(today) is not None
         answer = await self._rates(None if always else before.rates)
         if answer.not_modified:
             return Poll(cursor=cursor, note="not modified")
-        first = today - _RECENT if since is None else since.astimezone(_NEW_YORK).date() - _MARGIN
+        first = today - _RECENT if since is None else since.astimezone(NEW_YORK).date() - _MARGIN
         rates = await asyncio.to_thread(_read, answer, first, today)
         calendar, decisions, note = await self._calendar(before, today)
         after = _PolicyCursor(answer.validators, calendar, decisions)

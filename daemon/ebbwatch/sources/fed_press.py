@@ -20,6 +20,7 @@ from xml.etree import ElementTree as ET
 
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.source import Gives, Planned, SourceFacts
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.net.delays import http_date
 from ebbwatch.ports import Poll, SourceChanged
 from ebbwatch.sources import cursors
@@ -106,7 +107,7 @@ class FedPress(Provider):
         gives=Gives.TEXTS,
         # The FOMC's statement is put up at this hour, on the second day of a meeting.
         # Source: federalreserve.gov, statements of 2025 and 2026, as recorded 2026-09-25.
-        planned=(Planned(at=time(14, 0, 2), zone="America/New_York", lasts=timedelta(minutes=5)),),
+        planned=(Planned(at=time(14, 0, 2), zone=NEW_YORK.key, lasts=timedelta(minutes=5)),),
     )
     base_url: ClassVar[str] = _BASE
     pace_s: ClassVar[float] = 0.5

@@ -25,6 +25,7 @@ from ebbwatch.model.periods import period_of
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import KeyPolicy, SourceFacts
 from ebbwatch.model.units import Kind
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import (
     Poll,
     SourceChanged,
@@ -62,7 +63,6 @@ _SPLIT_FROM = 1995
 #: Administered rates are dated into the future (IORB carries Tuesday's rate on Friday).
 _AHEAD = timedelta(days=45)
 
-_NEW_YORK = ZoneInfo("America/New_York")
 _ST_LOUIS = ZoneInfo("America/Chicago")
 _LAST_SECOND = time(23, 59, 59)
 _ID = re.compile(r"[A-Z0-9_]{1,60}")
@@ -325,7 +325,7 @@ def unit_of(text: str, series: Series) -> str:
 def known_at(series: Series, vintage: date) -> datetime:
     """Return the instant a vintage came out: at the series' own time of day, else that night."""
     if not series.released:
-        moment = datetime.combine(vintage, _LAST_SECOND, _NEW_YORK)
+        moment = datetime.combine(vintage, _LAST_SECOND, NEW_YORK)
     else:
         held = [rule for rule in series.released if rule.since is None or rule.since <= vintage]
         # The last of a day's releases is the one that makes it whole.

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import WEEKDAYS, Every, Minutes, Rank, period_of
 from ebbwatch.model.series import Series
 from ebbwatch.model.source import ArgumentFault, Offer, SourceFacts
 from ebbwatch.model.units import UNITS
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Poll, SourceChanged, SourceSetup, Wanted
 from ebbwatch.sources import cursors
 from ebbwatch.sources.arguments import fault_of_map, fault_of_texts
@@ -33,8 +33,6 @@ from ebbwatch.sources.provider import Provider
 from ebbwatch.sources.replies import Validators
 from ebbwatch.sources.sdmx import SdmxSeries, read_zip
 from ebbwatch.sources.strict_numbers import number
-
-_NEW_YORK = ZoneInfo("America/New_York")
 
 #: The release that an argument without one means.
 _H41 = "h41"
@@ -266,13 +264,13 @@ class H41(Provider):
                 raise SourceChanged(refused.reason)
             if answer.not_modified:
                 return None
-            today = self._clock.now().astimezone(_NEW_YORK).date()
+            today = self._clock.now().astimezone(NEW_YORK).date()
             if since is None:
                 first = today - max(
                     _RECENT[max(each.series.every.rank, Rank.DAILY)] for each in wanted
                 )
             else:
-                first = since.astimezone(_NEW_YORK).date() - _MARGIN
+                first = since.astimezone(NEW_YORK).date() - _MARGIN
             try:
                 published = await asyncio.to_thread(_read, file, release, wanted, first, today)
             except SourceChanged as changed:

@@ -16,18 +16,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from ebbwatch.model.observation import Published
 from ebbwatch.model.periods import period_of
 from ebbwatch.model.source import Offer, Planned, SourceFacts
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Poll, SourceChanged, Wanted
 from ebbwatch.sources.arguments import fault_of_choice
 from ebbwatch.sources.endpoints import Endpoints
 from ebbwatch.sources.provider import Provider
 from ebbwatch.sources.strict_numbers import day, number
-
-_NEW_YORK = ZoneInfo("America/New_York")
 
 #: Figures become known some days after their period; a backfill begins that much earlier.
 _MARGIN = timedelta(days=7)
@@ -157,7 +155,7 @@ class NewYorkFed(Provider):
     name: ClassVar[str] = "nyfed"
     facts: ClassVar[SourceFacts] = SourceFacts(
         # Rates may be revised the same day until 14:30.
-        planned=(Planned(at=time(14, 35), zone="America/New_York"),),
+        planned=(Planned(at=time(14, 35), zone=NEW_YORK.key),),
         offers=_OFFERS,
     )
     base_url: ClassVar[str] = "https://markets.newyorkfed.org/api"
@@ -180,8 +178,8 @@ class NewYorkFed(Provider):
         Without `since`, the last ten days of rates, two weeks of operations and eight weeks of the
         portfolio. See `ports.Source`.
         """
-        today = self._clock.now().astimezone(_NEW_YORK).date()
-        first = None if since is None else since.astimezone(_NEW_YORK).date() - _MARGIN
+        today = self._clock.now().astimezone(NEW_YORK).date()
+        first = None if since is None else since.astimezone(NEW_YORK).date() - _MARGIN
         names = {_argument(each) for each in wanted}
         figures: dict[str, list[_Figure]] = {}
         endpoints = Endpoints()
@@ -346,7 +344,7 @@ def _stamp(row: Mapping[str, Any]) -> datetime | None:
         return None
     if stamp.strftime("%H:%M") < str(row.get("closeTime"))[:5].zfill(5):
         return None
-    return stamp.replace(tzinfo=_NEW_YORK).astimezone(UTC)
+    return stamp.replace(tzinfo=NEW_YORK).astimezone(UTC)
 
 
 def _offered(details: object) -> Decimal | None:

@@ -25,11 +25,10 @@ from ebbwatch.core.answering.json_rows import (
 )
 from ebbwatch.core.render import Translator
 from ebbwatch.core.render.why import why_sections
-from ebbwatch.model.alert import LEVELS, Change
+from ebbwatch.model.alert import LEVELS, QUIET, Change
 from ebbwatch.runtime.desk import LISTED, Desk
 from ebbwatch.runtime.undelivered import id_of
 from ebbwatch.web.listings import AHEAD
-from ebbwatch.web.ruling import QUIETLY
 
 ROOT = "/api/v1"
 
@@ -198,11 +197,7 @@ def _transitions(asked: AskedQuestion) -> Sequence[Row]:
     fits = [
         move
         for move in moves
-        if (
-            move.change.value == query["change"]
-            if "change" in query
-            else move.change not in QUIETLY
-        )
+        if (move.change.value == query["change"] if "change" in query else move.change not in QUIET)
         and ("level" not in query or move.level.word == query["level"])
     ]
     return [

@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 
 from ebbwatch.core.render import ToldChange, Translator
 from ebbwatch.core.render.alert_messages import move_line, move_text
+from ebbwatch.model.alert import QUIET
 from ebbwatch.runtime.desk import Desk
-from ebbwatch.web.ruling import QUIETLY
 
 #: Changes that a feed holds.
 ENTRIES = 50
@@ -28,7 +28,7 @@ def feed(desk: Desk, at: datetime, t: Translator) -> bytes:
         at: Stands for when it was updated where nothing ever changed.
         t: The reader's language.
     """
-    found = [told for told in desk.moves(t) if told.transition.change not in QUIETLY][:ENTRIES]
+    found = [told for told in desk.moves(t) if told.transition.change not in QUIET][:ENTRIES]
     return written(found, at, t)
 
 

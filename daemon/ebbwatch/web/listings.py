@@ -9,20 +9,20 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from ebbwatch.core.answering.expected import Release, SeriesStanding
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.core.facts.release_clock import FreshnessState
 from ebbwatch.core.render import Translator, level_word, series_label
 from ebbwatch.core.render.alert_messages import move_text
 from ebbwatch.core.render.reading_words import published_text
 from ebbwatch.core.render.words import and_more, title_of
-from ebbwatch.model.alert import LEVELS, Change, Level
+from ebbwatch.model.alert import LEVELS, OVER, QUIET, Change, Level
 from ebbwatch.model.message import OutboxRow, RowState
 from ebbwatch.model.series import Series
 from ebbwatch.model.text import marked
 from ebbwatch.model.units import printed, printed_unit
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.runtime.desk import Desk
 from ebbwatch.web.overview import ShownInstant, Words
-from ebbwatch.web.ruling import OVER, QUIETLY, row_state, why_untold
+from ebbwatch.web.ruling import row_state, why_untold
 
 #: ChangesPage on a page, and how far back pages go.
 PAGE, MOST_PAGES = 50, 40
@@ -266,7 +266,7 @@ def _fits(wanted: Filter, change: Change, level: Level) -> bool:
     if wanted.change:
         if change.value != wanted.change:
             return False
-    elif change in QUIETLY:
+    elif change in QUIET:
         return False
     return not wanted.level or level.word == wanted.level
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.model.text import LANGUAGES
+from ebbwatch.model.zones import NEW_YORK
 
 #: Longest header of wishes that is read.
 _WISHES_CHARS = 400
@@ -26,7 +26,7 @@ class PageReader:
     """
 
     language: str
-    zone: str = NEW_YORK
+    zone: str = NEW_YORK.key
 
 
 def reader_of(*, asked: str, cookies: Mapping[str, str], wishes: str, default: str) -> PageReader:
@@ -75,9 +75,9 @@ def _language_of(tag: str) -> str | None:
 def _zone(name: str) -> str:
     """Return the name of a zone, or New York's where there is no such zone."""
     if not _ZONE.fullmatch(name) or len(name) > 64:
-        return NEW_YORK
+        return NEW_YORK.key
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return NEW_YORK
+        return NEW_YORK.key
     return name

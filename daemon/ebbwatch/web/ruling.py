@@ -7,23 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.core.render import ToldChange, Translator
 from ebbwatch.core.render.alert_messages import move_text
 from ebbwatch.core.render.why import WhySection, why_sections
 from ebbwatch.core.telling.hearing import Why
-from ebbwatch.model.alert import Change
+from ebbwatch.model.alert import OVER, QUIET, Change
 from ebbwatch.model.message import OutboxRow, RowState
 from ebbwatch.model.text import marked
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.runtime.desk import Desk
 from ebbwatch.web.excerpt import Excerpt, excerpt
 from ebbwatch.web.overview import Card, ShownInstant, Sketch, Words
 
 #: Changes of a rule that are listed; its years are counted over all of them.
 MOST_MOVES = 60
-#: Changes that nobody is told of, and those that end an episode.
-QUIETLY = (Change.ARMED, Change.DISARMED)
-OVER = (Change.RESOLVED, Change.WITHDRAWN)
 _UNTOLD = {
     Why.HISTORY: marked("found in history"),
     Why.NO_RECEIVER: marked("not told: no receiver"),
@@ -155,7 +152,7 @@ def ruling(
     words = Words(t, zone, sketch)
     said = desk.messages([name], at, t, zone).get(name)
     rule = told.standing.rule
-    moves = [one for one in desk.moves(t, rule=name) if one.transition.change not in QUIETLY]
+    moves = [one for one in desk.moves(t, rule=name) if one.transition.change not in QUIET]
     source = files.get(rule.span.file)
     why = why_sections(t, told)
     years = _years(moves, at)

@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 from ebbwatch.core.alerting.ladder import AlertState, Ladder, ladder_of
 from ebbwatch.core.alerting.lifecycle import Move, Moves, previous_values, walk
 from ebbwatch.core.alerting.signals import Flags, Signals, signals_of_condition, signals_of_value
-from ebbwatch.core.facts.asof import NEW_YORK, History
+from ebbwatch.core.facts.asof import History
 from ebbwatch.expr.evaluate import Evaluation, as_known
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.inputs import Element
 from ebbwatch.expr.numbers import KNOWN, Longs, distinct
 from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import BEGINNING, NO_PERIOD, Column, Spells
-from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
+from ebbwatch.model.alert import QUIET, UP, Cause, Change, Input, Level, Transition
 from ebbwatch.model.calendars import turns_of
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import FREQUENCIES, Every, Micros, Minutes, add_months, instant, micros
 from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset.rules import Rule, Ruleset, TurnPolicy
 
 _DAY = FREQUENCIES["day"]
@@ -355,9 +356,9 @@ class Judge:
         """Return the threshold crossed; on the way down that of the level left, with clear."""
         if rule.rule.value is None:
             return None
-        if change in (Change.FIRED, Change.ESCALATED):
+        if change in UP:
             return rule.in_unit(rule.ladder.rung(after).threshold)
-        if change in (Change.ARMED, Change.DISARMED):
+        if change in QUIET:
             return rule.in_unit(rule.ladder.rungs[0].threshold)
         if all(rung.level is not before for rung in rule.ladder.rungs):
             # The level itself was edited away.

@@ -24,7 +24,7 @@ from ebbwatch.core.alerting.ladder import BROKEN_AFTER, AlertState, Ladder
 from ebbwatch.core.alerting.signals import Flags, Signals, latched
 from ebbwatch.expr.numbers import ZERO, Bytes, Longs
 from ebbwatch.expr.view import Spells
-from ebbwatch.model.alert import Change, Level
+from ebbwatch.model.alert import QUIET, Change, Level
 from ebbwatch.model.periods import Micros
 
 
@@ -115,7 +115,7 @@ class Moves(Sequence[Move]):
         self, index: int, change: Change
     ) -> tuple[Micros | None, float | None, float | None]:
         """Return when the episode entered its first level, the reading then, and its extreme."""
-        if change in (Change.ARMED, Change.DISARMED):
+        if change in QUIET:
             return None, None, None
         entered = int(self.entered[index])
         if entered < 0:

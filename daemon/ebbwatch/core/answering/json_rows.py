@@ -12,11 +12,11 @@ from ebbwatch.core.answering.answers import Answer
 from ebbwatch.core.answering.expected import Release, SeriesStanding
 from ebbwatch.core.answering.reading import Reading
 from ebbwatch.core.answering.status import Standing
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.model.alert import Input, Transition
 from ebbwatch.model.message import OutboxRow
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed, printed_unit
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Held
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ebbwatch.core.alerting.judging import NO_SPELLS, every_of
 from ebbwatch.core.answering.expected import Expected
-from ebbwatch.core.facts.asof import NEW_YORK, History
+from ebbwatch.core.facts.asof import History
 from ebbwatch.expr.evaluate import Evaluation, as_known
 from ebbwatch.expr.graph import Node
 from ebbwatch.expr.logic import TRUE, UNKNOWN
@@ -26,6 +26,7 @@ from ebbwatch.model.calendars import BusinessCalendar
 from ebbwatch.model.periods import MINUTE, Every, Micros, Minutes, day_of, instant
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed
+from ebbwatch.model.zones import NEW_YORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

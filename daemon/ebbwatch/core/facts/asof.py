@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +30,9 @@ from ebbwatch.model.periods import (
     period_of,
 )
 from ebbwatch.model.series import Released, Series
+from ebbwatch.model.zones import NEW_YORK
 
 #: Where a publisher's day begins: all of ours are in New York.
-NEW_YORK = ZoneInfo("America/New_York")
 #: First day for which "before its first period" is filled in.
 _FIRST_DAY = period_of(datetime(2000, 1, 1, tzinfo=UTC).date())
 #: More than any period has parts.

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ebbwatch.core.facts.asof import NEW_YORK
-from ebbwatch.model.alert import Change, Level, Transition
-
-_OVER = (Change.RESOLVED, Change.WITHDRAWN)
+from ebbwatch.model.alert import OVER, Change, Level, Transition
+from ebbwatch.model.zones import NEW_YORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ def stays(transitions: Iterable[Transition]) -> dict[str, list[ComparedAlert]]:
             of_rule.append(
                 ComparedAlert(t.rule, t.at, None, t.level, t.level, t.value, t.unit, t.period)
             )
-        elif of_rule and t.change in _OVER:
+        elif of_rule and t.change in OVER:
             of_rule[-1] = replace(of_rule[-1], ended_at=t.at)
         elif of_rule and t.change is Change.ESCALATED:
             of_rule[-1] = replace(of_rule[-1], top=max(of_rule[-1].top, t.level))

@@ -11,15 +11,15 @@ import numpy as np
 
 from ebbwatch.core.alerting.judging import Judge, Judged
 from ebbwatch.core.answering.answers import compiled
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.core.lookback.tuning import Episode, Score, tune
 from ebbwatch.core.telling.muting import is_flapping
 from ebbwatch.expr import Expression
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.logic import TRUE, UNKNOWN
 from ebbwatch.expr.numbers import Longs, distinct
-from ebbwatch.model.alert import Change, Level, Transition
+from ebbwatch.model.alert import QUIET, UP, Change, Level, Transition
 from ebbwatch.model.periods import Micros, Minutes, micros
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset.rules import Rule
 
 #: A day of strain: cash lent against Treasuries costs this much more than cash lent without.
@@ -36,7 +36,6 @@ REPORTING = ("assets", "balance-sheet")
 BACKSTOP = "backstop"
 
 _DAY = 86_400_000_000
-_UP = (Change.FIRED, Change.ESCALATED)
 
 
 class Aftermath(StrEnum):
@@ -411,7 +410,7 @@ def _stays(judged: Judged) -> list[AlertSpell]:
     counted: list[tuple[int, Change]] = []
     begun, steps, said = Micros(0), [], []  # type: ignore[var-annotated]
     for move in judged.moves:
-        if move.change in (Change.ARMED, Change.DISARMED):
+        if move.change in QUIET:
             continue
         period = judged.period(move.reading)
         number = int(np.searchsorted(numbers, period))
@@ -423,7 +422,7 @@ def _stays(judged: Judged) -> list[AlertSpell]:
             begun = Micros(0)
             continue
         steps.append((move.at, move.after))
-        if move.change in _UP:
+        if move.change in UP:
             muted = move.after is Level.WATCH and is_flapping(counted, now=number)
             text = judged.rule.every.text(period)
             said.append(

@@ -13,7 +13,6 @@ import numpy as np
 from ebbwatch.core.alerting.judging import Judge, Watched
 from ebbwatch.core.alerting.ladder import AlertState, Ladder, Rung
 from ebbwatch.core.alerting.lifecycle import walk
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.numbers import KNOWN, Floats, Longs
 from ebbwatch.expr.readings import Readings
@@ -21,6 +20,7 @@ from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.durations import Duration
 from ebbwatch.model.periods import Micros, micros
 from ebbwatch.model.units import PRINTED_FACTORS, Kind
+from ebbwatch.model.zones import NEW_YORK
 
 #: Fewer episodes than this prove little.
 FEW = 5

@@ -13,7 +13,6 @@ from ebbwatch.core.render.words import (
     EASED,
     ICONS,
     LOUD_LEVELS,
-    OVER,
     RESOLVED,
     Translator,
     fingerprint,
@@ -26,7 +25,7 @@ from ebbwatch.core.render.words import (
     title_of,
 )
 from ebbwatch.core.telling.history_rank import Unusual
-from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
+from ebbwatch.model.alert import OVER, Cause, Change, Input, Level, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Button, Message, Reason
 from ebbwatch.model.periods import Every, Rank

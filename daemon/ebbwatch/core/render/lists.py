@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from ebbwatch.core.render.alert_messages import move_line
-from ebbwatch.core.render.message_contexts import NEW_YORK, DigestContext, Firing
+from ebbwatch.core.render.message_contexts import DigestContext, Firing
 from ebbwatch.core.render.reading_words import found_text, reading_text
 from ebbwatch.core.render.words import (
     ICONS,
@@ -19,6 +19,7 @@ from ebbwatch.core.render.words import (
 )
 from ebbwatch.model.alert import Level
 from ebbwatch.model.message import Message, Reason
+from ebbwatch.model.zones import NEW_YORK
 
 
 def _firing_line(t: Translator, one: Firing, zone: str) -> str:
@@ -67,7 +68,7 @@ def firing_lines(t: Translator, firing: Sequence[Firing], zone: str) -> list[str
 
 
 def summary_message(
-    firing: Sequence[Firing], *, rules: int, t: Translator, zone: str = NEW_YORK
+    firing: Sequence[Firing], *, rules: int, t: Translator, zone: str = NEW_YORK.key
 ) -> Message:
     """Return what is said once, at the first start: what fires now.
 

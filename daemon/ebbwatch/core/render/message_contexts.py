@@ -15,8 +15,7 @@ from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.periods import Every
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.text import Text
-
-NEW_YORK = "America/New_York"
+from ebbwatch.model.zones import NEW_YORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +197,7 @@ class ToldChange:
     everies: Mapping[str, Every] = field(default_factory=dict)
     unusual: Unusual | None = None
     next_due: datetime | None = None
-    zone: str = NEW_YORK
+    zone: str = NEW_YORK.key
     turn_days: Mapping[str, date] = field(default_factory=dict)
     fallbacks: Mapping[str, str] = field(default_factory=dict)
     late: tuple[Late, ...] = ()
@@ -251,7 +250,7 @@ class DigestContext:
 
     at: datetime
     rules: int
-    zone: str = NEW_YORK
+    zone: str = NEW_YORK.key
     firing: tuple[Firing, ...] = ()
     moves: tuple[ToldChange, ...] = ()
     late: tuple[Late, ...] = ()
@@ -281,7 +280,7 @@ class ReloadContext:
     firing: tuple[Firing, ...] = ()
     over: tuple[ToldChange, ...] = ()
     told: tuple[ToldChange, ...] = ()
-    zone: str = NEW_YORK
+    zone: str = NEW_YORK.key
 
 
 class Trouble(StrEnum):
@@ -348,4 +347,4 @@ class Health:
     unit: str = ""
     count: int = 0
     problems: tuple[Problem, ...] = ()
-    zone: str = NEW_YORK
+    zone: str = NEW_YORK.key

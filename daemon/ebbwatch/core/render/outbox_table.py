@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.words import Translator
 from ebbwatch.model.message import OutboxRow
 from ebbwatch.model.table import TableColumn
+from ebbwatch.model.zones import NEW_YORK
 
 #: Columns of a terminal that a headline, and a reason, keep.
 _KEPT = 12
@@ -29,4 +28,4 @@ def outbox_table(t: Translator, rows: Mapping[str, OutboxRow]) -> tuple[TableCol
 
 
 def _clock(at: datetime) -> str:
-    return f"{at.astimezone(ZoneInfo(NEW_YORK)):%m-%d %H:%M}"
+    return f"{at.astimezone(NEW_YORK):%m-%d %H:%M}"

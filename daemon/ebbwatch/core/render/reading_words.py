@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from ebbwatch.core.answering.reading import Found, Reading
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.words import Translator
 from ebbwatch.expr.numbers import ABSENT, REASONS, STALE
 from ebbwatch.model.periods import FREQUENCIES
 from ebbwatch.model.text import marked
+from ebbwatch.model.zones import NEW_YORK
 
 #: How long ago a day is written as its month and year.
 _LONG_AGO = timedelta(days=300)
@@ -91,7 +90,7 @@ def age_text(t: Translator, length: timedelta | None) -> str:
 
 def day_text(t: Translator, day: datetime, at: datetime) -> str:
     """Return a day of the past in New York: ``24 Aug``; of long ago ``Nov 2025``."""
-    local = day.astimezone(ZoneInfo(NEW_YORK)).date()
+    local = day.astimezone(NEW_YORK).date()
     if at - day > _LONG_AGO:
         return t.period(local.isoformat(), FREQUENCIES["month"])
     return t.month_day(local)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ebbwatch.core.answering.expected import SeriesStanding
 from ebbwatch.core.facts.release_clock import FreshnessState
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.reading_words import day_text, published_text
 from ebbwatch.core.render.words import Translator
 from ebbwatch.model.periods import FREQUENCIES, Every, instant
@@ -18,6 +16,7 @@ from ebbwatch.model.source import Offer
 from ebbwatch.model.table import TableColumn
 from ebbwatch.model.text import marked
 from ebbwatch.model.units import printed, printed_unit
+from ebbwatch.model.zones import NEW_YORK
 
 _STATES = {
     FreshnessState.FRESH: marked("fresh"),
@@ -125,7 +124,7 @@ def _value(row: SeriesStanding) -> str:
 def _known(row: SeriesStanding) -> str:
     if row.newest is None:
         return ""
-    local = row.newest.known_at.astimezone(ZoneInfo(NEW_YORK))
+    local = row.newest.known_at.astimezone(NEW_YORK)
     return f"{local:%y-%m-%d}" + "~" * row.newest.assumed
 
 
@@ -137,5 +136,5 @@ def _next(t: Translator, row: SeriesStanding, at: datetime) -> str:
     due_at = row.due_at or (None if found.next_due_at is None else instant(found.next_due_at))
     if due_at is None:
         return ""
-    local = due_at.astimezone(ZoneInfo(NEW_YORK))
+    local = due_at.astimezone(NEW_YORK)
     return f"{t.month_day(local.date())} {local:%H:%M}"

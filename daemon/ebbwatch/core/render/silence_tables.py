@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.words import Translator
 from ebbwatch.model.table import TableColumn
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Ack, Silence
 
 #: Columns of a terminal that a matcher, and a comment, keep.
@@ -42,4 +41,4 @@ def acks_table(t: Translator, rows: Sequence[Ack]) -> tuple[TableColumn, ...]:
 
 
 def _clock(at: datetime) -> str:
-    return f"{at.astimezone(ZoneInfo(NEW_YORK)):%a %Y-%m-%d %H:%M %Z}"
+    return f"{at.astimezone(NEW_YORK):%a %Y-%m-%d %H:%M %Z}"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 from ebbwatch.core.answering.status import Standing
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.reading_words import (
     age_text,
     day_text,
@@ -18,6 +16,7 @@ from ebbwatch.core.render.words import Translator, level_word
 from ebbwatch.model.alert import Level
 from ebbwatch.model.table import TableColumn
 from ebbwatch.model.text import marked
+from ebbwatch.model.zones import NEW_YORK
 
 #: Columns of a terminal that the name of a rule keeps as long as others can be left out.
 _NAME = 18
@@ -72,7 +71,7 @@ def due_text(t: Translator, row: Standing) -> str:
     if len(row.late) > 1:
         late = t.gettext("{n} late").format(n=len(row.late))
     if row.next_due is not None:
-        local = row.next_due.astimezone(ZoneInfo(NEW_YORK))
+        local = row.next_due.astimezone(NEW_YORK)
         day = f"{t.month_day(local.date())} {local:%H:%M}"
         return t.gettext("{line}, {more}").format(line=day, more=late) if late else day
     if row.late_since is not None:

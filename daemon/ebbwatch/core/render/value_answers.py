@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 from ebbwatch.core.answering.answers import Answer, InputFigure
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.reading_words import (
     day_text,
     found_text,
@@ -15,6 +12,7 @@ from ebbwatch.core.render.reading_words import (
 )
 from ebbwatch.core.render.words import Translator
 from ebbwatch.model.table import TableColumn
+from ebbwatch.model.zones import NEW_YORK
 
 #: Columns of a terminal that the name of a series keeps.
 _NAME = 12
@@ -59,7 +57,7 @@ def figures_table(t: Translator, answer: Answer) -> tuple[TableColumn, ...]:
 
 
 def _known(given: InputFigure) -> str:
-    local = given.input.known_at.astimezone(ZoneInfo(NEW_YORK))
+    local = given.input.known_at.astimezone(NEW_YORK)
     return f"{local:%Y-%m-%d %H:%M}" + "~" * given.input.assumed
 
 

@@ -10,7 +10,7 @@ from ebbwatch.core.answering.answers import InputFigure
 from ebbwatch.core.answering.explaining import Explanation, LevelDistance
 from ebbwatch.core.answering.status import Standing
 from ebbwatch.core.render.alert_messages import lamp_text, late_names
-from ebbwatch.core.render.message_contexts import NEW_YORK, Lamp
+from ebbwatch.core.render.message_contexts import Lamp
 from ebbwatch.core.render.phrases import COMPARISONS
 from ebbwatch.core.render.reading_words import found_text, reading_text, reason_text, truth_text
 from ebbwatch.core.render.steps import step_text
@@ -23,6 +23,7 @@ from ebbwatch.core.render.words import (
     title_of,
 )
 from ebbwatch.model.alert import Level
+from ebbwatch.model.zones import NEW_YORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _now(t: Translator, told: Explanation) -> Iterator[str]:
     reading = stands.reading
     yield _standing(t, stands)
     if stands.late_since is not None:
-        since = t.clock(stands.late_since, NEW_YORK, year=True)
+        since = t.clock(stands.late_since, NEW_YORK.key, year=True)
         yield t.gettext("Its figures are late since {since}: it is frozen until they come.").format(
             since=since
         )
@@ -103,7 +104,7 @@ def _label(t: Translator, told: Explanation, name: str) -> str:
 
 
 def _standing(t: Translator, stands: Standing) -> str:
-    since = "" if stands.since is None else t.clock(stands.since, NEW_YORK, year=True)
+    since = "" if stands.since is None else t.clock(stands.since, NEW_YORK.key, year=True)
     if stands.reading is None:
         return t.gettext("It waits for a text of {source} in which its pattern is found.").format(
             source=stands.rule.text_source
@@ -127,7 +128,7 @@ def _given(t: Translator, row: InputFigure) -> str:
         value=t.number(figure.value, figure.unit),
         period=t.period(figure.period, series.every),
         source=figure.source,
-        known_at=t.clock(figure.known_at, NEW_YORK, year=True),
+        known_at=t.clock(figure.known_at, NEW_YORK.key, year=True),
     )
     if figure.assumed:
         line = t.gettext("{line} (assumed)").format(line=line)
@@ -135,7 +136,7 @@ def _given(t: Translator, row: InputFigure) -> str:
         line = t.gettext("{line}; {more}").format(line=line, more=part_text(t, row.part))
     if row.late_since is None:
         return t.gettext("{line}; stale").format(line=line) if row.stale else line
-    since = t.clock(row.late_since, NEW_YORK)
+    since = t.clock(row.late_since, NEW_YORK.key)
     return t.gettext("{line}; the next is late since {since}").format(line=line, since=since)
 
 
@@ -192,7 +193,7 @@ def _levels(t: Translator, told: Explanation) -> Iterator[str]:
             more = t.gettext("must last {hold}").format(hold=rung.hold)
             if rung.until is not None and told.standing.level < rung.level:
                 more = t.gettext("must last {hold}, until {until}").format(
-                    hold=rung.hold, until=t.clock(rung.until, NEW_YORK)
+                    hold=rung.hold, until=t.clock(rung.until, NEW_YORK.key)
                 )
             line = t.gettext("{line}; {more}").format(line=line, more=more)
         yield line
@@ -264,5 +265,5 @@ def _calendar(t: Translator, told: Explanation) -> Iterator[str]:
             words = t.gettext("the period lies in the turn {turn}: it neither breaches nor counts")
         yield words.format(turn=turn)
     if stands.next_due is not None:
-        at = t.clock(stands.next_due, NEW_YORK, year=True)
+        at = t.clock(stands.next_due, NEW_YORK.key, year=True)
         yield t.gettext("next figure {at}").format(at=at)

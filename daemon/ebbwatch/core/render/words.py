@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ebbwatch.core.answering.expected import Late
 from ebbwatch.core.render.message_contexts import ToldChange
-from ebbwatch.model.alert import Change, Level
+from ebbwatch.model.alert import Level
 from ebbwatch.model.periods import Every, Minutes
 from ebbwatch.model.text import Text, marked
 from ebbwatch.ruleset.rules import Rule
@@ -23,7 +23,6 @@ ICONS = {Level.NONE: "⚪", Level.WATCH: "🟡", Level.WARNING: "🟠", Level.CR
 #: What is over and well; what has gone down a level.
 RESOLVED, EASED = "✅", "↘"
 #: Changes that end an episode.
-OVER = (Change.RESOLVED, Change.WITHDRAWN)
 
 
 class Translator(Protocol):

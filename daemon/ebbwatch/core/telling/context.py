@@ -34,7 +34,7 @@ from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.expr.numbers import Longs, distinct
 from ebbwatch.expr.view import BEGINNING
-from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
+from ebbwatch.model.alert import OVER, UP, Cause, Change, Input, Level, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.periods import (
     FREQUENCIES,
@@ -52,7 +52,6 @@ from ebbwatch.model.text import Text
 from ebbwatch.model.units import printed, printed_unit
 from ebbwatch.ruleset.rules import Rule
 
-_OVER = (Change.RESOLVED, Change.WITHDRAWN)
 _BUSINESS_DAY: Final = FREQUENCIES["business day"]
 
 #: Rates that are set rather than traded: on the day of a change a comparison with one jumps.
@@ -192,7 +191,7 @@ class Context:
         self, rule: Watched, move: Transition, period: Minutes, periods: Longs,
         values: NDArray[np.float64],
     ) -> Unusual | None:  # fmt: skip
-        if move.change in _OVER or move.value is None:
+        if move.change in OVER or move.value is None:
             return None
         begins = [self._judge.history.observed_from(name, micros(move.at)) for name in rule.series]
         return unusual(
@@ -363,7 +362,7 @@ class Context:
             marks=tuple(
                 (move.period, level_word(t, move.level))
                 for move in moves
-                if move.change in (Change.FIRED, Change.ESCALATED)
+                if move.change in UP
                 and int(periods[0]) <= begin_of(move.period) <= int(periods[-1])
             ),
             shaded=self._shaded(rule, Minutes(int(periods[0])), Minutes(int(periods[-1])), t),

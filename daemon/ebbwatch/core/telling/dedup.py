@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ebbwatch.model.alert import Cause, Change, Level, Transition
+from ebbwatch.model.alert import OVER, QUIET, Cause, Level, Transition
 from ebbwatch.model.message import Reason
-
-_OVER = (Change.RESOLVED, Change.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +84,12 @@ def situation_after(moves: Sequence[Transition]) -> Situation | None:
         moves: Of one alert, oldest first, since the last telling; of several episodes only
             the newest counts. Arming and disarming are nobody's news.
     """
-    told = [move for move in moves if move.change not in (Change.ARMED, Change.DISARMED)]
+    told = [move for move in moves if move.change not in QUIET]
     if not told:
         return None
     last = told[-1]
-    over = last.change in _OVER
-    rose = [
-        move.level for move in told if move.episode == last.episode and move.change not in _OVER
-    ]
+    over = last.change in OVER
+    rose = [move.level for move in told if move.episode == last.episode and move.change not in OVER]
     return Situation(
         episode=last.episode,
         level=Level.NONE if over else last.level,

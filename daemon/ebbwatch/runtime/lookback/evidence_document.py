@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from ebbwatch.core.answering.reading import Reading
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.core.lookback.claims import Checked
 from ebbwatch.core.lookback.evidence import (
     BANKS,
@@ -27,6 +26,7 @@ from ebbwatch.core.lookback.tuning import Score
 from ebbwatch.model.alert import Change, Level
 from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.model.units import printed
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.runtime.lookback.replay import amount
 
 _LETTERS = {Level.WATCH: "w", Level.WARNING: "W", Level.CRITICAL: "C"}

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from ebbwatch.core.alerting.judging import Judge, Judged, Watched
 from ebbwatch.core.alerting.lifecycle import CHANGES, Moves
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.expr.numbers import Longs, Numbers
 from ebbwatch.expr.view import Column
 from ebbwatch.model.alert import Cause, Change, Level
 from ebbwatch.model.periods import Micros, Minutes, instant
 from ebbwatch.model.units import PRINTED_FACTORS, printed_unit
+from ebbwatch.model.zones import NEW_YORK
 
 _Key = TypeVar("_Key", bound=int)
 

@@ -12,14 +12,12 @@ from ebbwatch.core.alerting.judging import Judge, Judged
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.alerting.lifecycle import CHANGES, Move, previous_values
 from ebbwatch.core.answering.json_rows import transition_row
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.expr.numbers import REASONS, Longs
-from ebbwatch.model.alert import Cause, Change, Transition
+from ebbwatch.model.alert import QUIET, Cause, Change, Transition
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import Micros, Minutes, instant, micros
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline, tape_end, text_moves
-
-_QUIET = (Change.ARMED, Change.DISARMED)
 
 
 @dataclass(slots=True)
@@ -73,7 +71,7 @@ class WantedSpan:
             (self.start is None or at >= self.start)
             and (self.end is None or at < self.end)
             and (not self.rules or rule in self.rules)
-            and (self.everything or change not in _QUIET)
+            and (self.everything or change not in QUIET)
         )
 
     def chosen(self, judged: Judged) -> Longs:
@@ -83,7 +81,7 @@ class WantedSpan:
             return np.empty(0, np.int64)
         wanted = np.ones(len(moves), np.bool_)
         if not self.everything:
-            for quiet in _QUIET:
+            for quiet in QUIET:
                 wanted &= moves.change != CHANGES.index(quiet)
         if self.start is not None:
             wanted &= moves.at >= self.start

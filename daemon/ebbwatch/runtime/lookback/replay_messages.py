@@ -28,7 +28,7 @@ from ebbwatch.expr.graph import Node
 from ebbwatch.expr.numbers import KNOWN, Bytes, Longs, Numbers, distinct
 from ebbwatch.expr.readings import Readings
 from ebbwatch.expr.view import BEGINNING
-from ebbwatch.model.alert import Change, Level
+from ebbwatch.model.alert import QUIET, Change, Level
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import OutboxRow, Target
 from ebbwatch.model.observation import TextItem
@@ -43,7 +43,6 @@ from ebbwatch.runtime.telling import Telling
 
 #: The receiver of rule files that name none.
 TERMINAL = "terminal"
-_QUIETLY = (Change.ARMED, Change.DISARMED)
 
 
 @dataclass(slots=True)
@@ -327,7 +326,7 @@ def stops(journal: Journal) -> list[Micros]:
 def _own_stops(judged: Judged) -> Longs:
     """Return the µs at which something may be told of an alert, in order."""
     signals, moves = judged.signals, list(judged.moves)
-    told = [signals.periods[move.reading] for move in moves if move.change not in _QUIETLY]
+    told = [signals.periods[move.reading] for move in moves if move.change not in QUIET]
     again = np.zeros(len(signals.at), np.bool_)
     again[1:] = signals.periods[1:] <= signals.periods[:-1]
     again &= np.isin(signals.periods, told)

@@ -17,15 +17,15 @@ from markupsafe import Markup
 
 from ebbwatch.core.alerting.judging import Judge, Judged
 from ebbwatch.core.answering.defines import filled_in
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.core.lookback.hindsight import Provenance, provenance
 from ebbwatch.core.render import Translator, level_word
 from ebbwatch.core.telling.context import Context
 from ebbwatch.markup.layout import laid_out
-from ebbwatch.model.alert import Cause, Change, Level, Transition
+from ebbwatch.model.alert import OVER, QUIET, UP, Cause, Change, Level, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import OutboxRow, Reason
 from ebbwatch.model.periods import Micros, Minutes, instant, micros
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset.rules import Rule
 from ebbwatch.runtime.lookback.replay import Journal, WantedSpan
 
@@ -40,7 +40,6 @@ class Drawing(Protocol):
 
 #: A chart's width and height on a desk, and on a phone.
 _WIDE, _NARROW = (900, 330), (440, 290)
-_ZONE = "America/New_York"
 _DAY = 86_400_000_000
 #: µs below which a chart has room for every turn; above it, only year ends are shaded.
 _FINE = 4 * 366 * _DAY
@@ -48,8 +47,6 @@ _FINE = 4 * 366 * _DAY
 _MOST_YEARS = 12
 #: Percent of a ribbon behind which a year's name has no room.
 _LAST_YEAR = 93
-_QUIETLY = (Change.ARMED, Change.DISARMED)
-_OVER = (Change.RESOLVED, Change.WITHDRAWN)
 _SHADES = {Level.WATCH: "watch", Level.WARNING: "warning", Level.CRITICAL: "critical"}
 
 
@@ -258,7 +255,7 @@ def report(
         page.section(
             rule,
             by_name.get(rule.name),
-            [m for m in told if m.rule == rule.name and m.change not in _QUIETLY],
+            [m for m in told if m.rule == rule.name and m.change not in QUIET],
             _letters_of(rule.name, letters),
         )
         for rule in mine
@@ -273,7 +270,7 @@ def report(
         language=t.language,
         first=page.day(begin),
         last=page.day(max(Micros(end - 1), begin)),
-        as_of=t.clock(instant(tape_end), _ZONE, year=True),
+        as_of=t.clock(instant(tape_end), NEW_YORK.key, year=True),
         hindsight=hindsight,
         sections=sections,
         years=page.years(),
@@ -384,7 +381,7 @@ class _Page:
             at = micros(move.at)
             if level is not Level.NONE:
                 found.append((since, at, level))
-            since, level = at, Level.NONE if move.change in _OVER else move.level
+            since, level = at, Level.NONE if move.change in OVER else move.level
             if rule.pattern:
                 found.append((at, at, level))
                 level = Level.NONE
@@ -440,25 +437,25 @@ class _Page:
             silent = t.gettext("Told to nobody: {reason}").format(reason=move.muted)
         elif row is not None and row.created_at - move.at >= timedelta(minutes=1):
             silent = t.gettext("Told on {day}").format(
-                day=t.clock(row.created_at, _ZONE, year=True)
+                day=t.clock(row.created_at, NEW_YORK.key, year=True)
             )
         return ReportLine(
             at=move.at.isoformat(),
-            when=t.clock(move.at, _ZONE, year=True),
+            when=t.clock(move.at, NEW_YORK.key, year=True),
             shade=_SHADES[move.level],
             what=f"{_change(t, move.change)} · {level_word(t, move.level)}",
             found=found,
             because=_because(t, move.cause),
             letter=None if row is None else _letter(row),
             aside=silent,
-            up=move.change in (Change.FIRED, Change.ESCALATED),
+            up=move.change in UP,
         )
 
     def _unmoved(self, row: OutboxRow) -> ReportLine:
         t = self._t
         return ReportLine(
             at=row.created_at.isoformat(),
-            when=t.clock(row.created_at, _ZONE, year=True),
+            when=t.clock(row.created_at, NEW_YORK.key, year=True),
             shade=_SHADES.get(row.message.level, "none"),
             what=_reason(t, row.message.reason),
             found="",

@@ -12,7 +12,7 @@ from datetime import datetime
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.facts.asof import History
 from ebbwatch.core.facts.release_clock import ReleaseClock
-from ebbwatch.model.alert import Change, Level, Transition
+from ebbwatch.model.alert import QUIET, Level, Transition
 from ebbwatch.model.observation import Observation, TextItem
 from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.ruleset.rules import Ruleset
@@ -21,7 +21,6 @@ from ebbwatch.runtime.lookback.replay import Journal, WantedSpan, transitions
 from ebbwatch.runtime.pipeline import Event, Pipeline, tape_end
 
 #: Changes that are compared only where a test expects any of them.
-_QUIET = (Change.ARMED, Change.DISARMED)
 
 
 class TapeFault(Exception):
@@ -140,8 +139,8 @@ def side_by_side(
     """Yield two timelines as one, rule by rule: what agrees stands on one line."""
     for rule in rules:
         wanted = [one for one in expected if one.rule == rule]
-        quiet = any(one.change in _QUIET for one in wanted)
-        happened = [t for t in seen if t.rule == rule and (quiet or t.change not in _QUIET)]
+        quiet = any(one.change in QUIET for one in wanted)
+        happened = [t for t in seen if t.rule == rule and (quiet or t.change not in QUIET)]
         lines: list[TimelineRow] = []
         for one in wanted:
             found = next((t for t in happened if _same(one, t)), None)
@@ -156,4 +155,4 @@ def _same(one: ExpectedTransition, t: Transition) -> bool:
     if (one.at, one.change) != (t.at, t.change):
         return False
     # Arming leaves an alert at no level, for which a test has no word.
-    return one.change in _QUIET or one.level is t.level or t.level is Level.NONE
+    return one.change in QUIET or one.level is t.level or t.level is Level.NONE

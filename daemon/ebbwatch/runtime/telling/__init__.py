@@ -25,7 +25,7 @@ from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.render import Firing, Translator
 from ebbwatch.core.telling.context import Context
 from ebbwatch.core.telling.hearing import Why
-from ebbwatch.model.alert import Transition
+from ebbwatch.model.alert import QUIET, Transition
 from ebbwatch.model.message import OutboxRow, Target
 from ebbwatch.model.periods import Micros
 from ebbwatch.model.text import Text
@@ -44,7 +44,6 @@ from ebbwatch.runtime.telling.groups import (
 )
 from ebbwatch.runtime.telling.looking_again import introduce, look, put_off
 from ebbwatch.runtime.telling.memory import Memory, Owed, move_id
-from ebbwatch.runtime.telling.news import QUIETLY
 from ebbwatch.runtime.telling.writing import Languages, Outlet, Writer
 
 __all__ = ["Edit", "Telling"]
@@ -297,11 +296,11 @@ class _Outbox:
 
 def _fate(move: Transition, fates: Fates) -> str | None:
     """Return why nobody is told of a move, or None where anybody is or will be."""
-    if move.change in QUIETLY:
+    if move.change in QUIET:
         return Why.ARMED.value
     reasons = list(fates[move_id(move)].values())
     return None if None in reasons else reasons[0]
 
 
 def _reason_for_nobody(move: Transition) -> str:
-    return (Why.ARMED if move.change in QUIETLY else Why.NO_RECEIVER).value
+    return (Why.ARMED if move.change in QUIET else Why.NO_RECEIVER).value

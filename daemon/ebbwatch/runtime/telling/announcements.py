@@ -23,7 +23,7 @@ from ebbwatch.core.render import (
 from ebbwatch.core.telling.dedup import remembered
 from ebbwatch.core.telling.digest_clock import due_digest, next_digest
 from ebbwatch.core.telling.hearing import Why
-from ebbwatch.model.alert import Level
+from ebbwatch.model.alert import QUIET, Level
 from ebbwatch.model.calendars import SIFMA
 from ebbwatch.model.message import Message, Target
 from ebbwatch.model.periods import micros
@@ -31,7 +31,7 @@ from ebbwatch.ruleset.rules import Digest
 from ebbwatch.runtime.telling.audience import places_of
 from ebbwatch.runtime.telling.base import Floor
 from ebbwatch.runtime.telling.looking_again import situation_of
-from ebbwatch.runtime.telling.news import QUIETLY, stamp
+from ebbwatch.runtime.telling.news import stamp
 
 #: The first summary waits until the receiver has been set up.
 LASTS_OF_SUMMARY = timedelta(days=7)
@@ -177,7 +177,7 @@ class Announcements:
         moves = [
             floor.context.short(move)
             for move in floor.store.transitions(since=last)
-            if last < move.at <= at and move.change not in QUIETLY and move.muted != Why.HISTORY
+            if last < move.at <= at and move.change not in QUIET and move.muted != Why.HISTORY
         ]
         series = dict.fromkeys(
             name for rule in floor.judge.watched.values() for name in rule.node.series

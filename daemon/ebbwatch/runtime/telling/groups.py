@@ -10,13 +10,12 @@ from ebbwatch.core.alerting.judging import episode_of
 from ebbwatch.core.telling.grouping import Group, group_key, joined, next_due
 from ebbwatch.core.telling.hearing import Later, Told, Why
 from ebbwatch.core.telling.routing import Destination
-from ebbwatch.model.alert import Level, Transition
+from ebbwatch.model.alert import QUIET, Level, Transition
 from ebbwatch.model.periods import Micros
 from ebbwatch.ruleset.rules import Route
 from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, ask, tell_places
 from ebbwatch.runtime.telling.memory import MoveId, move_id
-from ebbwatch.runtime.telling.news import QUIETLY
 
 #: Why each move is not told, by receiver; None where it is told, or will be.
 Fates = dict[MoveId, dict[str, str | None]]
@@ -268,6 +267,6 @@ def by_alert(moves: Iterable[Transition]) -> dict[str, list[Transition]]:
     """Return moves that are anybody's news by the alert they are of, in order."""
     found: dict[str, list[Transition]] = {}
     for move in moves:
-        if move.change not in QUIETLY:
+        if move.change not in QUIET:
             found.setdefault(move.rule, []).append(move)
     return found

@@ -20,7 +20,7 @@ from ebbwatch.core.telling.grouping import group_key
 from ebbwatch.core.telling.hearing import Told, Untold, Why
 from ebbwatch.core.telling.routing import Destination
 from ebbwatch.core.telling.standing_move import move_to_here
-from ebbwatch.model.alert import Cause, Change, Level, Transition
+from ebbwatch.model.alert import OVER, QUIET, Cause, Change, Level, Transition
 from ebbwatch.model.message import Reason
 from ebbwatch.model.periods import begin_of, instant, micros
 from ebbwatch.runtime.telling.audience import Place, places_of
@@ -28,10 +28,8 @@ from ebbwatch.runtime.telling.base import Floor, Now
 from ebbwatch.runtime.telling.deciding import Heard, answer, tell_places
 from ebbwatch.runtime.telling.groups import Waiting, episodes_waiting, receivers_told
 from ebbwatch.runtime.telling.memory import Owed
-from ebbwatch.runtime.telling.news import QUIETLY
 from ebbwatch.runtime.telling.recent_moves import LOOK_BACK
 
-_OVER = (Change.RESOLVED, Change.WITHDRAWN)
 _CHANGES = {Reason.ESCALATED: Change.ESCALATED, Reason.EASED: Change.EASED}
 #: More alerts than these at one place and instant are told in one message: nobody reads a
 #: screen of alerts that are all as they were.
@@ -225,8 +223,8 @@ def _remind_at(floor: Floor, rule: Watched, last: Entry | None, at: datetime) ->
 def _last_move(floor: Floor, name: str) -> Transition | None:
     """Return the move that ended an alert's last stay; None where it has not ended."""
     stored = floor.store.transitions(rule=name, limit=LOOK_BACK)
-    move = next((move for move in stored if move.change not in QUIETLY), None)
-    return move if move is not None and move.change in _OVER else None
+    move = next((move for move in stored if move.change not in QUIET), None)
+    return move if move is not None and move.change in OVER else None
 
 
 def _as_move(

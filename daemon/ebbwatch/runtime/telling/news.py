@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ebbwatch.model.alert import Change, Level, Transition
+from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.message import Reason
 
 #: Moves that are nobody's news.
-QUIETLY = (Change.ARMED, Change.DISARMED)
 
 #: How long a message is worth delivering, by the level it tells of (of what is over, the one
 #: left): a watch of the day before yesterday is history, a critical one still explains a weekend.

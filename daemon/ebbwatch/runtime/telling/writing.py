@@ -22,12 +22,12 @@ from ebbwatch.core.render import (
     bare_message,
     plain_message,
 )
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.telling.context import Context
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message, OutboxRow, Reason, Target
 from ebbwatch.model.observation import TextItem
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset.patterns import match_in
 from ebbwatch.runtime.telling.audience import Place
 from ebbwatch.runtime.telling.news import News, weightiest, worth_of
@@ -233,7 +233,7 @@ class Writer:
             log.exception("message.plain", lines=list(lines))
             found = plain_message(lines, level=level, t=t)
         return replace(
-            found, late=t.gettext("Told late: of {when}").format(when=t.clock(at, NEW_YORK))
+            found, late=t.gettext("Told late: of {when}").format(when=t.clock(at, NEW_YORK.key))
         )
 
     def _drawn(
