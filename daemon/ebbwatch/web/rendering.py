@@ -18,7 +18,7 @@ from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import Message
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.runtime.desk import Desk
-from ebbwatch.runtime.lookback.replay_page import Drawing
+from ebbwatch.runtime.lookback.replay_charts import Drawing
 from ebbwatch.web.reader import PageReader
 
 #: What each language calls itself.

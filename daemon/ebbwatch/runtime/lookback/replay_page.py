@@ -5,11 +5,9 @@ The page needs nothing but itself: no script, no font, no style sheet, no networ
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,52 +17,19 @@ from ebbwatch.core.alerting.judging import Judge, Judged
 from ebbwatch.core.answering.defines import filled_in
 from ebbwatch.core.lookback.hindsight import Provenance, provenance
 from ebbwatch.core.render import Translator, level_word
-from ebbwatch.core.telling.context import Context
 from ebbwatch.markup.layout import laid_out
-from ebbwatch.model.alert import OVER, QUIET, UP, Cause, Change, Level, Transition
+from ebbwatch.model.alert import QUIET, UP, Change, Transition
 from ebbwatch.model.chart import ChartSpec
 from ebbwatch.model.message import OutboxRow, Reason
-from ebbwatch.model.periods import Micros, Minutes, instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset.rules import Rule
 from ebbwatch.runtime.lookback.replay import Journal, WantedSpan
-
-
-class Drawing(Protocol):
-    """Draws a chart as one ``<svg>`` element."""
-
-    def __call__(self, spec: ChartSpec, *, width: int, height: int) -> str:
-        """Return the picture; it scales to the room it is given."""
-        ...
-
+from ebbwatch.runtime.lookback.replay_charts import DAY, SHADES, Bar, Drawing, RangePictures, Ribbon
+from ebbwatch.runtime.lookback.replay_words import cause_words, change_word, page_words, reason_word
 
 #: A chart's width and height on a desk, and on a phone.
 _WIDE, _NARROW = (900, 330), (440, 290)
-_DAY = 86_400_000_000
-#: µs below which a chart has room for every turn; above it, only year ends are shaded.
-_FINE = 4 * 366 * _DAY
-#: Years that a ribbon's axis names.
-_MOST_YEARS = 12
-#: Percent of a ribbon behind which a year's name has no room.
-_LAST_YEAR = 93
-_SHADES = {Level.WATCH: "watch", Level.WARNING: "warning", Level.CRITICAL: "critical"}
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A stretch of time in which an alert fired at one level, on a ribbon.
-
-    Attributes:
-        left: Share of the ribbon's width, in percent.
-        width: Of the bar, in percent of the ribbon.
-        shade: Of the level: the name of its colour.
-        label: Level and days, for a tooltip.
-    """
-
-    left: float
-    width: float
-    shade: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,49 +138,6 @@ class ProvenanceRow:
     sources: str
 
 
-class _Pictures(Context):
-    """Draws rules over the range of a replay, by the figures as they were first read."""
-
-    def over(
-        self, judged: Judged, begin: Micros, end: Micros, t: Translator, moves: Sequence[Transition]
-    ) -> ChartSpec | None:
-        """Return what a rule read in [begin, end), µs; None where that is no number."""
-        rule, signals = judged.rule, judged.signals
-        if rule.unit is None or signals.values is None:
-            return None
-        inside = np.flatnonzero((signals.at >= begin) & (signals.at < end))
-        if len(inside) == 0:
-            return None
-        every = rule.every
-        drawn: dict[Minutes, float | None] = {}
-        for i in inside.tolist():
-            value = rule.in_unit(float(signals.values[i])) if signals.known[i] else None
-            finite = value is not None and math.isfinite(value)
-            # A count is read many times a day; of anything else the first reading is drawn.
-            period = Minutes(int(signals.periods[i]))
-            if rule.node.momentary or period not in drawn:
-                drawn[period] = value if finite else None
-        # Where an alert moved, the reading that moved it.
-        drawn |= {every.parse(move.period): move.value for move in moves if move.value is not None}
-        periods = sorted(drawn)
-        return ChartSpec(
-            title=rule.rule.title.in_language(t.language) or rule.name,
-            unit=rule.unit,
-            points=tuple((every.text(period), drawn[period]) for period in periods),
-            thresholds=tuple(
-                (level_word(t, rung.level), bound)
-                for rung in rule.ladder.rungs
-                if (bound := rule.in_unit(rung.threshold)) is not None
-            ),
-            marks=tuple((move.period, _mark(t, move)) for move in moves),
-            shaded=tuple(
-                turn
-                for turn in self._shaded(rule, periods[0], periods[-1], t)
-                if end - begin < _FINE or turn[0][5:7] == "12"
-            ),
-        )
-
-
 def report(
     judge: Judge,
     journal: Journal,
@@ -266,14 +188,14 @@ def report(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
     )  # fmt: skip
     return environment.get_template("report.html.j2").render(
-        words=_words(t),
+        words=page_words(t),
         language=t.language,
-        first=page.day(begin),
-        last=page.day(max(Micros(end - 1), begin)),
+        first=page.ribbon.day(begin),
+        last=page.ribbon.day(max(Micros(end - 1), begin)),
         as_of=t.clock(instant(tape_end), NEW_YORK.key, year=True),
         hindsight=hindsight,
         sections=sections,
-        years=page.years(),
+        years=page.ribbon.years(),
         series=[page.row(row) for row in rows],
         without=[name for name in sorted(read) if name not in {row.series for row in rows}],
         fired=t.count(sum(section.alerts for section in sections)),
@@ -289,7 +211,8 @@ class _Page:
         """Take whose rules, the reader's language, who draws, and the range, in µs."""
         self._judge, self._t, self._draw = judge, t, draw
         self._begin, self._end = begin, end
-        self._pictures = _Pictures(judge, (t,))
+        self._pictures = RangePictures(judge, (t,))
+        self.ribbon = Ribbon(begin, end, t)
 
     def section(
         self,
@@ -308,10 +231,10 @@ class _Page:
         """
         t = self._t
         shown = [m for m in moves if self._begin <= micros(m.at) < self._end]
-        stays = self._stays(rule, moves)
-        days = sum(stop - start for start, stop, _ in stays) / _DAY
+        stays = self.ribbon.stays(rule, moves)
+        days = sum(stop - start for start, stop, _ in stays) / DAY
         fired = [m for m in shown if m.change is Change.FIRED]
-        years = (self._end - self._begin) / _DAY / 365.2425
+        years = (self._end - self._begin) / DAY / 365.2425
         spec = None
         if judged is not None:
             spec = self._pictures.over(judged, self._begin, self._end, t, shown)
@@ -324,14 +247,14 @@ class _Page:
             note=rule.note.in_language(t.language),
             chart=self._drawn(spec, *_WIDE),
             small=self._drawn(spec, *_NARROW),
-            ribbon=tuple(self._bar(*stay) for stay in stays),
+            ribbon=tuple(self.ribbon.bar(*stay) for stay in stays),
             without=self._without(rule, judged, moves),
             alerts=len(fired),
             yearly=f"{len(fired) / years:.1f}" if years >= 1 else "–",
             days=t.count(round(days)),
-            share=f"{100 * days * _DAY / (self._end - self._begin):.0f}",
-            last=self.day(micros(fired[-1].at)) if fired else "",
-            now=_SHADES[open_now[-1]] if open_now else "",
+            share=f"{100 * days * DAY / (self._end - self._begin):.0f}",
+            last=self.ribbon.day(micros(fired[-1].at)) if fired else "",
+            now=SHADES[open_now[-1]] if open_now else "",
             now_word=level_word(t, open_now[-1]) if open_now else "",
             entries=self._entries(rule, shown, letters),
         )
@@ -359,49 +282,15 @@ class _Page:
         """Return (shade, words) of each level."""
         t, watched = self._t, self._judge.watched.get(rule.name)
         if watched is None or watched.unit is None:
-            return ((_SHADES[rule.level], level_word(t, rule.level)),)
+            return ((SHADES[rule.level], level_word(t, rule.level)),)
         sign = ">" if rule.rising else "<"
         return tuple(
             (
-                _SHADES[rung.level],
+                SHADES[rung.level],
                 f"{level_word(t, rung.level)} {sign} {t.number(bound, watched.unit, short=True)}",
             )
             for rung in watched.ladder.rungs
             if (bound := watched.in_unit(rung.threshold)) is not None
-        )
-
-    def _stays(self, rule: Rule, moves: Sequence[Transition]) -> list[tuple[Micros, Micros, Level]]:
-        """Return from when to when the alert fired at which level, within the range.
-
-        A text fires for no time at all.
-        """
-        found: list[tuple[Micros, Micros, Level]] = []
-        since, level = Micros(0), Level.NONE
-        for move in moves:
-            at = micros(move.at)
-            if level is not Level.NONE:
-                found.append((since, at, level))
-            since, level = at, Level.NONE if move.change in OVER else move.level
-            if rule.pattern:
-                found.append((at, at, level))
-                level = Level.NONE
-        if level is not Level.NONE:
-            found.append((since, self._end, level))
-        return [
-            (max(start, self._begin), min(stop, self._end), level)
-            for start, stop, level in found
-            if stop >= self._begin and start < self._end
-        ]
-
-    def _bar(self, start: Micros, stop: Micros, level: Level) -> Bar:
-        whole = self._end - self._begin
-        days = self._t.duration(timedelta(microseconds=stop - start))
-        label = f"{level_word(self._t, level)}: {self.day(start)}, {days}"
-        return Bar(
-            round(100 * (start - self._begin) / whole, 2),
-            round(100 * (stop - start) / whole, 2),
-            _SHADES[level],
-            label,
         )
 
     def _entries(
@@ -442,10 +331,10 @@ class _Page:
         return ReportLine(
             at=move.at.isoformat(),
             when=t.clock(move.at, NEW_YORK.key, year=True),
-            shade=_SHADES[move.level],
-            what=f"{_change(t, move.change)} · {level_word(t, move.level)}",
+            shade=SHADES[move.level],
+            what=f"{change_word(t, move.change)} · {level_word(t, move.level)}",
             found=found,
-            because=_because(t, move.cause),
+            because=cause_words(t, move.cause),
             letter=None if row is None else _letter(row),
             aside=silent,
             up=move.change in UP,
@@ -456,8 +345,8 @@ class _Page:
         return ReportLine(
             at=row.created_at.isoformat(),
             when=t.clock(row.created_at, NEW_YORK.key, year=True),
-            shade=_SHADES.get(row.message.level, "none"),
-            what=_reason(t, row.message.reason),
+            shade=SHADES.get(row.message.level, "none"),
+            what=reason_word(t, row.message.reason),
             found="",
             because="",
             letter=_letter(row),
@@ -478,24 +367,6 @@ class _Page:
             revised=t.count(found.revised),
             sources=", ".join(found.sources),
         )
-
-    def day(self, at: Micros) -> str:
-        """Return the day of an instant (µs) in New York."""
-        day = instant(at).astimezone(NEW_YORK).date()
-        return self._t.period(day.isoformat(), None, short=True)
-
-    def years(self) -> tuple[tuple[float, str], ...]:
-        """Return where on a ribbon years begin, in percent, and their names; not too many."""
-        first = instant(self._begin).astimezone(NEW_YORK).year
-        last = instant(Micros(self._end - 1)).astimezone(NEW_YORK).year
-        step = 1 + (last - first) // _MOST_YEARS
-        found = []
-        for year in range(first + 1, last + 1, step):
-            at = micros(datetime(year, 1, 1, tzinfo=NEW_YORK))
-            left = 100 * (at - self._begin) / (self._end - self._begin)
-            if left < _LAST_YEAR:
-                found.append((round(left, 2), f"’{year % 100:02d}"))
-        return tuple(found)
 
 
 def _asks(rule: Rule) -> str:
@@ -542,86 +413,3 @@ def _move_of(name: str, row: OutboxRow, moves: Sequence[Transition]) -> int | No
 def _letter(row: OutboxRow) -> Letter:
     lines = laid_out(row.message)
     return Letter(lines[0].text, tuple(line.text for line in lines[1:]))
-
-
-def _mark(t: Translator, move: Transition) -> str:
-    """Return a transition in a few words: ``fired, warning, 36 bp``."""
-    parts = [_change(t, move.change), level_word(t, move.level)]
-    if move.value is not None and move.unit is not None:
-        parts.append(t.number(move.value, move.unit, apart_from=move.threshold))
-    return t.gettext(", ").join(parts)
-
-
-def _change(t: Translator, change: Change) -> str:
-    words = {
-        Change.FIRED: t.gettext("fired"),
-        Change.ESCALATED: t.gettext("escalated"),
-        Change.EASED: t.gettext("eased"),
-        Change.RESOLVED: t.gettext("resolved"),
-        Change.WITHDRAWN: t.gettext("withdrawn"),
-    }
-    return words[change]
-
-
-def _because(t: Translator, cause: Cause) -> str:
-    """Return what moved an alert, where that is not simply a new figure."""
-    words = {
-        Cause.REVISION: t.gettext("by a revision of a published figure"),
-        Cause.HOLD_ELAPSED: t.gettext("by the time it had lasted"),
-        Cause.RULE_CHANGED: t.gettext("by an edit of the rule"),
-        Cause.HISTORY_ADDED: t.gettext("by history added"),
-    }
-    return words.get(cause, "")
-
-
-def _reason(t: Translator, reason: Reason) -> str:
-    words = {
-        Reason.REMINDER: t.gettext("reminder"),
-        Reason.CORRECTION: t.gettext("correction"),
-    }
-    return words.get(reason, t.gettext("told"))
-
-
-def _words(t: Translator) -> dict[str, str]:
-    """Return the page's own words."""
-    return {
-        "title": t.gettext("What the rules would have told"),
-        "range": t.gettext("Range"),
-        "as_of": t.gettext("Figures known to"),
-        "rules": t.gettext("Rules"),
-        "alerts": t.gettext("Alerts"),
-        "yearly": t.gettext("A year"),
-        "days": t.gettext("Days firing"),
-        "share": t.gettext("Share of days"),
-        "last": t.gettext("Last fired"),
-        "when": t.gettext("When it fired"),
-        "now": t.gettext("fires at the end"),
-        "never": t.gettext("never"),
-        "overview": t.gettext("The rules at a glance"),
-        "origin": t.gettext("What is known and what is assumed"),
-        "origin_note": t.gettext(
-            "No figure is used before it was known. Where the publisher keeps no vintages, the "
-            "instant comes from the series' release rule, and the value is today's: such figures "
-            "are assumed."
-        ),
-        "hindsight": t.gettext(
-            "With hindsight: every period's last value is used as if it had been known at its "
-            "first release. Nobody could have been told this."
-        ),
-        "series": t.gettext("Series"),
-        "periods": t.gettext("Periods"),
-        "known": t.gettext("Known"),
-        "assumed": t.gettext("Assumed"),
-        "revised": t.gettext("Revised"),
-        "source": t.gettext("Source"),
-        "without": t.gettext("No figures for"),
-        "moves": t.gettext("What happened"),
-        "nothing": t.gettext("Nothing happened in this range."),
-        "no_chart": t.gettext("A condition, true or false: it has no number to draw."),
-        "legend": t.gettext(
-            "Readings as they were first known; dots are transitions, grey stretches the turns of "
-            "quarters and years."
-        ),
-        "top": t.gettext("Back to the rules"),
-        "made": t.gettext("Made by ebbwatch replay; times are New York's."),
-    }
