@@ -25,6 +25,7 @@ COMMANDS = {
     "evidence": "evidence_command:evidence",
     "value": "figures:value",
     "why": "figures:why",
+    "what-if": "what_if_command:what_if",
     "chart": "figures:chart",
     "backfill": "figures:backfill",
     "import": "figures:import_",

@@ -294,11 +294,19 @@ def _before(fields: Fields, unit: Unit, findings: Findings) -> Decimal | None:
 
 def in_base(node: Node, quantity: Quantity, unit: Unit, findings: Findings) -> Decimal | None:
     """Return a quantity in base units, if it measures what the unit does."""
-    found = fitted(quantity, unit.dimension)
+    found = base_value(quantity, unit)
     if isinstance(found, tuple):
         message, hint = found
         findings.error(node, "units", f"the unit is {unit.name}: {message}", hint)
         return None
+    return found
+
+
+def base_value(quantity: Quantity, unit: Unit) -> Decimal | tuple[str, str]:
+    """Return a quantity in base units, or (message, hint) where it measures something else."""
+    found = fitted(quantity, unit.dimension)
+    if isinstance(found, tuple):
+        return found
     return _EXACT.divide(Decimal(found.value.numerator), Decimal(found.value.denominator))
 
 

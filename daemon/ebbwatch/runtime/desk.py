@@ -17,6 +17,8 @@ from ebbwatch.core.answering.answers import Answer, answer, chart_of, compiled
 from ebbwatch.core.answering.expected import Expected, Release, SeriesStanding
 from ebbwatch.core.answering.explaining import Explanation, explain
 from ebbwatch.core.answering.status import Standing, standings
+from ebbwatch.core.answering.supposing import Supposed, supposed_figures
+from ebbwatch.core.answering.what_if import WhatIf
 from ebbwatch.core.render import ToldChange, Translator, alert_message
 from ebbwatch.core.telling.context import Context
 from ebbwatch.core.telling.grouping import Group
@@ -32,6 +34,7 @@ from ebbwatch.ports import Ack, Held, Silence, Store
 from ebbwatch.ruleset.rules import Rule
 from ebbwatch.ruleset.suggestions import no_such
 from ebbwatch.runtime import silences
+from ebbwatch.runtime.driven_ahead import driven_ahead, readers
 from ebbwatch.runtime.lookback.replay import WantedSpan, replay, transitions
 from ebbwatch.runtime.pipeline import Event, Handled, Outcome, Pipeline
 from ebbwatch.runtime.telling.memory import Memory, Owed
@@ -187,6 +190,21 @@ class Desk:
         return list(transitions(alone, replay(alone, micros(at)), WantedSpan()))
 
     # ---- figures ---------------------------------------------------------------------
+
+    def what_if(self, texts: Sequence[str], at: datetime) -> WhatIf | tuple[Problem, ...]:
+        """Return what supposed figures would do to the alerts, or what is wrong with them.
+
+        Args:
+            texts: ``SERIES=VALUE`` or ``SERIES@PERIOD=VALUE``, at least one.
+            at: As known then.
+        """
+        judge, moment = self.judge(), micros(at)
+        found = supposed_figures(texts, judge.history, moment)
+        figures = tuple(one for one in found if isinstance(one, Supposed))
+        if len(figures) < len(found):
+            return tuple(one for one in found if isinstance(one, Problem))
+        states = self.states(readers(judge, figures), moment)
+        return driven_ahead(judge, states, figures, moment)
 
     def series(self, names: Collection[str], at: datetime) -> tuple[SeriesStanding, ...]:
         """Return how some series stand, in order of name.

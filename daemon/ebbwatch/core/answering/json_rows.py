@@ -6,16 +6,20 @@ The formats are fixed: docs/commands.md lists them.
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from ebbwatch.core.answering.answers import Answer
 from ebbwatch.core.answering.expected import Release, SeriesStanding
 from ebbwatch.core.answering.reading import Reading
 from ebbwatch.core.answering.status import Standing
-from ebbwatch.model.alert import Input, Transition
+from ebbwatch.core.answering.supposing import Supposed
+from ebbwatch.core.answering.what_if import WhatIf
+from ebbwatch.model.alert import Input, Level, Transition
 from ebbwatch.model.message import OutboxRow
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed, printed_unit
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Held
 
@@ -51,6 +55,42 @@ def answer_row(answer: Answer) -> dict[str, Any]:
     if reading.reason:
         row["reason"] = reading.reason
     return row
+
+
+def what_if_row(told: WhatIf) -> dict[str, Any]:
+    """Return what supposed figures would do."""
+    return {
+        "as_of": _local(told.at),
+        "until": _local(told.until),
+        "supposed": [_supposed_row(one) for one in told.supposed],
+        "changes": [transition_row(move) for move in told.changes],
+        "others": [
+            {
+                **standing_row(row.standing),
+                "nearest": None if row.nearest is None else {
+                    "level": None if row.nearest.level is Level.NONE else row.nearest.level.word,
+                    "threshold": row.nearest.threshold,
+                    "distance": row.nearest.distance,
+                },
+                "waits_for": [
+                    {"series": name, "period": period} for name, period in row.waits_for
+                ],
+            }
+            for row in told.others
+        ],
+    }  # fmt: skip
+
+
+def _supposed_row(one: Supposed) -> dict[str, Any]:
+    unit = printed_unit(one.series.unit.dimension)
+    return {
+        "series": one.series.name,
+        "period": one.series.every.text(one.period),
+        "value": printed(Fraction(one.value), unit),
+        "unit": unit,
+        "known_at": _local(one.known_at),
+        "due": None if one.due_at is None else _local(one.due_at),
+    }
 
 
 def transition_row(transition: Transition) -> dict[str, Any]:

@@ -393,12 +393,19 @@ class History:
             column.sources[int(column.source[fact])],
         )
 
-    def newest(self, series: str, *, as_of: Micros) -> Figure | None:
-        """Return the newest figure known at an instant (µs), future periods included."""
+    def newest(self, series: str, *, as_of: Micros, before: Minutes = LAST_PERIOD) -> Figure | None:
+        """Return the newest figure known at an instant (µs), future periods included.
+
+        Args:
+            series: Its name.
+            as_of: µs; nothing known later is used.
+            before: Period (minutes) that it must lie before.
+        """
         column = self.column(series)
         if column is None:
             return None
-        known = np.flatnonzero((column.known <= as_of) & ~np.isnan(column.quanta))
+        usable = (column.known <= as_of) & ~np.isnan(column.quanta) & (column.periods < before)
+        known = np.flatnonzero(usable)
         if len(known) == 0:
             return None
         newest = column.periods[known].max()

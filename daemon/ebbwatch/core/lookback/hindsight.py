@@ -69,13 +69,19 @@ def provenance(history: History, names: Iterable[str]) -> tuple[Provenance, ...]
     return tuple(found)
 
 
-def known_by(history: History, at: Micros) -> History:
-    """Return what was known at an instant (µs), as if nothing had come after it."""
+def known_by(history: History, at: Micros, names: Iterable[str] | None = None) -> History:
+    """Return what was known at an instant (µs), as if nothing had come after it.
+
+    Args:
+        history: Stays as it is.
+        at: µs.
+        names: Of the series to take over; None for all.
+    """
 
     def facts(column: Column) -> Facts:
         return _some(column, np.flatnonzero(column.known <= at))
 
-    return _remade(history, facts)
+    return _remade(history, facts, history.held if names is None else names)
 
 
 def final(history: History) -> History:
@@ -94,12 +100,12 @@ def final(history: History) -> History:
         last.assumed = column.assumed[first[begin]]
         return last
 
-    return _remade(history, facts)
+    return _remade(history, facts, history.held)
 
 
-def _remade(history: History, facts: Callable[[Column], Facts]) -> History:
+def _remade(history: History, facts: Callable[[Column], Facts], names: Iterable[str]) -> History:
     made = History(history.catalogue, history.business, history.clock)
-    for name in history.held:
+    for name in sorted(set(names) & set(history.held)):
         column = history.column(name)
         assert column is not None
         made.add(name, facts(column))
