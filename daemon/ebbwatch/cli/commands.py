@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "rule_commands:check",
     "test": "rule_commands:test",
     "diff": "rule_commands:diff",
+    "try": "try_command:try_",
     "schema": "rule_commands:schema",
     "replay": "history:replay",
     "tune": "tune_command:tune",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ import typer
 
 from ebbwatch import app as root
 from ebbwatch.cli import common
-from ebbwatch.cli.printing import aligned, clock, iso, plural
+from ebbwatch.cli.printing import clock, iso, plural
 from ebbwatch.model.periods import Micros
 from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset import problem_report
@@ -22,7 +21,8 @@ from ebbwatch.runtime.rulefiles import read_tests
 
 if TYPE_CHECKING:
     from ebbwatch.core.facts.asof import History
-    from ebbwatch.core.lookback.comparing import Compared, ComparedAlert, Shift
+    from ebbwatch.core.lookback.comparing import Compared, ComparedAlert
+    from ebbwatch.core.render import Translator
     from ebbwatch.runtime.lookback.ruletests import Result, TimelineRow
 
 Directory = Annotated[
@@ -117,7 +117,7 @@ def test(directory: Directory = None) -> None:  # noqa: PT028  a command, not a 
         print(f"{'✓' if result.passed else '✗'} {one.name}")
         if not result.passed:
             failed += 1
-            print(_failure(result))
+            print(test_failure(result))
     passed = f"{len(tests) - failed} of {plural(len(tests), 'test')} passed"
     print(f"\n{passed}" + (f", {failed} failed" if failed else ""))
     if failed:
@@ -128,7 +128,7 @@ def test(directory: Directory = None) -> None:  # noqa: PT028  a command, not a 
 _CELL = 42
 
 
-def _failure(result: Result) -> str:
+def test_failure(result: Result) -> str:
     """Return both timelines of a test that failed, side by side."""
     span = result.test.span
     lines = [f"  {span.file}:{span.line}  (- missing, + unexpected)"]
@@ -174,17 +174,18 @@ def diff(
     ] = None,
     data: common.DataOption = None,
     store: common.StoreOption = None,
-    format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",  # noqa: A002
+    format: common.FormatOption = "text",  # noqa: A002
+    language: common.LanguageOption = None,
 ) -> None:
     """Show the alerts that an edit of rules adds, loses or shifts over history."""
     from ebbwatch.core.lookback.comparing import compared
     from ebbwatch.ruleset.difference import difference
 
-    if format not in ("text", "json"):
-        common.stop(f"expected --format text or json, found {format}", common.WRONG_USE)
+    common.known_format(format)
+    t = common.words(language)
     start = None if since is None else common.instant_of(since)
     with common.faults_end_it():
-        before, after = (_side(side, other) for side, other in ((old, new), (new, old)))
+        before, after = (side_of(side, other) for side, other in ((old, new), (new, old)))
         past = common.history(before, data, store)
         same = (before.series, before.business) == (after.series, after.business)
         stays_old = _stays(before, past, start)
@@ -195,10 +196,10 @@ def diff(
     if format == "json":
         print(json.dumps(_diff_json(edits, rows), indent=2))
         return
-    print("\n".join(_diff_text(edits, rows)))
+    print("\n".join(_diff_text(t, edits, rows)))
 
 
-def _side(side: str, other: str) -> Ruleset:
+def side_of(side: str, other: str) -> Ruleset:
     """Return the rules of a directory, or of a revision of the other side's directory."""
     from ebbwatch.runtime.revisions import PREFIX, NoSuchRevision, rules_at
 
@@ -241,82 +242,15 @@ def _stays(
     }
 
 
-def _diff_text(edits: Sequence[str], rows: Sequence[Compared]) -> Iterator[str]:
-    from ebbwatch.core.lookback.comparing import per_year
+def _diff_text(t: Translator, edits: Sequence[str], rows: Sequence[Compared]) -> Iterator[str]:
+    from ebbwatch.cli.comparison import comparison_lines, totals_line
 
     if edits:
-        yield "EDITS"
+        yield t.gettext("EDITS")
         yield from (f"  {line}" for line in edits)
         yield ""
-    changed = [row for row in rows if not row.same]
-    for row in changed:
-        yield _heading(row)
-        for stay in row.added:
-            yield f"  + added    {_stay(stay)}"
-        for stay in row.lost:
-            yield f"  - lost     {_stay(stay)}"
-        for shift in row.shifted:
-            yield f"  ~ shifted  {_stay(shift.new)}"
-            yield f"             {_shift(shift)}"
-        years = sorted({*per_year(row.old or ()), *per_year(row.new or ())})
-        if years:
-            table = [["", *(str(year) for year in years)]]
-            for word, alerts in (("old", row.old), ("new", row.new)):
-                if alerts is not None:
-                    counts = per_year(alerts)
-                    table.append([word, *(str(counts.get(year, "·")) for year in years)])
-            yield aligned(table, right=range(1, len(years) + 1), indent="    ")
-        yield ""
-    added = sum(len(row.added) for row in rows)
-    lost = sum(len(row.lost) for row in rows)
-    shifted = sum(len(row.shifted) for row in rows)
-    same = plural(len(rows) - len(changed), "rule")
-    yield f"{plural(added, 'alert')} added, {lost} lost, {shifted} shifted; {same} the same"
-
-
-def _heading(row: Compared) -> str:
-    if row.old is None:
-        return f"{row.rule}  new rule, {plural(len(row.new or ()), 'alert')}"
-    if row.new is None:
-        return f"{row.rule}  removed, had {plural(len(row.old), 'alert')}"
-    return f"{row.rule}  {len(row.old)} -> {plural(len(row.new), 'alert')}"
-
-
-def _stay(stay: ComparedAlert) -> str:
-    from ebbwatch.runtime.lookback.replay import amount
-
-    reading = "" if stay.value is None else f" at {amount(stay.value, stay.unit)}"
-    top = "" if stay.top is stay.level else f", up to {stay.top.word}"
-    ended = "still firing" if stay.ended_at is None else f"until {_day(stay.ended_at)}"
-    return f"{clock(stay.begun_at)}  {stay.level.word}{reading}{top}, {ended}"
-
-
-def _day(at: datetime) -> str:
-    return at.astimezone(NEW_YORK).date().isoformat()
-
-
-def _shift(shift: Shift) -> str:
-    """Return in what an alert differs from what it was."""
-    parts = []
-    if shift.by:
-        parts.append(
-            f"fires {_length(abs(shift.by))} {'later' if shift.by > timedelta() else 'earlier'}"
-        )
-    if shift.old.level is not shift.new.level:
-        parts.append(f"at {shift.new.level.word}, was {shift.old.level.word}")
-    if shift.old.top is not shift.new.top:
-        parts.append(f"reaches {shift.new.top.word}, was {shift.old.top.word}")
-    if shift.old.ended_at != shift.new.ended_at:
-        was = "still firing" if shift.old.ended_at is None else f"until {_day(shift.old.ended_at)}"
-        parts.append(f"was {was}")
-    return ", ".join(parts)
-
-
-def _length(length: timedelta) -> str:
-    if length >= timedelta(days=2):
-        return f"{length.days} d"
-    hours = length // timedelta(hours=1)
-    return f"{hours} h" if hours else f"{length // timedelta(minutes=1)} min"
+    yield from comparison_lines(t, rows)
+    yield totals_line(t, rows, sum(row.same for row in rows))
 
 
 def _diff_json(edits: Sequence[str], rows: Sequence[Compared]) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class RulesWatch:
         held: Mapping[str, Content],
         changed: Callable[[dict[str, Content]], Awaitable[None]],
         asked: asyncio.Event | None = None,
+        read: Callable[[Path], dict[str, Content]] = read_or_why,
+        look_every: timedelta = LOOK_EVERY,
     ) -> None:
         """Take the place, and the contents that are in force.
 
@@ -51,12 +53,16 @@ class RulesWatch:
             changed: Is given new contents; what to make of them is its business.
             asked: Set by whoever wants the contents handed over even where they did not change
                 (SIGHUP, ``/reload``); cleared here.
+            read: Returns the contents that count; whoever tests rules reads their tests, too.
+            look_every: How often to look where changes are not reported.
         """
         self._place = place
         self._clock = clock
         self._held = dict(held)
         self._changed = changed
         self._asked = asked or asyncio.Event()
+        self._read = read
+        self._look_every = look_every
         self._look = asyncio.Event()
 
     def request(self) -> None:
@@ -104,7 +110,7 @@ class RulesWatch:
                     folder,
                     watch_filter=None,
                     debounce=400,
-                    rust_timeout=round(LOOK_EVERY / timedelta(milliseconds=1)),
+                    rust_timeout=round(self._look_every / timedelta(milliseconds=1)),
                     yield_on_timeout=True,
                     recursive=folder == self._place,
                 ):
@@ -113,18 +119,18 @@ class RulesWatch:
                     if replaced := not os.path.samestat(now, watched):
                         break
             if not replaced:
-                await self._clock.wait_until(self._clock.now() + LOOK_EVERY)
+                await self._clock.wait_until(self._clock.now() + self._look_every)
                 self._look.set()
 
     async def _compare(self) -> None:
         """Hand the contents over if they changed and have settled, or if somebody asked."""
-        found = read_or_why(self._place)
+        found = self._read(self._place)
         while found != self._held:
             gone = isinstance(found.get(str(self._place)), Unread)
             await self._clock.wait_until(
                 self._clock.now() + (GONE_AFTER if gone else SETTLED_AFTER)
             )
-            again = read_or_why(self._place)
+            again = self._read(self._place)
             if again == found:
                 break
             found = again

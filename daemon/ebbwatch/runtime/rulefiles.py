@@ -56,8 +56,22 @@ def read_tests(place: Path) -> dict[str, Content]:
     Raises:
         OSError: If there are more than anybody has.
     """
-    folder = (place if place.is_dir() else place.parent) / TESTS
+    folder = tests_of(place)
     return _contents(sorted(_rule_files(folder))) if folder.is_dir() else {}
+
+
+def read_with_tests(place: Path) -> dict[str, Content]:
+    """Return what `read_or_why` does, and the files of the rule tests beside it."""
+    found = read_or_why(place)
+    try:
+        return {**found, **read_tests(place)}
+    except OSError as error:
+        return {**found, str(tests_of(place)): Unread(error.strerror or str(error))}
+
+
+def tests_of(place: Path) -> Path:
+    """Return the folder of a directory's rule tests, or of the directory that a file is in."""
+    return (place if place.is_dir() else place.parent) / TESTS
 
 
 def _contents(paths: list[Path]) -> dict[str, Content]:

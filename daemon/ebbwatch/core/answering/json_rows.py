@@ -20,7 +20,6 @@ from ebbwatch.model.message import OutboxRow
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import printed, printed_unit
 from ebbwatch.model.zones import NEW_YORK
-from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import Held
 
 
