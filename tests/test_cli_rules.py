@@ -134,6 +134,69 @@ def test_wrong_use_is_said_and_ends_with_2(typed: tuple[str, ...], said: str) ->
     assert (ran.code, ran.out, ran.err) == (2, "", f"ebbwatch: {said}\n")
 
 
+BUND = """
+series:
+  bund: {source: {fred: IRLTLT01DEM156N}, unit: percent per year, every: month}
+  cash: {source: {csv: PATH}, unit: percent, every: day}
+rules:
+  - {name: high, value: bund, above: {watch: 3 %}}
+  - {name: higher, value: bund, above: {watch: 4 %}}
+  - {name: held, value: cash, above: {watch: 4 %}}
+"""
+
+
+def test_check_says_of_which_series_no_figure_can_come(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a key, without a file, and with nothing held: at the first rule that reads it."""
+    (directory / "rules.yaml").write_text(BUND.replace("PATH", f"{directory}/cash.csv"))
+    ran = run("check", directory)
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        (
+            f"{directory}/rules.yaml:6:12: warning: no figures of bund can come: fred is not asked "
+            "without a key, and none are held; higher too [no-figures]"
+        ),
+        "  6 |   - {name: high, value: bund, above: {watch: 3 %}}",
+        "    |            ^^^^",
+        "  hint: set EBBWATCH_FRED__API_KEY, or bring figures along: ebbwatch import bund FILE",
+        "",
+        (
+            f"{directory}/rules.yaml:8:12: warning: no figures of cash can come: there is no file "
+            f"{directory}/cash.csv, and none are held [no-figures]"
+        ),
+        "  8 |   - {name: held, value: cash, above: {watch: 4 %}}",
+        "    |            ^^^^",
+        "  hint: write it, or bring figures along: ebbwatch import cash FILE",
+        "",
+        "2 warnings",
+        "3 rules, 48 series: fine",
+    ]
+    # Each way out is one.
+    (directory / "cash.csv").write_text("period,value\n")
+    codes = [problem["line"] for problem in run("check", directory, "--format", "json").json]
+    assert codes == [6]
+    figures = directory.parent / "figures.csv"
+    figures.write_text("period,value,known_at\n2025-10-01,2.6,2025-11-10T00:00Z\n")
+    assert run("import", "bund", figures, "--rules", directory).code == 0
+    assert run("check", directory, "--format", "json").json == []
+    (directory.parent / "state" / "ebbwatch.db").unlink()
+    assert len(run("check", directory, "--format", "json").json) == 1
+    monkeypatch.setenv("EBBWATCH_FRED__API_KEY", "a" * 32)
+    assert run("check", directory, "--format", "json").json == []
+
+
+def test_a_fallback_that_can_be_asked_is_enough(directory: Path) -> None:
+    """The same as a first choice that can, and a rule that nobody reads is nobody's trouble."""
+    text = BUND.replace("PATH", f"{directory}/cash.csv").replace(
+        "{source: {fred: IRLTLT01DEM156N},",
+        "{source: {fred: IRLTLT01DEM156N}, fallback: {nyfed: effr},",
+    )
+    rules, _, _ = text.partition("  - {name: held")
+    (directory / "rules.yaml").write_text(rules)
+    assert run("check", directory, "--format", "json").json == []
+
+
 def test_the_schema_is_the_one_that_is_shipped(tmp_path: Path) -> None:
     """It goes to stdout, or to a file."""
     shipped = (ROOT / "docs" / "rules.schema.json").read_text("utf-8")

@@ -9,6 +9,7 @@ Everything heavy is imported where it is first needed: ``ebbwatch check`` loads 
 from __future__ import annotations
 
 from ebbwatch.app.assembly import Built, build, new_owner
+from ebbwatch.app.figureless import figureless
 from ebbwatch.app.histories import (
     empty_history,
     history_from_archive,
@@ -43,6 +44,7 @@ __all__ = [
     "builtin_files",
     "default_rules",
     "empty_history",
+    "figureless",
     "followed",
     "half_set",
     "history_from_archive",

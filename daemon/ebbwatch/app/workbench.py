@@ -90,6 +90,7 @@ class Workbench:
     Attributes:
         history: Returns the figures that a ruleset's catalogue asks for.
         texts: Returns the texts that a ruleset's rules read, oldest first.
+        warned: Returns what else is to be said of rules without an error, given their files.
         at: UTC instant as of which rules are said to stand.
         in_force: The rules that an edit is compared with; None until some are: then the first
             ones that are looked at and have no error.
@@ -99,6 +100,7 @@ class Workbench:
     texts: Callable[[Ruleset], Sequence[TextItem]]
     at: datetime
     in_force: Ruleset | None = None
+    warned: Callable[[Ruleset, Mapping[str, Content]], tuple[Problem, ...]] = lambda *_: ()
     _worlds: list[tuple[Ruleset, History]] = field(default_factory=list)
     _lives: dict[tuple[int, str, str, str], _Life] = field(default_factory=dict)
 
@@ -123,7 +125,8 @@ class Workbench:
         driven, test_problems = load_tests(tests, ruleset)
         judge = after[1]
         return Tried(
-            problems=found.problems, ruleset=ruleset, standings=listed,
+            problems=found.problems + self.warned(ruleset, rules),
+            ruleset=ruleset, standings=listed,
             unlisted=len(ruleset.rules) - len(listed), test_problems=test_problems,
             tests=tuple(run(ruleset, one) for one in driven[:MOST_TESTS]),
             untested=max(0, len(driven) - MOST_TESTS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -205,6 +205,20 @@ def valid(directory: Path, *, data_only: bool = False) -> Ruleset:
     if found.ruleset is None:
         stop_with(found.problems)
     return found.ruleset
+
+
+def in_vain(ruleset: Ruleset, files: Mapping[str, Content]) -> tuple[Problem, ...]:
+    """Return a warning for each series that rules read and of which no figure can come."""
+
+    def held() -> Collection[str]:
+        kept = existing_store()
+        try:
+            return root.history_from_archive(ruleset, kept).held
+        finally:
+            if kept is not None:
+                kept.close()
+
+    return root.figureless(ruleset, files, settings, held)
 
 
 def known_rule(ruleset: Ruleset, name: str) -> Rule:

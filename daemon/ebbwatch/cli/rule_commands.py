@@ -45,16 +45,21 @@ def check(
     if format not in ("text", "json", "github"):
         common.stop(f"expected --format text, json or github, found {format}", common.WRONG_USE)
     # Rules live until the command ends: looking for what does not costs a third of the time.
-    found = common.loaded(common.rules_directory(directory))
+    files = common.files_of(common.rules_directory(directory))
+    found = root.load_rules(files)
+    problems = found.problems
+    if found.ruleset is not None:
+        with common.faults_end_it():
+            problems += common.in_vain(found.ruleset, files)
     match format:
         case "json":
-            print(problem_report.as_json(found.problems))
+            print(problem_report.as_json(problems))
         case "github":
-            if found.problems:
-                print(problem_report.as_github(found.problems))
+            if problems:
+                print(problem_report.as_github(problems))
         case _:
-            if found.problems:
-                print(problem_report.as_text(found.problems))
+            if problems:
+                print(problem_report.as_text(problems))
     if found.ruleset is None:
         raise typer.Exit(common.PROBLEMS)
     if format == "text":

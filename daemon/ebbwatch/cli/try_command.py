@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ebbwatch.core.facts.asof import History
     from ebbwatch.core.render import Translator
     from ebbwatch.model.observation import TextItem
+    from ebbwatch.model.problem import Problem
     from ebbwatch.ruleset.rules import Ruleset
 
 #: Edits, rules and alerts of a rule, tests and problems that are spelled out of one save.
@@ -125,7 +126,11 @@ def _workbench(in_force: Ruleset | None, data: Path | None, store: str | None) -
     def texts(ruleset: Ruleset) -> Sequence[TextItem]:
         return () if data is not None else common.texts(ruleset, store)
 
-    return Workbench(history, texts, common.now(), in_force)
+    def warned(ruleset: Ruleset, files: Mapping[str, Content]) -> tuple[Problem, ...]:
+        # Figures of a folder are all there are, and its tables are at hand.
+        return () if data is not None else common.in_vain(ruleset, files)
+
+    return Workbench(history, texts, common.now(), in_force, warned)
 
 
 async def _watch(directory: Path, screen: _Screen) -> None:
@@ -190,7 +195,7 @@ class _Screen:
         yield from self._table(tried, room)
         yield from below
 
-    def _problems(self, problems: Sequence[Any]) -> Iterator[str]:
+    def _problems(self, problems: Sequence[Problem]) -> Iterator[str]:
         if not problems:
             return
         shown = problems[:_PROBLEMS]
