@@ -28,6 +28,7 @@ COMMANDS = {
     "why": "figures:why",
     "what-if": "what_if_command:what_if",
     "chart": "figures:chart",
+    "export": "export_command:export",
     "backfill": "figures:backfill",
     "import": "figures:import_",
     "silence": "telling_commands:silence",
@@ -90,9 +91,8 @@ def app(arguments: list[str] | None = None) -> typer.Typer:
         group, _, own = name.rpartition(" ")
         if not group:
             # An expression may begin with a minus: `value "-sofr"`.
-            whole.command(name, context_settings={"ignore_unknown_options": name == "value"})(
-                command
-            )
+            asked_by_hand = name in ("value", "export")
+            whole.command(name, context_settings={"ignore_unknown_options": asked_by_hand})(command)
             continue
         if group not in groups:
             groups[group] = typer.Typer(

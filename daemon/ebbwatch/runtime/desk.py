@@ -16,6 +16,7 @@ from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.answering.answers import Answer, answer, chart_of, compiled
 from ebbwatch.core.answering.expected import Expected, Release, SeriesStanding
 from ebbwatch.core.answering.explaining import Explanation, explain
+from ebbwatch.core.answering.exporting import Exported, exported_expression, exported_series
 from ebbwatch.core.answering.status import Standing, standings
 from ebbwatch.core.answering.supposing import Supposed, supposed_figures
 from ebbwatch.core.answering.what_if import WhatIf
@@ -148,6 +149,25 @@ class Desk:
         judge = self.judge()
         asked = compiled(text, judge.ruleset, file="expression")
         return answer(judge, asked, micros(at)) if isinstance(asked, Expression) else asked
+
+    def exported(
+        self, text: str, at: datetime, *, first: date | None = None
+    ) -> Exported | tuple[Problem, ...]:
+        """Return the figures of a series, or an expression by period, or what is wrong with it.
+
+        Args:
+            text: A series' name, or else an expression.
+            at: Nothing known later is used.
+            first: First day of a period; None for all.
+        """
+        judge, moment = self.judge(), micros(at)
+        series = judge.ruleset.series.get(text.strip())
+        if series is not None:
+            return exported_series(judge.history, series, moment, first)
+        asked = compiled(text, judge.ruleset, file="expression")
+        if not isinstance(asked, Expression):
+            return asked
+        return exported_expression(judge, asked, moment, first)
 
     def chart(
         self, text: str, at: datetime, t: Translator, *, first: date | None = None

@@ -1,6 +1,7 @@
 """Tables of figures as text: ``period,value`` or ``period,value,known_at``.
 
-The archive, ``--data`` folders and imports all have this form. Rows come in any order. Where
+The archive, ``--data`` folders and imports all have this form; a fourth column ``source``, which
+exports have, is left aside. Rows come in any order. Where
 ``known_at`` is left out, the column or a single cell, the series' release rule gives it.
 """
 
@@ -21,7 +22,11 @@ from ebbwatch.model.periods import DAY_MINUTES, Every, Micros, Minutes, Rank, mi
 from ebbwatch.model.redaction import said
 from ebbwatch.model.series import Series
 
-_HEADERS = (["period", "value"], ["period", "value", "known_at"])
+_HEADERS = (
+    ["period", "value"],
+    ["period", "value", "known_at"],
+    ["period", "value", "known_at", "source"],
+)
 #: More decimals than any publisher gives.
 _MOST_DECIMALS = 12
 _MISSING = ("", ".")
