@@ -79,7 +79,7 @@ def bench(figures: Path) -> Workbench:
     return Workbench(Reader(figures), lambda _ruleset: (), AT)
 
 
-def look(bench: Workbench, rules: str, tests: str = "") -> workbench.Tried:
+def look(bench: Workbench, rules: str, tests: str = "") -> workbench.Looked:
     """Return what rules come to."""
     return bench.look({"a.yaml": rules.encode()}, {"tests/a.yaml": tests.encode()} if tests else {})
 

@@ -37,7 +37,7 @@ _LOT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class Looked:
     """What a save came to.
 
     Attributes:
@@ -104,7 +104,7 @@ class Workbench:
     _worlds: list[tuple[Ruleset, History]] = field(default_factory=list)
     _lives: dict[tuple[int, str, str, str], _Life] = field(default_factory=dict)
 
-    def look(self, rules: Mapping[str, Content], tests: Mapping[str, Content]) -> Tried:
+    def look(self, rules: Mapping[str, Content], tests: Mapping[str, Content]) -> Looked:
         """Return what rule files and their tests say.
 
         Args:
@@ -114,7 +114,7 @@ class Workbench:
         found = load_rules(rules)
         ruleset = found.ruleset
         if ruleset is None:
-            return Tried(problems=found.problems)
+            return Looked(problems=found.problems)
         if self.in_force is None:
             self.in_force = ruleset
         before, after = self._judge(self.in_force), self._judge(ruleset)
@@ -124,7 +124,7 @@ class Workbench:
         listed = self._listed(after, edited)
         driven, test_problems = load_tests(tests, ruleset)
         judge = after[1]
-        return Tried(
+        return Looked(
             problems=found.problems + self.warned(ruleset, rules),
             ruleset=ruleset, standings=listed,
             unlisted=len(ruleset.rules) - len(listed), test_problems=test_problems,

@@ -28,7 +28,7 @@ from ebbwatch.ruleset.yaml import Content
 from ebbwatch.runtime.rulefiles import read_with_tests, tests_of
 
 if TYPE_CHECKING:
-    from ebbwatch.app.workbench import Tried, Workbench
+    from ebbwatch.app.workbench import Looked, Workbench
     from ebbwatch.core.answering.status import Standing
     from ebbwatch.core.facts.asof import History
     from ebbwatch.core.render import Translator
@@ -182,7 +182,7 @@ class _Screen:
         at = common.now().astimezone(NEW_YORK)
         return f"── {at:%a %Y-%m-%d %H:%M:%S %Z}  {self._place} ──"
 
-    def _lines(self, tried: Tried) -> Iterator[str]:
+    def _lines(self, tried: Looked) -> Iterator[str]:
         yield self._head()
         yield from self._problems(tried.problems)
         if tried.ruleset is None:
@@ -211,7 +211,7 @@ class _Screen:
 
     # ---- now -------------------------------------------------------------------------
 
-    def _table(self, tried: Tried, room: int) -> Iterator[str]:
+    def _table(self, tried: Looked, room: int) -> Iterator[str]:
         """Yield how rules stand; where room is short, those that matter most."""
         from ebbwatch.core.render.standings import standings_footer, standings_table
 
@@ -226,7 +226,7 @@ class _Screen:
 
     # ---- tests -----------------------------------------------------------------------
 
-    def _tests(self, tried: Tried) -> Iterator[str]:
+    def _tests(self, tried: Looked) -> Iterator[str]:
         if tried.test_problems:
             yield from self._problems(tried.test_problems)
             yield ""
@@ -250,7 +250,7 @@ class _Screen:
 
     # ---- the edit --------------------------------------------------------------------
 
-    def _effect(self, tried: Tried) -> Iterator[str]:
+    def _effect(self, tried: Looked) -> Iterator[str]:
         """Yield what the edit would have done over history."""
         from ebbwatch.cli.comparison import comparison_lines, totals_line
 
@@ -278,7 +278,7 @@ class _Screen:
         yield totals_line(t, tried.compared, there - tried.untried)
 
 
-def _foremost(tried: Tried, room: int) -> Sequence[Standing]:
+def _foremost(tried: Looked, room: int) -> Sequence[Standing]:
     """Return as many rules as there is room for: edited, then firing, then the others."""
     rows = tried.standings
     if len(rows) <= room:

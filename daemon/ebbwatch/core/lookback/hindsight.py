@@ -105,7 +105,10 @@ def final(history: History) -> History:
 
 def _remade(history: History, facts: Callable[[Column], Facts], names: Iterable[str]) -> History:
     made = History(history.catalogue, history.business, history.clock)
-    for name in sorted(set(names) & set(history.held)):
+    wanted = set(names)
+    for name in history.held:
+        if name not in wanted:
+            continue
         column = history.column(name)
         assert column is not None
         made.add(name, facts(column))
