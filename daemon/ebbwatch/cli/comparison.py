@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from ebbwatch.cli.printing import aligned, clock, width
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.core.lookback.comparing import Compared, ComparedAlert, Shift, per_year
 from ebbwatch.core.render.words import Translator, and_more, level_word
 from ebbwatch.model.text import width_of
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.runtime.lookback.replay import amount
 
 #: Columns in front of a year's number, and of one year.

@@ -15,14 +15,13 @@ import typer
 
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import plural
-from ebbwatch.core.facts.asof import NEW_YORK
-from ebbwatch.model.periods import day_of, instant
+from ebbwatch.model.periods import MINUTE, Micros, day_of, instant
+from ebbwatch.model.zones import NEW_YORK
 
 if TYPE_CHECKING:
     from ebbwatch.core.answering.exporting import Exported, ExportedRow
 
 _FORMATS = ("csv", "json", "parquet")
-_MINUTE = 60_000_000
 
 
 def export(
@@ -154,7 +153,7 @@ _WRITTEN = {"csv": _csv, "json": _json, "parquet": _parquet}
 
 
 def _period(found: Exported, row: ExportedRow) -> Any:
-    return day_of(row.period) if found.every.dated else instant(row.period * _MINUTE)
+    return day_of(row.period) if found.every.dated else instant(Micros(row.period * MINUTE))
 
 
 def _instant(row: ExportedRow) -> str:

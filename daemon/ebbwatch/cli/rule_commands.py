@@ -14,7 +14,6 @@ from ebbwatch import app as root
 from ebbwatch.cli import common
 from ebbwatch.cli.printing import clock, iso, plural
 from ebbwatch.model.periods import Micros
-from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset import problem_report
 from ebbwatch.ruleset.rules import Ruleset
 from ebbwatch.runtime.rulefiles import read_tests

@@ -20,8 +20,8 @@ from ebbwatch.cli import common
 from ebbwatch.cli.history import progress
 from ebbwatch.cli.printing import clock, fitted
 from ebbwatch.cli.rule_commands import side_of, test_failure
-from ebbwatch.core.facts.asof import NEW_YORK
 from ebbwatch.core.facts.figure_tables import TableFault
+from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset import problem_report
 from ebbwatch.ruleset.yaml import Content

@@ -11,7 +11,7 @@ from ebbwatch.core.alerting.sieve import States
 from ebbwatch.core.answering.supposing import Supposed
 from ebbwatch.core.answering.what_if import WhatIf, what_if
 from ebbwatch.core.lookback.hindsight import known_by
-from ebbwatch.model.periods import instant, micros
+from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.runtime.lookback.replay import Journal, WantedSpan, transitions
 from ebbwatch.runtime.pipeline import Event, Pipeline
 
@@ -23,7 +23,7 @@ def readers(judge: Judge, supposed: tuple[Supposed, ...]) -> frozenset[str]:
 
 
 def driven_ahead(
-    judge: Judge, states: Mapping[str, AlertState], supposed: tuple[Supposed, ...], at: int
+    judge: Judge, states: Mapping[str, AlertState], supposed: tuple[Supposed, ...], at: Micros
 ) -> WhatIf:
     """Return what supposed figures would do, each at the instant at which it would come out.
 

@@ -16,7 +16,7 @@ from ebbwatch.expr import Expression
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.logic import TRUE, UNKNOWN
 from ebbwatch.expr.view import BEGINNING
-from ebbwatch.model.periods import Every, micros, period_of
+from ebbwatch.model.periods import Every, Micros, Minutes, micros, period_of
 from ebbwatch.model.series import Series
 from ebbwatch.model.units import PRINTED_FACTORS
 
@@ -33,7 +33,7 @@ class ExportedRow:
         source: Who gave the figure; empty of an expression.
     """
 
-    period: int
+    period: Minutes
     value: Decimal | float | bool | None
     known_at: datetime | None = None
     assumed: bool = False
@@ -60,7 +60,7 @@ class Exported:
     figures: bool
 
 
-def exported_series(history: History, series: Series, at: int, first: date | None) -> Exported:
+def exported_series(history: History, series: Series, at: Micros, first: date | None) -> Exported:
     """Return every version of a series' figures that was known at an instant (µs)."""
     begin = BEGINNING if first is None else period_of(first)
     found = []
@@ -79,7 +79,7 @@ def exported_series(history: History, series: Series, at: int, first: date | Non
 
 
 def exported_expression(
-    judge: Judge, expression: Expression, at: int, first: date | None
+    judge: Judge, expression: Expression, at: Micros, first: date | None
 ) -> Exported:
     """Return what an expression comes to for each period, as known at an instant (µs)."""
     begin = BEGINNING + 1 if first is None else period_of(first)

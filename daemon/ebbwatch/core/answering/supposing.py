@@ -14,7 +14,7 @@ from ebbwatch.expr.hints import series_hint
 from ebbwatch.expr.literals import parse_quantity
 from ebbwatch.model.calendars import FEDERAL_RESERVE
 from ebbwatch.model.observation import Observation
-from ebbwatch.model.periods import day_of, instant, micros
+from ebbwatch.model.periods import Micros, Minutes, day_of, instant, micros
 from ebbwatch.model.problem import Problem, Span
 from ebbwatch.model.series import Series
 from ebbwatch.ruleset.catalogue import base_value
@@ -38,7 +38,7 @@ class Supposed:
     """
 
     series: Series
-    period: int
+    period: Minutes
     value: Decimal
     known_at: datetime
     due_at: datetime | None
@@ -62,7 +62,7 @@ class _Wrong(Exception):
 
 
 def supposed_figures(
-    texts: Sequence[str], history: History, at: int
+    texts: Sequence[str], history: History, at: Micros
 ) -> tuple[Supposed, ...] | tuple[Problem, ...]:
     """Return the figures that texts stand for, or everything that is wrong with them.
 
@@ -90,7 +90,7 @@ def supposed_figures(
     return tuple(problems) or tuple(found.values())
 
 
-def _read(text: str, history: History, at: int) -> Supposed:
+def _read(text: str, history: History, at: Micros) -> Supposed:
     left, equals, right = text.partition("=")
     name, sign, written = left.partition("@")
     if not equals or not name.strip() or not right.strip() or (sign and not written.strip()):
@@ -126,7 +126,7 @@ def _read(text: str, history: History, at: int) -> Supposed:
     return one
 
 
-def _written(series: Series, text: str, history: History, start: int, end: int) -> int:
+def _written(series: Series, text: str, history: History, start: int, end: int) -> Minutes:
     """Return the period that a text names."""
     try:
         period = series.every.parse(text)
@@ -146,7 +146,7 @@ def _written(series: Series, text: str, history: History, start: int, end: int) 
     return period
 
 
-def _next(series: Series, held: Figure | None, history: History, at: int) -> int:
+def _next(series: Series, held: Figure | None, history: History, at: Micros) -> Minutes:
     """Return the period whose figure is looked for next.
 
     That is the newest one that should be out and is not held, else the one to come; of a
@@ -181,19 +181,24 @@ def _value(series: Series, text: str, start: int) -> Decimal:
 
 
 def _placed(
-    series: Series, period: int, value: Decimal, held: Figure | None, history: History, at: int
+    series: Series,
+    period: Minutes,
+    value: Decimal,
+    held: Figure | None,
+    history: History,
+    at: Micros,
 ) -> Supposed:
     """Return a figure at the instant at which it would come out."""
     due = history.clock.expected_at(series, period)
     late = due is None or due <= at
     return Supposed(
         series=series, period=period, value=value, held=held,
-        known_at=instant(at + 1 if due is None or late else due),
+        known_at=instant(Micros(at + 1) if due is None or late else due),
         due_at=instant(due) if due is not None and late else None,
     )  # fmt: skip
 
 
-def _before(history: History, name: str, period: int, at: int) -> Decimal | None:
+def _before(history: History, name: str, period: Minutes, at: Micros) -> Decimal | None:
     """Return the newest value of an earlier period; None for none."""
     newest = history.newest(name, as_of=at, before=period)
     if newest is None or newest.value is None:

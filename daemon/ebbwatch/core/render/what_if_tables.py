@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from zoneinfo import ZoneInfo
 
 from ebbwatch.core.answering.supposing import Supposed
 from ebbwatch.core.answering.what_if import NextStep, Unmoved, WhatIf
-from ebbwatch.core.render.message_contexts import NEW_YORK
 from ebbwatch.core.render.reading_words import (
     day_text,
     published_text,
@@ -18,10 +16,11 @@ from ebbwatch.core.render.reading_words import (
 from ebbwatch.core.render.standings import MARKS
 from ebbwatch.core.render.words import Translator, level_word
 from ebbwatch.model.alert import Change, Level, Transition
-from ebbwatch.model.periods import Every
+from ebbwatch.model.periods import Every, Minutes
 from ebbwatch.model.table import TableColumn
 from ebbwatch.model.text import marked
 from ebbwatch.model.units import printed, printed_unit
+from ebbwatch.model.zones import NEW_YORK
 
 #: Columns of a terminal that the name of a rule keeps.
 _NAME = 18
@@ -91,11 +90,11 @@ def what_if_footer(t: Translator, told: WhatIf) -> str:
     )
 
 
-def _period(one: Supposed, period: int) -> str:
+def _period(one: Supposed, period: Minutes) -> str:
     return _text(one.series.every, period)
 
 
-def _text(every: Every, period: int) -> str:
+def _text(every: Every, period: Minutes) -> str:
     return _every_less(every.text(period))
 
 
@@ -123,7 +122,7 @@ def _out(t: Translator, one: Supposed, told: WhatIf) -> str:
     """Return when a figure would come out: ``Tue 1 Dec 08:00``, or that it is overdue."""
     if one.due_at is not None:
         return t.gettext("due since {since}").format(since=day_text(t, one.due_at, told.at))
-    local = one.known_at.astimezone(ZoneInfo(NEW_YORK))
+    local = one.known_at.astimezone(NEW_YORK)
     return f"{t.month_day(local.date())} {local:%H:%M}"
 
 
