@@ -704,6 +704,7 @@ def test_the_message_of_a_fired_alert_is_whole() -> None:
                 "unit": "bp",
                 "threshold": 20.0,
                 "period": "2025-10-31",
+                "link": "",
             },
         ),
         group="g",

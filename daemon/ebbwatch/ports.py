@@ -396,12 +396,16 @@ class NotifierSetup:
         secrets: By name, as rule files refer to them.
         token: Of the platform's bot, where settings have one.
         api_base: Base URL of the platform, where settings change it.
+        page: Address by which readers reach the status page; empty where settings say none.
+        local_page: Address by which this machine reaches it, or itself.
     """
 
     clock: Clock
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     token: Secret | None = None
     api_base: str | None = None
+    page: str = ""
+    local_page: str = "http://localhost"
 
     def revealed(self, value: Any) -> str:
         """Return an option's text, a ``{"secret": NAME}`` replaced by what it names.

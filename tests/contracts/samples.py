@@ -9,7 +9,7 @@ from typing import Any
 
 from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.chart import ChartSpec
-from ebbwatch.model.message import Button, Message, OutboxRow, Reason, Target
+from ebbwatch.model.message import Button, GroupState, Message, OutboxRow, Reason, Target
 from ebbwatch.model.observation import Observation, TextItem
 from ebbwatch.ports import Silence
 
@@ -67,6 +67,13 @@ FULL_MESSAGE = Message(
     ),
     group="theme=funding",
     late="Told late: of Mon 3 Nov, 09:00 New York",
+    state=GroupState(
+        labels={"theme": "funding"},
+        at=datetime(2025, 11, 3, 13, 0, 0, 123457, tzinfo=UTC),
+        why="new alerts added",
+        firing=({"rule": "repo-spike", "status": "firing", "labels": {"theme": "funding"}},),
+        left_out=1,
+    ),
 )
 
 FULL_TARGET = Target(

@@ -397,7 +397,7 @@ async def test_no_secret_is_in_any_exception_or_log_line(
         (
             "webhook",
             {"url": "http://127.0.0.1:1/", "format": "teams"},
-            "webhooks know the format alertmanager, not teams",
+            "webhooks know the formats alertmanager and ebbwatch, not teams",
         ),
         ("webhook", {"url": "not an address"}, "the webhook's address or a header is malformed"),
         ("webhook", {"url": "ftp://x/y"}, "the webhook's address or a header is malformed"),

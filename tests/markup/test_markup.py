@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ebbwatch.markup.layout import (
     utf16_units,
     web_address,
 )
-from ebbwatch.model.message import Button, Message, Reason
+from ebbwatch.model.message import Button, GroupState, Message, Reason
 from ebbwatch.model.text import width_of
 from tests.markup.samples import CHINESE, ENGLISH, SAMPLES, nasty, of_length
 from tests.standins.slack import _said
@@ -275,19 +276,17 @@ def test_wide_characters_wrap_by_the_columns_they_take() -> None:
 
 @pytest.mark.parametrize("reason", [Reason.DIGEST, Reason.TEST, Reason.HEALTH])
 def test_a_message_about_no_alert_is_one_alert_to_alertmanagers_friends(reason: Reason) -> None:
-    """They expect at least one, with a name."""
-    body = alertmanager.payload(replace(ENGLISH, reason=reason, alerts=()), receiver="ops")
+    """They expect at least one, with a name; nobody would end it, so that it has ended."""
+    labels = {"alertname": "Ebbwatch", "reason": reason.value}
+    state = GroupState(labels=labels, at=datetime(2026, 11, 30, 13, 45, tzinfo=UTC))
+    message = replace(ENGLISH, reason=reason, alerts=(), state=state)
+    body = alertmanager.payload(message, receiver="ops")
     (alert,) = body["alerts"]
-    assert alert["labels"] == {
-        "alertname": "Ebbwatch",
-        "reason": reason.value,
-        "severity": "warning",
-    }
-    assert (body["status"], body["receiver"], alert["endsAt"]) == (
-        "firing",
-        "ops",
-        "0001-01-01T00:00:00Z",
-    )
+    assert alert["labels"] == body["groupLabels"] == labels
+    assert alert["annotations"]["severity"] == "info"
+    assert (body["status"], body["receiver"], alert["startsAt"], alert["endsAt"]) == (
+        "resolved", "ops", "2026-11-30T13:45:00+00:00", "2026-11-30T13:45:00+00:00",
+    )  # fmt: skip
 
 
 def test_a_group_is_resolved_when_all_its_alerts_are() -> None:
@@ -298,7 +297,7 @@ def test_a_group_is_resolved_when_all_its_alerts_are() -> None:
     both = alertmanager.payload(replace(ENGLISH, alerts=(alert, over)))
     assert (both["status"], both["commonLabels"]) == (
         "firing",
-        {"theme": "funding", "severity": "warning"},
+        {"theme": "funding"},
     )
     one = alertmanager.payload(replace(ENGLISH, alerts=(over,)))
     assert (one["status"], one["alerts"][0]["endsAt"]) == (

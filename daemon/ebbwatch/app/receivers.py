@@ -176,6 +176,8 @@ class Notifiers(Mapping[str, "Notifier"]):
                 secrets=self._settings.secret,
                 token=None if platform is None else platform.bot,
                 api_base=None if platform is None else platform.api_base,
+                page=self._settings.web.url or "",
+                local_page=self._settings.web.local,
             )
             self._built[kind] = self._adapters.built(kind, setup)
             self._unusable.discard(kind)

@@ -42,6 +42,26 @@ class Button:
     alert: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupState:
+    """A group of alerts as it stood when a message was decided, for programs.
+
+    Attributes:
+        labels: That its alerts share and that identify it.
+        at: UTC instant of the decision.
+        why: Why it is told, as Alertmanager names reasons; empty where it is no alert's state.
+        firing: The alerts of it that the place was told of earlier and that still fire, in the
+            shape of `Message.alerts`.
+        left_out: How many more of those there are.
+    """
+
+    labels: Mapping[str, str]
+    at: datetime
+    why: str = ""
+    firing: tuple[Mapping[str, Any], ...] = ()
+    left_out: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A notification in words, without markup; every field is plain text.
@@ -60,8 +80,11 @@ class Message:
         alerts: The same, for programs: one map per alert with keys ``rule``, ``status``
             (``firing`` or ``resolved``), ``labels``, ``annotations``, ``starts_at``,
             ``ends_at`` (ISO instants, the latter null while firing), ``fingerprint``,
-            ``value``, ``unit``, ``threshold``, ``period``.
+            ``value``, ``unit``, ``threshold``, ``period``, ``link``, and for programs
+            ``told_levels``, the levels that its episode was told at, and ``told_before``, the
+            one it was told at last.
         group: Key of the group it tells about.
+        state: Of that group, where programs are told; None where people are.
         late: A line that says of when it is, for a message that is sent late; may be empty.
     """
 
@@ -78,6 +101,11 @@ class Message:
     alerts: tuple[Mapping[str, Any], ...] = ()
     group: str = ""
     late: str = ""
+    state: GroupState | None = None
+
+
+#: Kinds of targets that programs read: they are told how alerts stand, people what happened.
+PROGRAMS = frozenset({"webhook"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +134,16 @@ class Target:
     def language(self) -> str:
         """Return the language its messages are written in."""
         return str(self.options.get("language", "en"))
+
+    @property
+    def for_programs(self) -> bool:
+        """Return whether a program reads what is sent there."""
+        return self.kind in PROGRAMS
+
+    @property
+    def summaries(self) -> bool:
+        """Return whether it is sent what is no state: summaries, digests, mere notices."""
+        return not self.for_programs or self.options.get("summaries") is True
 
 
 class RowState(StrEnum):

@@ -1,4 +1,4 @@
-"""Webhooks: messages as Alertmanager's JSON, posted to an address."""
+"""Webhooks: messages as JSON, Alertmanager's or our own, posted to an address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ebbwatch.markup.alertmanager import payload
+from ebbwatch.markup import alertmanager, own_json
+from ebbwatch.markup.alertmanager import Dialect
+from ebbwatch.markup.for_programs import Page
 from ebbwatch.model.message import Message, Receipt, Target
 from ebbwatch.net.delays import retry_after
 from ebbwatch.net.proxies import ProxyUnusable
@@ -25,6 +27,8 @@ _PROXY_HOLDS = timedelta(minutes=1)
 #: Statuses that say the request was not worked on. Source: RFC 9110 (408, 503), RFC 6585
 #: (429), RFC 8470 (425).
 _NOT_NOW = (408, 425, 429, 503)
+
+_FORMATS = {"alertmanager": alertmanager.payload, "ebbwatch": own_json.payload}
 
 
 class WebhookNotifier:
@@ -71,8 +75,9 @@ class WebhookNotifier:
             Uncertain: If it may have taken the message.
         """
         layout = target.options.get("format", "alertmanager")
-        if layout != "alertmanager":
-            raise Undeliverable(f"webhooks know the format alertmanager, not {layout}")
+        if layout not in _FORMATS:
+            known = " and ".join(_FORMATS)
+            raise Undeliverable(f"webhooks know the formats {known}, not {layout}")
         if "url" not in target.options:
             raise Undeliverable(f"the webhook of receiver {target.receiver} has no url")
         written = target.options.get("headers", {})
@@ -82,7 +87,10 @@ class WebhookNotifier:
         headers["Idempotency-Key"] = quote(key, safe=" !#$&'()*+,-./:;=?@[]_~|")
         if possible_repeat:
             headers["Possible-Repeat"] = "true"
-        body = payload(message, receiver=target.receiver, possible_repeat=possible_repeat)
+        body = _FORMATS[layout](
+            message, receiver=target.receiver, dialect=self._dialect(target),
+            possible_repeat=possible_repeat,
+        )  # fmt: skip
         url = self._setup.revealed(target.options["url"])
         try:
             async with self._connections().post(
@@ -104,6 +112,15 @@ class WebhookNotifier:
             raise Uncertain(f"the webhook gave no answer: {type(err).__name__}") from None
         self._judge(status, patience)
         return Receipt()
+
+    def _dialect(self, target: Target) -> Dialect:
+        """Return how a target wants its JSON."""
+        severities = target.options.get("severities", {})
+        return Dialect(
+            by_level=target.options.get("labels") == "per level",
+            severities=severities if isinstance(severities, Mapping) else {},
+            page=Page(self._setup.page, self._setup.local_page),
+        )
 
     def _judge(self, status: int, patience: str | None) -> None:
         if 200 <= status < 300:

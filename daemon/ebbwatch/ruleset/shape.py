@@ -38,7 +38,9 @@ from ebbwatch.ruleset.secrets import USE_SECRET
 from ebbwatch.ruleset.source_arguments import ARGUMENTS
 
 #: Formats in which a webhook can be told.
-WEBHOOK_FORMATS = ("alertmanager",)
+WEBHOOK_FORMATS = ("alertmanager", "ebbwatch")
+#: What of an alert may be among its labels there.
+WEBHOOK_LABELS = ("constant", "per level")
 
 _CHINESE = ("zh", "zh-tw", "zh-hk", "zh_tw", "zh-hant-tw", "tw")
 
@@ -503,6 +505,14 @@ class _Headers(MapOf):
         return super().read(node, findings)
 
 
+def _severity(text: str) -> str | Misread:
+    if text.strip().lower() in ("", "none", "null"):
+        return Misread(hint="what has no severity is refused by those that receive it")
+    return text
+
+
+_SEVERITY = ScalarKind("what a severity is called", _severity, {"type": "string"})
+
 _SECRET_ONLY = _SecretOnly()
 _SECRET_OR_TEXT = ByForm("a text or {secret: NAME}", scalar=v.some_text, mapping=SECRET)
 _LANGUAGE = Key(
@@ -585,7 +595,33 @@ TARGETS = {
                 "Sent with each request.",
                 "{Authorization: {secret: ONCALL_AUTH}}",
             ),
-            Key("format", v.choice("a format", WEBHOOK_FORMATS), "Of the JSON.", "alertmanager"),
+            Key(
+                "format",
+                v.choice("a format", WEBHOOK_FORMATS),
+                "Of the JSON; alertmanager without it.",
+                "ebbwatch",
+            ),
+            Key(
+                "labels",
+                v.choice("constant or per level", WEBHOOK_LABELS),
+                "Whether level and severity are labels of Alertmanager's format, each level an "
+                "alert of its own; constant without it: they are annotations.",
+                "per level",
+            ),
+            Key(
+                "severities",
+                by_level(_SEVERITY, "severities by level"),
+                "What severities are called; info, warning and critical without it.",
+                "{watch: low, critical: page}",
+            ),
+            Key(
+                "summaries",
+                v.truth,
+                "Whether summaries, digests and other notices are sent that are no alert's state; "
+                "false without it.",
+                "true",
+                also=("digests",),
+            ),
             _LANGUAGE,
         ),
     ),

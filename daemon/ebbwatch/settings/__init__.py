@@ -181,11 +181,19 @@ class WebSettings(_Section):
         token: What it asks for, at least 32 characters; needed beyond loopback.
         hosts: Names it is asked by, where they are not the host it listens on: those of a
             reverse proxy.
+        url: Address by which readers reach it, such as https://desk.example.org: webhooks link
+            to it.
     """
 
     bind: str = "127.0.0.1:8077"
     token: Hidden | None = None
     hosts: Words = ()
+    url: Base | None = None
+
+    @property
+    def local(self) -> str:
+        """Return the address by which this machine reaches it, or, without a page, itself."""
+        return f"http://{self.bind}" if self.on and self.loopback else "http://localhost"
 
     @property
     def on(self) -> bool:

@@ -8,7 +8,11 @@ Everything that is said is in the context handed over: nothing is looked up here
 from __future__ import annotations
 
 from ebbwatch.core.answering.expected import Late
-from ebbwatch.core.render.alert_messages import alert_message, bare_message
+from ebbwatch.core.render.alert_messages import (
+    alert_for_programs,
+    alert_message,
+    bare_message,
+)
 from ebbwatch.core.render.lists import digest_message, summary_message
 from ebbwatch.core.render.message_contexts import (
     DigestContext,
@@ -41,7 +45,7 @@ from ebbwatch.core.render.words import (
 
 __all__ = [
     "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Phrases", "Quote", "ReloadContext",
-    "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_message",
+    "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
     "bare_message", "digest_message", "fingerprint", "health_message", "level_word", "plain_message",
     "reload_message", "series_label", "summary_message", "test_message",
 ]  # fmt: skip

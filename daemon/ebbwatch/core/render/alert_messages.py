@@ -99,7 +99,7 @@ def alert_message(
         link=last.link or (last.quote.address if last.quote else ""),
         buttons=_buttons(t, move),
         chart=chart,
-        alerts=(payload(t, last),),
+        alerts=(alert_for_programs(t, last),),
         group=group,
     )
 
@@ -129,7 +129,7 @@ def bare_message(
         language=t.language,
         level=level,
         reason=reason,
-        alerts=tuple(_bare_payload(ToldChange(transition=move)) for move in moves),
+        alerts=tuple(_bare_for_programs(ToldChange(transition=move)) for move in moves),
         group=group,
     )
 
@@ -500,7 +500,7 @@ def _buttons(t: Translator, move: Transition) -> tuple[Button, ...]:
     )
 
 
-def payload(t: Translator, told: ToldChange) -> Mapping[str, Any]:
+def alert_for_programs(t: Translator, told: ToldChange) -> Mapping[str, Any]:
     """Return an alert for programs, in the shape that `Message.alerts` describes."""
     lines = _lines(t, told, Reason.FIRST)
     annotations = {
@@ -508,12 +508,12 @@ def payload(t: Translator, told: ToldChange) -> Mapping[str, Any]:
         "description": lines[0] if lines else "",
         "note": told.note.in_language(t.language),
     }
-    return _bare_payload(told) | {
+    return _bare_for_programs(told) | {
         "annotations": {key: text for key, text in annotations.items() if text}
     }
 
 
-def _bare_payload(told: ToldChange) -> dict[str, Any]:
+def _bare_for_programs(told: ToldChange) -> dict[str, Any]:
     move = told.transition
     over = move.change in OVER
     return {
@@ -528,6 +528,7 @@ def _bare_payload(told: ToldChange) -> dict[str, Any]:
         "unit": move.unit,
         "threshold": move.threshold,
         "period": move.period,
+        "link": told.link or (told.quote.address if told.quote else ""),
     }
 
 
@@ -563,7 +564,7 @@ def _group_message(
         level=level,
         reason=reason,
         footer=tuple(footer),
-        alerts=tuple(payload(t, one) for one in newest),
+        alerts=tuple(alert_for_programs(t, one) for one in newest),
         group=group,
     )
 

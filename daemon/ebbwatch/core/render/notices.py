@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ebbwatch.core.render.alert_messages import move_line, payload
+from ebbwatch.core.render.alert_messages import alert_for_programs, move_line
 from ebbwatch.core.render.lists import firing_lines
 from ebbwatch.core.render.message_contexts import Health, ReloadContext, ToldChange, Trouble
 from ebbwatch.core.render.words import (
@@ -43,7 +43,7 @@ def reload_message(reload: ReloadContext, *, t: Translator) -> Message:
         language=t.language,
         level=max((one.level for one in reload.firing), default=Level.NONE),
         reason=Reason.HEALTH,
-        alerts=tuple(payload(t, one) for one in reload.told),
+        alerts=tuple(alert_for_programs(t, one) for one in reload.told),
     )
 
 

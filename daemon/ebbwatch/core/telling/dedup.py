@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ebbwatch.model.alert import OVER, QUIET, Cause, Level, Transition
 from ebbwatch.model.message import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """As what an alert was shown to a program, for as long as its episode lasts.
+
+    An edit of the rules may change labels, groups and receivers meanwhile; what a program knows
+    the alert by must not change.
+
+    Attributes:
+        group: Labels of the group it was told in.
+        labels: The rule's.
+        starts_at: UTC instant at which it is said to have begun.
+        levels: That it was told at, in order.
+    """
+
+    group: Mapping[str, str]
+    labels: Mapping[str, str]
+    starts_at: datetime
+    levels: tuple[Level, ...]
+
+    def to_map(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        return {
+            "group": dict(self.group),
+            "labels": dict(self.labels),
+            "starts_at": self.starts_at.isoformat(),
+            "levels": [level.word for level in self.levels],
+        }
+
+    @classmethod
+    def from_map(cls, row: Mapping[str, Any]) -> Shown:
+        """Return what `to_map` gave."""
+        return cls(
+            group=row["group"],
+            labels=row["labels"],
+            starts_at=datetime.fromisoformat(row["starts_at"]),
+            levels=tuple(Level[word.upper()] for word in row["levels"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +63,7 @@ class Entry:
         at: Logical instant of the telling.
         value: The reading it was told; None for a `when` or text rule.
         period: Of that reading, as its publisher writes it.
+        shown: As what a program was told of it; None where people were.
     """
 
     episode: str
@@ -30,18 +71,20 @@ class Entry:
     at: datetime
     value: float | None
     period: str
+    shown: Shown | None = None
 
     def to_json(self) -> str:
         """Return the entry as a text that `from_json` reads."""
-        return json.dumps(
-            {
-                "episode": self.episode,
-                "level": self.level.word,
-                "at": self.at.isoformat(),
-                "value": self.value,
-                "period": self.period,
-            }
-        )
+        row: dict[str, Any] = {
+            "episode": self.episode,
+            "level": self.level.word,
+            "at": self.at.isoformat(),
+            "value": self.value,
+            "period": self.period,
+        }
+        if self.shown is not None:
+            row["shown"] = self.shown.to_map()
+        return json.dumps(row)
 
     @classmethod
     def from_json(cls, text: str) -> Entry:
@@ -53,6 +96,7 @@ class Entry:
             at=datetime.fromisoformat(row["at"]),
             value=row["value"],
             period=row["period"],
+            shown=Shown.from_map(row["shown"]) if "shown" in row else None,
         )
 
 
@@ -135,8 +179,11 @@ def reason_to_tell(
     return None
 
 
-def remembered(now: Situation, *, at: datetime) -> Entry | None:
+def remembered(now: Situation, *, at: datetime, shown: Shown | None = None) -> Entry | None:
     """Return the nflog entry after a telling; None where there is nothing to remember."""
     if now.level is Level.NONE:
         return None
-    return Entry(episode=now.episode, level=now.level, at=at, value=now.value, period=now.period)
+    return Entry(
+        episode=now.episode, level=now.level, at=at, value=now.value, period=now.period,
+        shown=shown,
+    )  # fmt: skip

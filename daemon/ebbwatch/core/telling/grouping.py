@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,6 +40,22 @@ def group_key(labels: Mapping[str, str], destination: Destination) -> str:
     names = destination.route.group_by or ("name",)
     shared = ",".join(f"{name}={labels.get(name, '')}" for name in names)
     return f"{destination.receiver}/{shared}"
+
+
+def shared_labels(labels: Mapping[str, str], group_by: Sequence[str]) -> dict[str, str]:
+    """Return the labels by which a program knows the group that an alert is told in.
+
+    The level is none of them, whatever the route says: it changes while the alert fires, and a
+    program would be left with a group that nobody ends.
+
+    Args:
+        labels: As `routing.labels_of` gives them.
+        group_by: Of the route; nothing: each alert by itself.
+    """
+    names = [name for name in group_by if name != "level"]
+    if not names:
+        return {"alertname": labels["name"]}
+    return {name: labels.get(name, "") for name in names}
 
 
 def joined(

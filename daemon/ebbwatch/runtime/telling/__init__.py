@@ -249,6 +249,10 @@ class Telling:
         """Tell every place, at the first start, what fires now."""
         meet(self._floor, at)
         self.announcements.summary(at=at, states=states)
+        now = self._floor.now(at, states)
+        introduce(self._floor, now, states, programs=True)
+        look(self._floor, now, states, self._floor.audience.programs())
+        self._floor.save()
 
     # ---- on the way ------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class Announcements:
         firing = floor.context.firing(states, micros(at))
         base = f"summary/{stamp(at)}"
         floor.writer.write(
-            floor.audience.everywhere().values(), base,
+            [place.for_summaries for place in floor.audience.everywhere().values()], base,
             lambda t: summary_message(firing, rules=len(floor.ruleset.rules), t=t),
             at=at, lasts=LASTS_OF_SUMMARY, lines=tuple(one.name for one in firing),
             level=max((one.level for one in firing), default=Level.NONE),
@@ -119,6 +119,8 @@ class Announcements:
             situation = situation_of(floor.judge.watched[one.name], states[one.name])
             labels = audience.labels(one.name, one.level)
             for place, _ in places_of(audience, audience.destinations(labels, ())):
+                if place.for_programs:
+                    continue  # they are told of each alert by itself
                 floor.memory.log.note(place.key, one.name, base, remembered(situation, at=at))
 
     # ---- digests ---------------------------------------------------------------------
@@ -159,7 +161,7 @@ class Announcements:
                 content = self._digest(digest, last, due, at, states)
                 places = {p.key: p for name in digest.to for p in floor.audience.places(name)}
                 floor.writer.write(
-                    places.values(), f"digest/{stamp(due)}",
+                    [place.for_summaries for place in places.values()], f"digest/{stamp(due)}",
                     lambda t, content=content: digest_message(content, t=t),  # type: ignore[misc]
                     at=at, lasts=LASTS_OF_DIGEST,
                 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ebbwatch.core.telling.routing import Destination, labels_of, receivers_for
 from ebbwatch.model.alert import Level
@@ -25,6 +25,16 @@ class Place:
 
     key: str
     targets: tuple[Target, ...]
+
+    @property
+    def for_programs(self) -> bool:
+        """Return whether a program reads what is told there."""
+        return any(target.for_programs for target in self.targets)
+
+    @property
+    def for_summaries(self) -> Place:
+        """Return it with those of its targets that are sent what is no state."""
+        return replace(self, targets=tuple(t for t in self.targets if t.summaries))
 
 
 class Audience:
@@ -52,6 +62,10 @@ class Audience:
     def everywhere(self) -> dict[str, Place]:
         """Return every place once, by its key."""
         return {place.key: place for places in self._places.values() for place in places}
+
+    def programs(self) -> list[str]:
+        """Return the keys of the places that programs read."""
+        return [key for key, place in self.everywhere().items() if place.for_programs]
 
     def target_keys(self) -> set[str]:
         """Return the keys of all targets: receiver and number."""

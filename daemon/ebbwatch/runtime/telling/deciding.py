@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ebbwatch.core.telling.dedup import Situation, remembered, situation_after
@@ -12,29 +12,10 @@ from ebbwatch.model.alert import Level, Transition
 from ebbwatch.ruleset.rules import Route
 from ebbwatch.runtime.telling.audience import Place
 from ebbwatch.runtime.telling.base import Floor, Now
+from ebbwatch.runtime.telling.heard import Answer, Heard
 from ebbwatch.runtime.telling.memory import Owed
 from ebbwatch.runtime.telling.news import News, base_of, stamp
-
-Answer = Told | Later | Untold
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What one place hears of one alert.
-
-    Attributes:
-        place: Where.
-        name: Of the alert.
-        answer: Whether it is told, and why or why not.
-        situation: Where the alert stands.
-        moves: That tell it, oldest first; where it is not told, there may be none.
-    """
-
-    place: Place
-    name: str
-    answer: Answer
-    situation: Situation
-    moves: tuple[Transition, ...]
+from ebbwatch.runtime.telling.programs import by_group, dressing, shown
 
 
 def tell_places(
@@ -42,7 +23,8 @@ def tell_places(
 ) -> None:
     """Write what places hear, one message for each, and remember every answer.
 
-    Places that hear the same share the words.
+    Places that hear the same share the words. A program hears of each group by itself, and with
+    it how the group stands (`programs`).
 
     Args:
         floor: Of telling.
@@ -55,13 +37,20 @@ def tell_places(
     for one in heard:
         by_place.setdefault(one.place.key, []).append(one)
     written: dict[tuple[tuple[str, float | None], ...], tuple[list[News], list[Place]]] = {}
-    for found in by_place.values():
-        news = [news_of(floor, one) for one in found if isinstance(one.answer, Told)]
+    parts = [part for found in by_place.values() for part in _parts(floor, found)]
+    for found in parts:
+        told = [one for one in found if isinstance(one.answer, Told)]
+        news = [news_of(floor, one) for one in told]
         base = base_of(group, news, now.at) if news else ""
+        if news and found[0].place.for_programs:
+            floor.writer.alerts(
+                [found[0].place], base, news, floor.context, now.back, at=now.at, group=group,
+                grouped=grouped, dressing=dressing(floor, now, told),
+            )  # fmt: skip
         for one in found:
             untold = f"{one.situation.episode}/untold/{one.situation.period}/{stamp(now.at)}"
             remember(floor, now, one, base if isinstance(one.answer, Told) else untold)
-        if news:
+        if news and not found[0].place.for_programs:
             same = tuple((one.key, one.told_value) for one in news)
             written.setdefault(same, (news, []))[1].append(found[0].place)
     for news, places in written.values():
@@ -69,6 +58,11 @@ def tell_places(
             places, base_of(group, news, now.at), news, floor.context, now.back, at=now.at,
             group=group, grouped=grouped,
         )  # fmt: skip
+
+
+def _parts(floor: Floor, found: list[Heard]) -> list[list[Heard]]:
+    """Return what one place hears, apart by what goes into one message."""
+    return by_group(floor, found) if found[0].place.for_programs else [found]
 
 
 def news_of(floor: Floor, heard: Heard) -> News:
@@ -79,7 +73,7 @@ def news_of(floor: Floor, heard: Heard) -> News:
 
 
 def ask(
-    floor: Floor, now: Now, place: str, route: Route, moves: Sequence[Transition]
+    floor: Floor, now: Now, place: Place, route: Route, moves: Sequence[Transition]
 ) -> tuple[Answer, Situation]:
     """Return what a place hears of an alert's moves, and where they leave the alert.
 
@@ -104,7 +98,7 @@ def ask(
 def answer(
     floor: Floor,
     now: Now,
-    place: str,
+    place: Place,
     route: Route,
     name: str,
     level: Level,
@@ -113,20 +107,23 @@ def answer(
     flapping: bool,
     remind_at: datetime | None = None,
 ) -> Answer:
-    """Return what a place hears of an alert that stands somewhere."""
+    """Return what a place hears of an alert that stands somewhere.
+
+    No program is spared what flaps: it would keep a state that is no more.
+    """
     return what_is_heard(
         Case(
             at=now.at,
             labels=floor.audience.labels(name, level),
             level=level,
             situation=situation,
-            last=floor.memory.log.told(place, name),
+            last=floor.memory.log.told(place.key, name),
             route=route,
             remind_at=remind_at,
             silences=now.silences,
             inhibitions=floor.ruleset.inhibit,
             firing=now.firing,
-            flapping=flapping,
+            flapping=flapping and not place.for_programs,
             acknowledged=situation.episode in now.acknowledged,
         )
     )
@@ -146,7 +143,8 @@ def remember(floor: Floor, now: Now, heard: Heard, key: str) -> None:
     owed: Owed | None = None
     match found:
         case Told() | Untold(why=Why.NO_RESOLUTIONS):
-            memory.log.note(place, name, key, remembered(situation, at=now.at))
+            as_what = shown(floor, heard) if heard.place.for_programs else None
+            memory.log.note(place, name, key, remembered(situation, at=now.at, shown=as_what))
         case Untold(why=Why.FLAPPING):
             owed = Owed(str(found))
             _fall(floor, now, place, name, situation)

@@ -19,8 +19,9 @@ from ebbwatch.model.periods import micros
 from ebbwatch.runtime.telling.announcements import LASTS_OF_SUMMARY
 from ebbwatch.runtime.telling.audience import Place, places_of
 from ebbwatch.runtime.telling.base import Floor, Now
-from ebbwatch.runtime.telling.deciding import Heard, ask, remember, tell_places
+from ebbwatch.runtime.telling.deciding import ask, remember, tell_places
 from ebbwatch.runtime.telling.groups import by_alert, episodes_waiting, receivers_told, regroup
+from ebbwatch.runtime.telling.heard import Heard
 from ebbwatch.runtime.telling.inheritance import inherit
 from ebbwatch.runtime.telling.looking_again import hears, stands
 from ebbwatch.runtime.telling.memory import MoveId, move_id
@@ -163,9 +164,9 @@ def _moved(
         for place, destination in places_of(
             floor.audience, floor.audience.destinations(labels, told)
         ):
-            answer, situation = ask(floor, now, place.key, destination.route, some)
+            answer, situation = ask(floor, now, place, destination.route, some)
             answers.append(answer)
-            one = Heard(place, name, answer, situation, tuple(some))
+            one = Heard(place, name, answer, situation, tuple(some), destination.route.group_by)
             heard.setdefault(place.key, []).append(one)
         why = str(answers[0]) if answers else Why.NO_RECEIVER.value
         fate = None if any(isinstance(answer, Told) for answer in answers) else why
@@ -214,6 +215,10 @@ def _tell(
         edit: What changed.
         shown: Whether it hears of changes of the rules as such.
     """
+    if place.for_programs:
+        # It hears of each group how it stands, and of the edit as such where it wants to.
+        tell_places(floor, now, found, group=f"{place.key}/edit", grouped=True)
+        place, found = place.for_summaries, []
     told = [one for one in found if isinstance(one.answer, Told)]
     renamed = _renamed(told, edit)
     shown = edit.told and (shown or bool(renamed))
@@ -248,12 +253,15 @@ def _tell(
 def _welcome(floor: Floor, now: Now, place: Place, found: Sequence[Heard]) -> None:
     """Tell a place that is new how things stand."""
     base = f"summary/{stamp(now.at)}"
-    for one in found:
-        remember(floor, now, one, base)
+    if place.for_programs:
+        tell_places(floor, now, found, group=base, grouped=True)
+    else:
+        for one in found:
+            remember(floor, now, one, base)
     told = {one.name for one in found if isinstance(one.answer, Told)}
     firing = [f for f in floor.context.firing(now.states, micros(now.at)) if f.name in told]
     floor.writer.write(
-        [place], base,
+        [place.for_summaries], base,
         lambda t: summary_message(firing, rules=len(floor.ruleset.rules), t=t),
         at=now.at, lasts=LASTS_OF_SUMMARY, lines=tuple(one.name for one in firing),
         level=max((one.level for one in firing), default=Level.NONE),

@@ -14,7 +14,8 @@ from ebbwatch.model.alert import QUIET, Level, Transition
 from ebbwatch.model.periods import Micros
 from ebbwatch.ruleset.rules import Route
 from ebbwatch.runtime.telling.base import Floor, Now
-from ebbwatch.runtime.telling.deciding import Heard, ask, tell_places
+from ebbwatch.runtime.telling.deciding import ask, tell_places
+from ebbwatch.runtime.telling.heard import Heard
 from ebbwatch.runtime.telling.memory import MoveId, move_id
 
 #: Why each move is not told, by receiver; None where it is told, or will be.
@@ -210,7 +211,7 @@ def _flush(floor: Floor, group: Group, now: Now) -> _Flushed:
         labels = floor.audience.labels(name, max(move.level for move in moves))
         route = floor.audience.route(group.receiver, labels)
         found = [
-            Heard(place, name, *ask(floor, now, place.key, route, moves), tuple(moves))
+            Heard(place, name, *ask(floor, now, place, route, moves), tuple(moves), route.group_by)
             for place in places
         ]
         untils = [one.answer.until for one in found if isinstance(one.answer, Later)]

@@ -25,8 +25,9 @@ from ebbwatch.model.message import Reason
 from ebbwatch.model.periods import begin_of, instant, micros
 from ebbwatch.runtime.telling.audience import Place, places_of
 from ebbwatch.runtime.telling.base import Floor, Now
-from ebbwatch.runtime.telling.deciding import Heard, answer, tell_places
+from ebbwatch.runtime.telling.deciding import answer, tell_places
 from ebbwatch.runtime.telling.groups import Waiting, episodes_waiting, receivers_told
+from ebbwatch.runtime.telling.heard import Heard
 from ebbwatch.runtime.telling.memory import Owed
 from ebbwatch.runtime.telling.recent_moves import LOOK_BACK
 
@@ -78,13 +79,14 @@ def put_off(floor: Floor, at: datetime) -> None:
             floor.memory.owe(place, name, left)
 
 
-def introduce(floor: Floor, now: Now, names: Collection[str]) -> None:
+def introduce(floor: Floor, now: Now, names: Collection[str], *, programs: bool = False) -> None:
     """Let every place that hears of some alerts be owed how they stand, as of new rules.
 
     Args:
         floor: Of telling.
         now: The instant.
         names: Of the alerts, in any order.
+        programs: Whether only places that programs read are.
     """
     firing = [
         name for name in floor.judge.watched
@@ -96,6 +98,8 @@ def introduce(floor: Floor, now: Now, names: Collection[str]) -> None:
             assert alert is not None
             labels = floor.audience.labels(name, alert.level)
             for place, _ in places_of(floor.audience, floor.audience.destinations(labels, ())):
+                if programs and not place.for_programs:
+                    continue
                 floor.memory.owe(place.key, name, Owed(Why.HISTORY.value))
 
 
@@ -185,7 +189,7 @@ def hears(
     floor: Floor, now: Now, alert: Stands, place: Place, destination: Destination
 ) -> Heard | None:
     """Return what one place hears of an alert that has not moved; None for nothing at all."""
-    name, situation = alert.rule.name, alert.situation
+    name, situation, by = alert.rule.name, alert.situation, destination.route.group_by
     last = floor.memory.log.told(place.key, name)
     if alert.over is None and last is not None and last.period == situation.period:
         # Whether a revision changed it is looked up only where that would be news.
@@ -194,18 +198,18 @@ def hears(
         name, now.at, period=situation.period, at=now.at
     )
     found = answer(
-        floor, now, place.key, destination.route, name, alert.level, situation,
+        floor, now, place, destination.route, name, alert.level, situation,
         flapping=flapping, remind_at=_remind_at(floor, alert.rule, last, now.at),
     )  # fmt: skip
     if isinstance(found, Untold) and found.why is Why.NOT_NEWS:
         floor.memory.owe(place.key, name, None)
         return None
     if not isinstance(found, Told):
-        return Heard(place, name, found, situation, ())
+        return Heard(place, name, found, situation, (), by)
     move = alert.over or _as_move(floor, alert, last, found.reason, now.at)
     if found.reason is Reason.CORRECTION and move.cause is not Cause.REVISION:
         return None  # a slower series changed it, such as GDP under reserves
-    return Heard(place, name, found, situation, (move,))
+    return Heard(place, name, found, situation, (move,), by)
 
 
 def _remind_at(floor: Floor, rule: Watched, last: Entry | None, at: datetime) -> datetime | None:

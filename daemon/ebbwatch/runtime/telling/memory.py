@@ -16,7 +16,7 @@ The texts:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -130,6 +130,9 @@ class ToldLog:
     def __init__(self, shelf: Shelf) -> None:
         """Take where they are kept."""
         self._shelf = shelf
+        # Alerts that fire as far as a program knows, by place and group; None until asked for.
+        self._members: dict[tuple[str, str], set[str]] | None = None
+        self._indexed: dict[str, str] | None = None
 
     def told(self, place: str, name: str) -> Entry | None:
         """Return what a place was last told of an alert, or None where nothing stands."""
@@ -155,6 +158,29 @@ class ToldLog:
         self._write(place, name, left)
         return True
 
+    def members(self, place: str, group: Mapping[str, str]) -> list[str]:
+        """Return the alerts that a place was told of in a group and takes for firing, by name."""
+        return sorted(self._index().get((place, _group_text(group)), ()))
+
+    def reindex(self) -> None:
+        """Look anew who is told of what: texts were taken away."""
+        self._members = None
+
+    def _index(self) -> dict[tuple[str, str], set[str]]:
+        texts = self._shelf.texts()
+        if self._members is None or self._indexed is not texts:
+            self._members, self._indexed = {}, texts
+            for place, name in _pairs(texts):
+                self._enter(place, name, self.told(place, name))
+        return self._members
+
+    def _enter(self, place: str, name: str, entry: Entry | None, *, leave: bool = False) -> None:
+        """Put an alert among the members of the group it was told in, or take it out."""
+        if self._members is None or entry is None or entry.shown is None:
+            return
+        members = self._members.setdefault((place, _group_text(entry.shown.group)), set())
+        (members.discard if leave else members.add)(name)
+
     def alerts_told(self, place: str) -> list[str]:
         """Return the alerts that a place was told anything of, in order of name."""
         return sorted(name for where, name in _pairs(self._shelf.texts()) if where == place)
@@ -164,7 +190,10 @@ class ToldLog:
         rows = [] if text is None else json.loads(text)
         return [_Line(key, None if e is None else Entry.from_json(e)) for key, e in rows]
 
-    def _write(self, place: str, name: str, lines: Iterable[_Line]) -> None:
+    def _write(self, place: str, name: str, lines: Sequence[_Line]) -> None:
+        if self._members is not None:
+            self._enter(place, name, self.told(place, name), leave=True)
+            self._enter(place, name, lines[-1].entry if lines else None)
         rows = [(line.key, None if line.entry is None else line.entry.to_json()) for line in lines]
         self._shelf.put(f"{place}/{name}", json.dumps(rows) if rows else None)
 
@@ -252,6 +281,7 @@ class Memory:
         for shelf in (self._told, self._owed):
             for key in [k for k in shelf.texts() if not keep(k.rpartition("/")[0])]:
                 shelf.put(key, None)
+        self.log.reindex()
 
     def release(self, keep: Callable[[str], bool]) -> None:
         """Owe nobody anything of the alerts that are not to be kept: they have no reading more."""
@@ -274,6 +304,10 @@ def _pairs(keys: Iterable[str]) -> Iterator[tuple[str, str]]:
     for key in keys:
         place, _, name = key.rpartition("/")
         yield place, name
+
+
+def _group_text(group: Mapping[str, str]) -> str:
+    return json.dumps(sorted(group.items()))
 
 
 def _untold_key(receiver: str, move: MoveId) -> str:

@@ -25,7 +25,7 @@ from ebbwatch.core.render import (
 from ebbwatch.core.telling.context import Context
 from ebbwatch.model.alert import Level, Transition
 from ebbwatch.model.chart import ChartSpec
-from ebbwatch.model.message import Message, OutboxRow, Reason, Target
+from ebbwatch.model.message import GroupState, Message, OutboxRow, Reason, Target
 from ebbwatch.model.observation import TextItem
 from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset.patterns import match_in
@@ -37,6 +37,8 @@ _UP = (Reason.FIRST, Reason.ESCALATED)
 #: Reasons for which a message only says how an episode went on: a newer one says it all.
 _GOES_ON = (Reason.ESCALATED, Reason.EASED, Reason.CORRECTION, Reason.REMINDER)
 
+#: Makes of a message to people the one to a program.
+Dressing = Callable[[Message, Translator], Message]
 #: Puts a message into a language.
 Wording = Callable[[Translator], Message]
 
@@ -124,6 +126,7 @@ class Writer:
         at: datetime,
         group: str = "",
         grouped: bool = False,
+        dressing: Dressing | None = None,
     ) -> None:
         """Write the message about one alert, or about several that are told together.
 
@@ -136,6 +139,7 @@ class Writer:
             at: Logical instant.
             group: Key of the group.
             grouped: Whether the route tells alerts together.
+            dressing: Makes of the message the one to a program, where the places are of programs.
         """
         if not self.outlet.wants(at):
             return
@@ -171,6 +175,7 @@ class Writer:
                 # An edit replaces the episode's last message, which of a route that tells alerts
                 # together may have told of others as well.
                 quiet=reason is Reason.EASED and not grouped,
+                dressing=dressing,
             )
 
     def _shows(self, place: Place) -> bool:
@@ -189,31 +194,37 @@ class Writer:
         episode: str = "",
         foldable: bool = False,
         quiet: bool = False,
+        dressing: Dressing | None = None,
     ) -> None:
         """Write one row for each target of some places, worded once for each language.
 
         The arguments after `wording` are those of `OutboxRow`; `lasts` is how long the
-        message is worth delivering.
+        message is worth delivering, and `dressing` makes of it the one to a program.
         """
         if not self.outlet.wants(at):
             return
         if self._undone != self.archive.undone:
             # A telling that was broken off wrote for a transaction that was taken back.
             self._rows, self._undone = [], self.archive.undone
-        worded: dict[str, Message] = {}
+        worded: dict[tuple[str, bool], Message] = {}
         for place in places:
             for target in place.targets:
                 t = self.languages.of(target)
-                if t.language not in worded:
-                    worded[t.language] = self._worded(wording, t, lines, level, at)
+                kind = (t.language, target.for_programs)
+                if kind not in worded:
+                    found = self._worded(wording, t, lines, level, at)
+                    if target.for_programs:
+                        found = _news(found, at) if dressing is None else dressing(found, t)
+                    worded[kind] = found
+                message = worded[kind]
                 self._rows.append(
                     OutboxRow(
                         key=f"{base}/{place.key}/{t.language}",
                         target=target,
                         place=place.key,
-                        message=worded[t.language],
+                        message=message,
                         episode=episode,
-                        lines=lines,
+                        lines=(*lines, *_line_of(message)),
                         level=level,
                         created_at=at,
                         not_before=at,
@@ -299,6 +310,20 @@ class Writer:
                 address=item.key if item.key.startswith("https://") else "",
             )  # fmt: skip
         return None
+
+
+def _news(message: Message, at: datetime) -> Message:
+    """Return a message that tells of no state as programs are sent it: of no alert of a rule."""
+    labels = {"alertname": "Ebbwatch", "reason": message.reason.value}
+    return replace(message, alerts=(), state=GroupState(labels=labels, at=at))
+
+
+def _line_of(message: Message) -> list[str]:
+    """Return the line of a group: what a program is told of it must come in order."""
+    if message.state is None:
+        return []
+    labels = message.state.labels
+    return ["group/" + ",".join(f"{name}={labels[name]}" for name in sorted(labels))]
 
 
 def _sentence(text: str, start: int, end: int) -> str:
