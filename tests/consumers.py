@@ -92,28 +92,27 @@ def _address(text: str) -> None:
 
 @dataclass
 class ByFingerprint:
-    """Keeps what fires by fingerprint; one alert has one fingerprint, one set of labels, one begin.
+    """Keeps what fires by fingerprint; while it fires its labels and its begin stay the same.
 
     Attributes:
         firing: Alerts, by fingerprint.
     """
 
     firing: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _labels: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def take(self, body: dict[str, Any]) -> None:
         """Take a body."""
         for alert in body["alerts"]:
             known = alert["fingerprint"]
-            assert self._labels.setdefault(known, alert["labels"]) == alert["labels"]
             if known in self.firing:
-                assert self.firing[known]["startsAt"] == alert["startsAt"]
+                for same in ("labels", "startsAt"):
+                    assert self.firing[known][same] == alert[same]
             if alert["status"] == "firing":
                 self.firing[known] = alert
             else:
                 self.firing.pop(known, None)
-        by_labels = {tuple(sorted(labels.items())) for labels in self._labels.values()}
-        assert len(by_labels) == len(self._labels)
+        labels = {tuple(sorted(alert["labels"].items())) for alert in self.firing.values()}
+        assert len(labels) == len(self.firing)
 
     def levels(self) -> dict[str, str]:
         """Return the level of each alert that fires, by its name; each fires once."""

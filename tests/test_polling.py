@@ -191,7 +191,9 @@ class Desk:
         self.sources = sources
         self.inbox: asyncio.Queue[Arrived] = asyncio.Queue()
         self.arrivals: list[Event] = []
+        # What people are told, and everything as programs know it.
         self.told: list[Health] = []
+        self.known: list[Health] = []
         self.keys: list[str] = []
         self.watch = self.another_watch()
         self.polling = Polling(
@@ -208,8 +210,10 @@ class Desk:
 
     def another_watch(self) -> SelfWatch:
         def tell(health: Health, key: str) -> None:
-            self.told.append(health)
-            self.keys.append(key)
+            self.known.append(health)
+            if not health.quietly:
+                self.told.append(replace(health, trouble="", began=None, again=False))
+                self.keys.append(key)
 
         return SelfWatch(self.book, tell)
 
@@ -1073,7 +1077,7 @@ async def test_receivers_and_reloads_are_told_by_what_is_wrong_with_them() -> No
     two = Problem(Span("a.yaml", 2, 1), "error", "unknown-series", "no such series: efrr")
     for problems in ([one], [one], [one, two], [one]):
         desk.watch.reload_invalid(problems, at=EARLY)
-    desk.watch.reload_valid()
+    desk.watch.reload_valid(at=EARLY)
     desk.watch.reload_invalid([one], at=EARLY + SECOND)
     assert [h.problems for h in desk.told] == [(one,), (one, two), (one,)]
     desk.told.clear()

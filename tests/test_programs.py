@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -213,3 +214,87 @@ async def test_labels_stay_the_same_while_an_alert_fires() -> None:
     assert [body["notification_reason"] for body in _bodies(walk)] == [
         "first notification", *["repeat interval elapsed"] * 4, "all alerts resolved",
     ]  # fmt: skip
+
+
+# ---- whatever happens ------------------------------------------------------------------------
+
+SERIES = ("sofr", "tgcr", "bgcr", "obfr")
+FIGURES = (2, 12, 25, 60)
+ROUTES = (
+    "routes: [{to: [RECEIVER]}]",
+    "routes: [{to: [RECEIVER], group_by: [theme]}]",
+    "routes: [{to: [RECEIVER], group_by: [theme, level]}]",
+    "routes: [{to: [RECEIVER], group_by: [team]}]",
+    "routes: [{match: {level: critical}, to: [RECEIVER]}, {to: [RECEIVER], group_by: [theme]}]",
+)
+
+
+@dataclass
+class Edited(Walk):
+    """A walk whose rules are edited as it goes.
+
+    Attributes:
+        chance: Decides what is edited, and how.
+        routes: Of the rules.
+        themes: Of each rule.
+        watched: Series that there are rules of.
+        watch: Threshold of the lowest level, in bp.
+    """
+
+    chance: random.Random = field(default_factory=random.Random)
+    routes: str = ROUTES[0]
+    themes: dict[str, str] = field(default_factory=lambda: dict.fromkeys(SERIES, "funding"))
+    watched: tuple[str, ...] = SERIES
+    watch: int = 10
+
+    def rules(self):
+        """Return the rules as they are now."""
+        lines = [
+            f'receivers: {{{self.receiver}: [{{webhook: {{url: "{self.hook.url}", {self.options}}}}}]}}',
+            self.routes.replace("RECEIVER", self.receiver), "rules:",
+        ]  # fmt: skip
+        lines += [
+            f"  - {{name: {name}-high, value: {name} - effr, labels: {{theme: {self.themes[name]}}}, "
+            f"above: {{watch: {self.watch} bp, warning: 20 bp, critical: 50 bp}}}}"
+            for name in self.watched
+        ]
+        return valid({"rules/a.yaml": "\n".join(lines)})
+
+    async def disturb(self) -> None:
+        """Edit something, or nothing, and start anew, or not."""
+        match self.chance.randrange(8):
+            case 0:
+                self.receiver = f"desk-{self.chance.randrange(1000)}"
+            case 1:
+                self.routes = self.chance.choice(ROUTES)
+            case 2:
+                self.themes[self.chance.choice(SERIES)] = self.chance.choice(("funding", "repo"))
+            case 3:
+                self.watched = tuple(self.chance.sample(SERIES, self.chance.randint(1, 4)))
+            case 4:
+                self.watch = self.chance.choice((10, 5, 15))
+        if self.chance.randrange(2):
+            self.restart()
+        else:
+            judge = Judge(self.rules(), self.stage.service.pipeline.judge.history)
+            await self.stage.service.adopt(judge, [])
+        await self.deliver()
+
+
+@pytest.mark.parametrize("seed", range(24))
+async def test_whatever_is_edited_and_restarted_both_programs_know_what_fires(seed: int) -> None:
+    """Receivers, routes, labels, rules and thresholds, while alerts fire."""
+    chance = random.Random(seed)
+    async with WebhookStandIn() as hook:
+        walk = Edited(hook, chance=chance, options=chance.choice(LABELS))
+        walk.routes = chance.choice(ROUTES)
+        day = DAYS[0]
+        for _ in range(20):
+            await walk.step(day, {name: chance.choice(FIGURES) for name in SERIES})
+            walk.assert_right()
+            await walk.disturb()
+            walk.assert_right()
+            day += timedelta(days=3 if day.weekday() == 4 else 1)
+        await walk.step(day, dict.fromkeys(SERIES, 2))
+        assert walk.by_fingerprint.firing == walk.by_group.firing == {}
+        await walk.notifier.aclose()

@@ -51,7 +51,7 @@ class DatabaseWatch:
             self._cry(
                 Health(
                     kind=Trouble.DATABASE_REFUSING, name="database", reason=self._reason,
-                    since=self.refused_since,
+                    since=self.refused_since, trouble="database", began=self.refused_since,
                 )
             )  # fmt: skip
 
@@ -59,9 +59,14 @@ class DatabaseWatch:
         """Report that the database took what it was given."""
         if self.refused_since is None:
             return
-        lasted = self._clock.now() - self.refused_since
+        began, lasted = self.refused_since, self._clock.now() - self.refused_since
         log.info("database.answers", lasted_s=round(lasted.total_seconds()))
         self.refused_since = None
         if self._cried:
             self._cried = False
-            self._cry(Health(kind=Trouble.DATABASE_ANSWERS, name="database", lasted=lasted))
+            self._cry(
+                Health(
+                    kind=Trouble.DATABASE_ANSWERS, name="database", lasted=lasted,
+                    trouble="database", began=began,
+                )
+            )  # fmt: skip

@@ -2,7 +2,8 @@
 
 Each trouble has a key. The first report of a key is told; further ones are not, also not
 after a restart, because the open troubles are kept in the store; when the key is well again,
-that is told, with how long it took. Telling and remembering are one transaction. Reports
+that is told, with how long it took. Programs know a trouble by a name that stays the same from
+its begin to its end, although its keys may be others by then. Telling and remembering are one transaction. Reports
 therefore come outside of any other.
 """
 
@@ -31,6 +32,8 @@ from ebbwatch.ports import StoreError
 
 #: Where the open troubles are kept: a map of key and the instant it was first told.
 STORE_KEY = "selfwatch"
+#: Where it is kept when each began, by the name that programs know it by.
+BEGUN_KEY = "selfwatch-begun"
 
 #: A message that could have left and is still here after this long means that delivery is stuck.
 STUCK_AFTER = timedelta(minutes=15)
@@ -84,6 +87,7 @@ class SelfWatch:
         #: the rules.
         self.frozen_by: Callable[[Collection[str]], Sequence[str]] = lambda _series: ()
         self._open: dict[str, str] = json.loads(store.get(STORE_KEY) or "{}")
+        self._begun = _begun(self._open, json.loads(store.get(BEGUN_KEY) or "{}"))
         # Notices that are still to be told, and keys that are to be written with them.
         self._unwritten: list[tuple[Health | None, str]] = []
 
@@ -179,8 +183,18 @@ class SelfWatch:
             unit=unit,
             count=count,
         )
-        self._close(*() if before is None else (before,))
-        self._ill(key, health, at)
+        if before is None:
+            self._ill(key, health, at)
+            return
+        others = {name: since for name, since in self._open.items() if name != before}
+        self._open_also(others, key, health, at)
+
+    def held_none(self, series: str, *, at: datetime) -> None:
+        """Report that figures of a series came of which none is held back."""
+        health = Health(kind=Trouble.VALUES_FIT, name=series, quietly=True)
+        held = [key for key in self._open if key.startswith(f"held/{series}/")]
+        for trouble in dict.fromkeys(map(trouble_of, held)):
+            self._well(tuple(key for key in held if trouble_of(key) == trouble), health, at)
 
     def _follow(self, before: str, key: str) -> None:
         """Let a trouble go on under another key."""
@@ -225,7 +239,7 @@ class SelfWatch:
         opened = others | {key: self._open.get(key, at.isoformat()) for key in left.values()}
         if news:
             health = self._overdue(source, overdue)
-            self._change(opened, health, f"late/{source}/{at.isoformat()}")
+            self._change(opened, health, f"late/{source}/{at.isoformat()}", f"late/{source}")
             log.warning("trouble.found", key=f"late/{source}", series=list(health.affected),
                         at=at.isoformat())  # fmt: skip
         elif left:
@@ -256,7 +270,7 @@ class SelfWatch:
         if oldest is not None and at - oldest >= STUCK_AFTER:
             self._ill("outbox", Health(kind=Trouble.OUTBOX_STUCK, since=oldest, count=count), at)
         elif oldest is None:
-            self._close("outbox")
+            self._well(("outbox",), Health(kind=Trouble.OUTBOX_MOVES, quietly=True), at)
 
     def receiver_broken(self, receiver: str, reason: str, *, place: str, at: datetime) -> None:
         """Report that a place of a receiver refused a message for good."""
@@ -291,9 +305,10 @@ class SelfWatch:
         key = f"reload/{hashlib.sha256(words.encode()).hexdigest()[:12]}"
         self._ill(key, Health(kind=Trouble.RELOAD_INVALID, since=at, problems=tuple(problems)), at)
 
-    def reload_valid(self) -> None:
-        """Report that the rule files are valid; whoever reloads tells what changed."""
-        self._close(*(key for key in self._open if key.startswith("reload/")))
+    def reload_valid(self, *, at: datetime) -> None:
+        """Report that the rule files are valid; whoever reloads tells people what changed."""
+        wrong = tuple(key for key in self._open if key.startswith("reload/"))
+        self._well(wrong, Health(kind=Trouble.RELOAD_VALID, quietly=True), at)
 
     def rule_broken(self, rule: str, reason: str, *, at: datetime) -> None:
         """Report a rule that cannot be evaluated."""
@@ -309,9 +324,13 @@ class SelfWatch:
 
     def _ill(self, key: str, health: Health, at: datetime) -> None:
         """Tell a trouble, unless it was told."""
-        if key in self._open:
-            return
-        self._change({**self._open, key: at.isoformat()}, health, f"{key}/{at.isoformat()}")
+        if key not in self._open:
+            self._open_also(self._open, key, health, at)
+
+    def _open_also(self, others: Mapping[str, str], key: str, health: Health, at: datetime) -> None:
+        """Tell a trouble that is open from now on, beside others."""
+        opened = {**others, key: at.isoformat()}
+        self._change(opened, health, f"{key}/{at.isoformat()}", trouble_of(key))
         log.warning("trouble.found", key=key, reason=health.reason, at=at.isoformat())
 
     def _well(self, keys: tuple[str, ...], health: Health, at: datetime) -> None:
@@ -321,17 +340,29 @@ class SelfWatch:
             return
         lasted = max(at - min(told), timedelta(0))
         left = {key: since for key, since in self._open.items() if key not in keys}
-        self._change(left, replace(health, lasted=lasted), f"{keys[0]}/well/{at.isoformat()}")
+        well = replace(health, lasted=lasted)
+        self._change(left, well, f"{keys[0]}/well/{at.isoformat()}", trouble_of(keys[0]))
         log.info("trouble.over", key=keys[0], lasted_s=lasted.total_seconds(), at=at.isoformat())
 
-    def _close(self, *keys: str) -> None:
-        """Forget troubles without telling."""
-        if any(key in self._open for key in keys):
-            left = {key: since for key, since in self._open.items() if key not in keys}
-            self._change(left, None, "")
+    def _change(
+        self, left: dict[str, str], health: Health | None, key: str, trouble: str = ""
+    ) -> None:
+        """Let other troubles be open than before, and tell it.
 
-    def _change(self, left: dict[str, str], health: Health | None, key: str) -> None:
-        self._open = left
+        Args:
+            left: Open from now on.
+            health: What is told of it; None for nothing.
+            key: Of the notice.
+            trouble: Name by which programs know what it is about; empty for what has none.
+        """
+        before, self._open = self._begun, left
+        self._begun = _begun(left, before)
+        if health is not None and trouble:
+            began = before.get(trouble) or self._begun[trouble]
+            health = replace(
+                health, trouble=trouble, began=datetime.fromisoformat(began),
+                again=trouble in before,
+            )  # fmt: skip
         self._unwritten.append((health, key))
         try:
             self.write()
@@ -348,10 +379,42 @@ class SelfWatch:
             return
         with self._store.transaction():
             self._store.put(STORE_KEY, json.dumps(self._open, sort_keys=True))
+            self._store.put(BEGUN_KEY, json.dumps(self._begun, sort_keys=True))
             for health, key in self._unwritten:
                 if health is not None:
                     self._tell(health, key)
         self._unwritten.clear()
+
+
+def trouble_of(key: str) -> str:
+    """Return the name by which programs know the trouble of a key; empty where it is never over.
+
+    Several keys may be one trouble: the series of a source that are late, what is wrong with the
+    rule files, the complaints about the shape of a series' answer, the figures held back for one
+    cause.
+    """
+    kind, *rest = key.split("/")
+    match kind:
+        case "late" | "stale":
+            return f"late/{rest[0]}"
+        case "reload":
+            return "reload"
+        case "held":
+            return f"held/{rest[0]}/{rest[1]}"
+        case "edge":
+            return f"shape/{rest[1]}" if NoticeKind(rest[0]) in STOPPING else ""
+        case _:
+            return key
+
+
+def _begun(opened: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """Return when each open trouble began: as known before, else when its first key was told."""
+    found: dict[str, str] = {}
+    for key, since in opened.items():
+        trouble = trouble_of(key)
+        if trouble:
+            found[trouble] = min(before.get(trouble, since), found.get(trouble, since), since)
+    return found
 
 
 def _reason(notice: Notice) -> str:

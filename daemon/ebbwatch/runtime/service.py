@@ -361,7 +361,7 @@ class Service:
 
     def _cry(self, health: Health) -> None:
         """Tell a trouble of the database, which nothing can be recorded in, to the chats."""
-        self.delivery.cry(self.telling.announcements.unrecorded(health))
+        self.delivery.cry(self.telling.announcements.unrecorded(health, at=self.clock.now()))
 
     # ---- what others do ----------------------------------------------------------------
 
@@ -405,7 +405,7 @@ class Service:
             self.pipeline.judge, self.pipeline.states = before, states
             self._go_by(before)
             raise
-        self.watch.reload_valid()
+        self.watch.reload_valid(at=self.clock.now())
         at = instant(handled.event.at).isoformat()
         log.info("rules.reloaded", at=at, changes=list(difference))
         self.feed.poke()

@@ -132,6 +132,10 @@ class Watch(Protocol):
         """Hear of figures in quarantine."""
         ...
 
+    def held_none(self, series: str, *, at: datetime) -> None:
+        """Hear that figures of a series came, and none is in quarantine."""
+        ...
+
 
 class Kept(Protocol):
     """What is read of the store; writing it is the pipeline's."""
@@ -374,6 +378,8 @@ class Visits:
             self._watch.noticed(part.notices, at=at)
             for held_back in part.held_back:
                 self._watch.held_back(held_back, series, at=at)
+            if part.observations and not part.held_back:
+                self._watch.held_none(series.name, at=at)
             if not any(notice.stops for notice in part.notices):
                 self._watch.in_shape(series.name, at=at)
             if part.observations:

@@ -30,6 +30,7 @@ from ebbwatch.core.render.message_contexts import (
     Working,
 )
 from ebbwatch.core.render.notices import (
+    health_for_programs,
     health_message,
     plain_message,
     reload_message,
@@ -46,6 +47,6 @@ from ebbwatch.core.render.words import (
 __all__ = [
     "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Phrases", "Quote", "ReloadContext",
     "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
-    "bare_message", "digest_message", "fingerprint", "health_message", "level_word", "plain_message",
+    "bare_message", "digest_message", "fingerprint", "health_for_programs", "health_message", "level_word", "plain_message",
     "reload_message", "series_label", "summary_message", "test_message",
 ]  # fmt: skip

@@ -296,13 +296,16 @@ class Trouble(StrEnum):
     SERIES_STALE = "series stale"
     SERIES_CURRENT = "series current"
     QUARANTINED = "value held back"
+    VALUES_FIT = "values fit"
     SCALE_CHANGED = "scale changed"
     PERIOD_MOVED = "period moved"
     ROWS_UNREAD = "rows unread"
     RECEIVER_BROKEN = "receiver broken"
     RECEIVER_RECOVERED = "receiver recovered"
     OUTBOX_STUCK = "outbox stuck"
+    OUTBOX_MOVES = "outbox moves"
     RELOAD_INVALID = "reload invalid"
+    RELOAD_VALID = "reload valid"
     RULE_BROKEN = "rule broken"
     RULE_RECOVERED = "rule recovered"
     DATABASE_REFUSING = "database refusing"
@@ -330,6 +333,11 @@ class Health:
         count: Of messages parked or stuck, of values held back, of rows, of sources that
             cannot be reached.
         problems: Of the rule files.
+        trouble: What programs know it by from its begin to its end; empty for what is told once
+            and never over.
+        began: UTC instant at which that was told first.
+        again: Whether it was told before, and only its circumstances are others.
+        quietly: Whether people are told that it is over by other words, or need not be.
         zone: IANA name of the zone that instants are written in.
     """
 
@@ -347,4 +355,8 @@ class Health:
     unit: str = ""
     count: int = 0
     problems: tuple[Problem, ...] = ()
+    trouble: str = ""
+    began: datetime | None = None
+    again: bool = False
+    quietly: bool = False
     zone: str = NEW_YORK.key

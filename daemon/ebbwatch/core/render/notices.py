@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from ebbwatch.core.render.alert_messages import alert_for_programs, move_line
 from ebbwatch.core.render.lists import firing_lines
@@ -12,11 +14,12 @@ from ebbwatch.core.render.words import (
     RESOLVED,
     Translator,
     and_more,
+    fingerprint,
     heading,
     listed,
 )
 from ebbwatch.model.alert import Level
-from ebbwatch.model.message import Message, Reason
+from ebbwatch.model.message import GroupState, Message, Reason
 from ebbwatch.model.text import marked
 
 
@@ -86,23 +89,32 @@ _HEALTH_TITLES = {
     Trouble.SERIES_STALE: marked("figures of {name} are stale"),
     Trouble.SERIES_CURRENT: marked("{name} is up to date again"),
     Trouble.QUARANTINED: marked("a value of {name} is held back"),
+    Trouble.VALUES_FIT: marked("figures of {name} can be used again"),
     Trouble.SCALE_CHANGED: marked("{name} is published in another unit"),
     Trouble.PERIOD_MOVED: marked("{name} is dated otherwise than usual"),
     Trouble.ROWS_UNREAD: marked("rows of {name} cannot be used"),
     Trouble.RECEIVER_BROKEN: marked("{name} cannot be told"),
     Trouble.RECEIVER_RECOVERED: marked("{name} can be told again"),
     Trouble.OUTBOX_STUCK: marked("messages are stuck"),
+    Trouble.OUTBOX_MOVES: marked("messages go out again"),
     Trouble.RELOAD_INVALID: marked("the new rules have problems"),
+    Trouble.RELOAD_VALID: marked("the rules are right again"),
     Trouble.RULE_BROKEN: marked("{name} cannot be evaluated"),
     Trouble.RULE_RECOVERED: marked("{name} can be evaluated again"),
     Trouble.DATABASE_REFUSING: marked("the database refuses: alerts wait"),
     Trouble.DATABASE_ANSWERS: marked("the database answers again"),
 }
+#: What programs know notices by.
+HEALTH_ALERT = "EbbwatchDataHealth"
+
 _WELL = (
     Trouble.SOURCE_RECOVERED,
     Trouble.ONLINE,
     Trouble.SERIES_CURRENT,
+    Trouble.VALUES_FIT,
     Trouble.RECEIVER_RECOVERED,
+    Trouble.OUTBOX_MOVES,
+    Trouble.RELOAD_VALID,
     Trouble.RULE_RECOVERED,
     Trouble.DATABASE_ANSWERS,
 )
@@ -128,6 +140,33 @@ def health_message(health: Health, *, t: Translator) -> Message:
         reason=Reason.HEALTH,
         note=_remedy(t, health),
     )
+
+
+def health_for_programs(health: Health, message: Message, *, at: datetime) -> Message:
+    """Return the message of a notice as programs are sent it: as an alert that begins and ends.
+
+    Args:
+        health: What is wrong, or well again; known as a trouble.
+        message: The notice in words.
+        at: UTC instant at which it is told.
+    """
+    well, labels = health.kind in _WELL, {"alertname": HEALTH_ALERT, "trouble": health.trouble}
+    began = min(health.began or at, at)
+    why = "all alerts resolved" if well else "first notification"
+    if health.again and not well:
+        why = "repeat interval elapsed"
+    alert = {
+        "rule": HEALTH_ALERT,
+        "trouble": health.trouble,
+        "status": "resolved" if well else "firing",
+        # One level throughout, whatever becomes of it.
+        "labels": {**labels, "theme": "data-health", "level": Level.WARNING.word},
+        "annotations": {"summary": message.headline, "kind": health.kind.value},
+        "starts_at": began.isoformat(),
+        "ends_at": at.isoformat() if well else None,
+        "fingerprint": fingerprint(f"trouble/{health.trouble}"),
+    }
+    return replace(message, alerts=(alert,), state=GroupState(labels=labels, at=at, why=why))
 
 
 def _title(t: Translator, health: Health) -> str:

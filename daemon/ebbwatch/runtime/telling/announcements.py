@@ -16,6 +16,7 @@ from ebbwatch.core.render import (
     Health,
     Trouble,
     digest_message,
+    health_for_programs,
     health_message,
     summary_message,
     test_message,
@@ -32,12 +33,15 @@ from ebbwatch.runtime.telling.audience import places_of
 from ebbwatch.runtime.telling.base import Floor
 from ebbwatch.runtime.telling.looking_again import situation_of
 from ebbwatch.runtime.telling.news import stamp
+from ebbwatch.runtime.telling.writing import Dressing
 
 #: The first summary waits until the receiver has been set up.
 LASTS_OF_SUMMARY = timedelta(days=7)
 #: A digest is of its morning.
 LASTS_OF_DIGEST = timedelta(hours=12)
 LASTS_OF_NOTICE = timedelta(days=2)
+#: A program must hear of the end of what it was told, however long it was away.
+LASTS_OF_TROUBLE = timedelta(days=30)
 
 _DIGESTS = "digests"
 
@@ -85,21 +89,35 @@ class Announcements:
             ]
         base = key or f"{health.kind}/{health.name}/{health.period}/{stamp(at)}"
         places = {place.key: place for name in receivers for place in audience.places(name)}
-        floor.writer.write(
-            places.values(), f"notice/{base}", lambda t: health_message(health, t=t),
-            at=at, lasts=LASTS_OF_NOTICE, lines=(f"trouble/{health.name}",), level=Level.WARNING,
-        )  # fmt: skip
+        people = [place.for_summaries for place in places.values()]
+        programs = [place for place in places.values() if place.for_programs]
+        if health.trouble:
+            people = [place for place in places.values() if not place.for_programs]
+        told = (
+            (people, None, LASTS_OF_NOTICE),
+            (programs, _as_trouble(health, at), LASTS_OF_TROUBLE),
+        )
+        for some, dressing, lasts in told:
+            if (dressing is None and health.quietly) or (dressing and not health.trouble):
+                continue
+            floor.writer.write(
+                some, f"notice/{base}", lambda t: health_message(health, t=t), at=at, lasts=lasts,
+                lines=(f"trouble/{health.name}",), level=Level.WARNING, dressing=dressing,
+            )  # fmt: skip
         floor.save()
 
-    def unrecorded(self, health: Health) -> list[tuple[Target, Message]]:
+    def unrecorded(self, health: Health, *, at: datetime) -> list[tuple[Target, Message]]:
         """Return a notice for whoever hears of data health, to be sent without being recorded."""
-        languages = self._floor.writer.languages
         return [
-            (target, health_message(health, t=languages.of(target)))
+            (target, self._unrecorded(health, target, at))
             for name in self._floor.audience.hearing(health.name, Level.WARNING)
             for place in self._floor.audience.places(name)
             for target in place.targets
         ]
+
+    def _unrecorded(self, health: Health, target: Target, at: datetime) -> Message:
+        message = health_message(health, t=self._floor.writer.languages.of(target))
+        return health_for_programs(health, message, at=at) if target.for_programs else message
 
     def test(self, receiver: str) -> list[tuple[Target, Message]]:
         """Return the message that proves a receiver can be reached, for each of its targets."""
@@ -192,6 +210,11 @@ class Announcements:
             moves=tuple(moves),
             late=floor.context.late(series, micros(at)),
         )
+
+
+def _as_trouble(health: Health, at: datetime) -> Dressing:
+    """Return what makes of a notice in words the one that a program is sent."""
+    return lambda message, _t: health_for_programs(health, message, at=at)
 
 
 def _name_of(digest: Digest) -> str:
