@@ -421,7 +421,7 @@ TOUR: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "Deciding is pure (`core/telling`); `runtime/telling` remembers what was decided.",
         ("core/telling/hearing", "core/telling/routing", "core/telling/dedup",
          "core/telling/muting", "core/telling/grouping", "core/telling",
-         "runtime/telling/deciding", "runtime/telling/groups", "runtime/telling/looking_again",
+         "runtime/telling/heard", "runtime/telling/deciding", "runtime/telling/programs", "runtime/telling/groups", "runtime/telling/looking_again",
          "runtime/telling/edits", "runtime/telling", "runtime/silences", "runtime/attendant"),
     ),
     (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,11 +23,13 @@ REASONS = (
     "first notification", "new alerts added", "some alerts resolved", "all alerts resolved",
     "repeat interval elapsed",
 )  # fmt: skip
+#: What severities are called unless a receiver wants other names.
+SEVERITIES = ("info", "warning", "critical")
 #: Go's zero time: an end that has not come.
 NEVER = "0001-01-01T00:00:00Z"
 
 
-def decoded(body: Any) -> dict[str, Any]:
+def decoded(body: Any, *, severities: Collection[str] = SEVERITIES) -> dict[str, Any]:
     """Return a body, if it is exactly what is documented, and says the same everywhere."""
     _shaped(body, BODY)
     assert body["version"] == "4"
@@ -40,6 +42,8 @@ def decoded(body: Any) -> dict[str, Any]:
         _texts(texts)
     for alert in body["alerts"]:
         _alert(alert, body["groupLabels"])
+        for said in (alert["labels"].get("severity"), alert["annotations"]["severity"]):
+            assert said in (None, *severities)
     firing = [alert for alert in body["alerts"] if alert["status"] == "firing"]
     assert body["status"] == ("firing" if firing or body["truncatedAlerts"] else "resolved")
     assert (body["notification_reason"] == "all alerts resolved") == (body["status"] == "resolved")
@@ -73,8 +77,6 @@ def _alert(alert: Any, group: Mapping[str, str]) -> None:
     assert re.fullmatch("[0-9a-f]{16}", alert["fingerprint"])
     assert alert["labels"]["alertname"]
     assert {name: alert["labels"].get(name, "") for name in group} == group
-    for said in (alert["labels"].get("severity"), alert["annotations"]["severity"]):
-        assert said in (None, "info", "warning", "critical")
     begun = datetime.fromisoformat(alert["startsAt"])
     assert begun.year > 1
     if alert["status"] == "firing":
@@ -96,15 +98,18 @@ class ByFingerprint:
 
     Attributes:
         firing: Alerts, by fingerprint.
+        missed: Whether bodies were lost on their way: then an end may be missing, and a begin
+            be another than it knows.
     """
 
     firing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missed: bool = False
 
     def take(self, body: dict[str, Any]) -> None:
         """Take a body."""
         for alert in body["alerts"]:
             known = alert["fingerprint"]
-            if known in self.firing:
+            if known in self.firing and not self.missed:
                 for same in ("labels", "startsAt"):
                     assert self.firing[known][same] == alert[same]
             if alert["status"] == "firing":

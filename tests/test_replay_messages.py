@@ -37,6 +37,7 @@ from ebbwatch.runtime.lookback.replay import Journal, replay
 from ebbwatch.runtime.lookback.replay_messages import messages, stops, to_one_reader
 from ebbwatch.runtime.pipeline import Event, Pipeline
 from ebbwatch.runtime.telling import Telling
+from ebbwatch.store.codec import encode
 from ebbwatch.store.in_memory import MemoryStore
 from ebbwatch.store.open import open_store
 from tests.ruleset.loading import valid
@@ -147,6 +148,32 @@ def test_strides_tell_what_a_daemon_would_have_told(
     assert told(strides) == told(lived)
     assert len(strides) > 8
     assert store.transitions() == journal.transitions()
+
+
+PROGRAMS = """
+receivers:
+  desk: [{webhook: {url: "https://desk.example/hook", summaries: true}}]
+  oncall: [{webhook: {url: "https://oncall.example/hook", labels: per level}}]
+routes:
+  - {match: {level: critical}, to: [oncall], continue: true}
+  - {to: [desk], group_by: [theme], group_wait: 30 min}
+digests:
+  - {at: "10:15", zone: America/New_York, on: business days, to: [desk, oncall]}
+"""
+
+
+def test_programs_are_told_the_same_of_a_tape_as_by_a_daemon() -> None:
+    """How each group stands, to the last byte: it goes by the states at the decision."""
+    rules = valid({f"rules/{i}.yaml": text for i, text in enumerate((SPREAD, RANGE, PROGRAMS))})
+    judge = Judge(rules, between("2019-08-20", "2019-10-20", SPREAD, RANGE).history)
+    lived, _ = one_by_one(judge)
+    strides = list(messages(judge, replay(judge), MemoryStore(), TRANSLATORS, lambda _at: True))
+    assert [
+        (row.created_at, row.key, encode(replace(row.message, chart=None))) for row in strides
+    ] == [(row.created_at, row.key, encode(replace(row.message, chart=None))) for row in lived]
+    states = [row.message.state for row in strides if row.message.state is not None]
+    assert len(states) == len(strides) > 8
+    assert any(state.firing for state in states)
 
 
 def test_what_is_not_wanted_is_not_worded_and_changes_nothing() -> None:

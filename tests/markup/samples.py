@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from ebbwatch.model.alert import Level
-from ebbwatch.model.message import Button, Message, Reason
+from ebbwatch.model.message import Button, GroupState, Message, Reason
 
 ENGLISH = Message(
     headline="🟠 WARNING · Repo trades above fed funds",
@@ -69,6 +72,45 @@ CHINESE = Message(
     group="funding-spread",
 )
 
+AT = datetime(2025, 11, 3, 14, tzinfo=UTC)
+_ON = {
+    "rule": "repo-spike",
+    "status": "firing",
+    "labels": {"theme": "funding", "name": "repo-spike", "level": "watch"},
+    "annotations": {"summary": "SOFR jumps", "description": "12 bp for Thu 30 Oct 2025"},
+    "starts_at": "2025-10-31T13:00:00+00:00",
+    "ends_at": None,
+    "fingerprint": "90df6c1a7d22be03",
+    "value": 12.0,
+    "unit": "bp",
+    "threshold": None,
+    "period": "2025-10-30",
+    "link": "",
+    "told_levels": ["warning", "watch"],
+}
+#: To programs: the same alert rose from watch, another of its group fires on, two are left out.
+OF_A_GROUP = replace(
+    ENGLISH,
+    reason=Reason.ESCALATED,
+    alerts=(
+        {**ENGLISH.alerts[0], "told_levels": ["watch", "warning"], "told_before": "watch",
+         "link": ENGLISH.link},
+    ),
+    state=GroupState(
+        labels={"theme": "funding"}, at=AT, why="repeat interval elapsed", firing=(_ON,),
+        left_out=2,
+    ),
+)  # fmt: skip
+#: To programs: the alert is over, and nothing else of its group fires.
+OVER = replace(
+    OF_A_GROUP,
+    reason=Reason.RESOLVED,
+    alerts=(
+        {**OF_A_GROUP.alerts[0], "status": "resolved", "ends_at": "2025-11-03T14:00:00+00:00"},
+    ),
+    state=GroupState(labels={"theme": "funding"}, at=AT, why="all alerts resolved"),
+)  # fmt: skip
+
 SAMPLES = {"en": ENGLISH, "zh-Hant": CHINESE}
 
 #: Everything that means something to a platform, and to terminals.
@@ -87,7 +129,14 @@ def nasty() -> Message:
         footer=(f"footer {NASTY}",),
         link=f'https://example.org/?a="><!channel>|{"x" * 5}&b',
         buttons=(Button(f"Ack {NASTY}", "ack", "nasty"),),
-        alerts=({"rule": "nasty", "labels": {"theme": NASTY}, "annotations": {"note": NASTY}},),
+        alerts=(
+            {
+                **ENGLISH.alerts[0],
+                "rule": "nasty",
+                "labels": {"theme": NASTY},
+                "annotations": {"note": NASTY},
+            },
+        ),
         group=f"group {NASTY}",
     )
 

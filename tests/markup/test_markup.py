@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from ebbwatch.markup import alertmanager, plain, slack, telegram
+from ebbwatch.markup import alertmanager, own_json, plain, slack, telegram
+from ebbwatch.markup.alertmanager import Dialect
+from ebbwatch.markup.for_programs import Page
 from ebbwatch.markup.layout import (
     Line,
     LineRole,
@@ -24,7 +26,8 @@ from ebbwatch.markup.layout import (
 )
 from ebbwatch.model.message import Button, GroupState, Message, Reason
 from ebbwatch.model.text import width_of
-from tests.markup.samples import CHINESE, ENGLISH, SAMPLES, nasty, of_length
+from tests.consumers import decoded
+from tests.markup.samples import CHINESE, ENGLISH, OF_A_GROUP, OVER, SAMPLES, nasty, of_length
 from tests.standins.slack import _said
 from tests.standins.telegram import _visible
 
@@ -63,6 +66,54 @@ def test_a_message_looks_as_it_did(look: str, language: str) -> None:
     if os.environ.get("EBBWATCH_GOLDEN") == "write":
         file.write_text(text, encoding="utf-8")
     assert text == file.read_text(encoding="utf-8")
+
+
+_PAGE = Page("https://desk.example/ebbwatch")
+TO_PROGRAMS: dict[str, Callable[[Message], Any]] = {
+    "constant": lambda message: alertmanager.payload(message, receiver="desk"),
+    "per-level": lambda message: alertmanager.payload(
+        message,
+        receiver="desk",
+        dialect=Dialect(by_level=True, severities={"watch": "low"}, page=_PAGE),
+        possible_repeat=True,
+    ),
+    "own": lambda message: own_json.payload(message, receiver="desk"),
+}
+
+
+@pytest.mark.parametrize("said", ["group", "over"])
+@pytest.mark.parametrize("look", TO_PROGRAMS)
+def test_a_group_is_told_to_programs_as_it_was(look: str, said: str) -> None:
+    """One alert changed, another fires on; then it is over. As above, golden files are the look."""
+    body = TO_PROGRAMS[look]({"group": OF_A_GROUP, "over": OVER}[said])
+    if look != "own":
+        decoded(body, severities=("info", "low", "warning"))
+    file = GOLDEN / f"programs-{look}.{said}.json"
+    if os.environ.get("EBBWATCH_GOLDEN") == "write":
+        file.write_text(_pretty(body) + "\n", encoding="utf-8")
+    assert _pretty(body) + "\n" == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "address"),
+    [
+        (
+            Page("https://desk.example/x"),
+            "https://pub.example",
+            "https://desk.example/x/rules/a%2Fb",
+        ),
+        (Page("", "http://127.0.0.1:8077"), "https://pub.example", "https://pub.example"),
+        (Page("", "http://127.0.0.1:8077"), "", "http://127.0.0.1:8077/rules/a%2Fb"),
+        (Page(), "", "http://localhost/rules/a%2Fb"),
+    ],
+    ids=["the page that readers reach", "the rule's link", "the page of this machine", "no page"],
+)
+def test_every_alert_leads_somewhere(page: Page, link: str, address: str) -> None:
+    """Those that receive it make links of it, and never of nothing."""
+    alert = {**OVER.alerts[0], "rule": "a/b", "link": link}
+    body = alertmanager.payload(replace(OVER, alerts=(alert,)), dialect=Dialect(page=page))
+    assert body["alerts"][0]["generatorURL"] == address
+    assert body["externalURL"] == page.address
 
 
 @pytest.mark.parametrize(
@@ -278,7 +329,9 @@ def test_wide_characters_wrap_by_the_columns_they_take() -> None:
 def test_a_message_about_no_alert_is_one_alert_to_alertmanagers_friends(reason: Reason) -> None:
     """They expect at least one, with a name; nobody would end it, so that it has ended."""
     labels = {"alertname": "Ebbwatch", "reason": reason.value}
-    state = GroupState(labels=labels, at=datetime(2026, 11, 30, 13, 45, tzinfo=UTC))
+    state = GroupState(
+        labels=labels, at=datetime(2026, 11, 30, 13, 45, tzinfo=UTC), why="all alerts resolved"
+    )
     message = replace(ENGLISH, reason=reason, alerts=(), state=state)
     body = alertmanager.payload(message, receiver="ops")
     (alert,) = body["alerts"]

@@ -24,16 +24,19 @@ async def send(notifier: Notifier, target: Target, clock: Clock, chart: bytes = 
     """
     import asyncio
 
-    from ebbwatch.core.render import test_message
+    from ebbwatch.core.render import test_for_programs, test_message
     from ebbwatch.locale import translator
     from ebbwatch.ports import Uncertain
 
-    message = test_message(target.receiver, t=translator(target.language))
+    message, at = test_message(target.receiver, t=translator(target.language)), clock.now()
+    # Programs are told of an alert that begins and is over.
+    first, *others = test_for_programs(message, at=at) if target.for_programs else (message,)
+    key = f"test/{target.key}/{at.isoformat()}"
     try:
         async with asyncio.timeout(PATIENCE_S):
-            receipt = await notifier.send(
-                message, target, key=f"test/{target.key}/{clock.now().isoformat()}"
-            )
+            receipt = await notifier.send(first, target, key=key)
+            for number, part in enumerate(others, 1):
+                await notifier.send(part, target, key=f"{key}/{number}")
             if chart:
                 await notifier.attach(chart, message, target, to=receipt)
             return receipt

@@ -34,6 +34,7 @@ from ebbwatch.core.render.notices import (
     health_message,
     plain_message,
     reload_message,
+    test_for_programs,
     test_message,
 )
 from ebbwatch.core.render.phrases import Naming, Phrases
@@ -48,5 +49,5 @@ __all__ = [
     "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Phrases", "Quote", "ReloadContext",
     "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
     "bare_message", "digest_message", "fingerprint", "health_for_programs", "health_message", "level_word", "plain_message",
-    "reload_message", "series_label", "summary_message", "test_message",
+    "reload_message", "series_label", "summary_message", "test_for_programs", "test_message",
 ]  # fmt: skip

@@ -66,6 +66,21 @@ def test_message(receiver: str, *, t: Translator) -> Message:
     )
 
 
+def test_for_programs(message: Message, *, at: datetime) -> tuple[Message, Message]:
+    """Return the test as programs are sent it: as an alert that begins, and at once is over.
+
+    Args:
+        message: The test in words.
+        at: UTC instant.
+    """
+    labels = {"alertname": "Ebbwatch", "reason": Reason.TEST.value}
+    begins, ends = (
+        replace(message, state=GroupState(labels=labels, at=at, why=why))
+        for why in ("first notification", "all alerts resolved")
+    )
+    return begins, ends
+
+
 def plain_message(names: Sequence[str], *, level: Level, t: Translator) -> Message:
     """Return what a message is about by name alone, where no better words were found for it."""
     return Message(

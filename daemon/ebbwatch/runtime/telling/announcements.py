@@ -32,7 +32,7 @@ from ebbwatch.ruleset.rules import Digest
 from ebbwatch.runtime.telling.audience import places_of
 from ebbwatch.runtime.telling.base import Floor
 from ebbwatch.runtime.telling.looking_again import situation_of
-from ebbwatch.runtime.telling.news import stamp
+from ebbwatch.runtime.telling.news import LASTS_FOR_PROGRAMS, stamp
 from ebbwatch.runtime.telling.writing import Dressing
 
 #: The first summary waits until the receiver has been set up.
@@ -40,8 +40,6 @@ LASTS_OF_SUMMARY = timedelta(days=7)
 #: A digest is of its morning.
 LASTS_OF_DIGEST = timedelta(hours=12)
 LASTS_OF_NOTICE = timedelta(days=2)
-#: A program must hear of the end of what it was told, however long it was away.
-LASTS_OF_TROUBLE = timedelta(days=30)
 
 _DIGESTS = "digests"
 
@@ -95,7 +93,7 @@ class Announcements:
             people = [place for place in places.values() if not place.for_programs]
         told = (
             (people, None, LASTS_OF_NOTICE),
-            (programs, _as_trouble(health, at), LASTS_OF_TROUBLE),
+            (programs, _as_trouble(health, at), LASTS_FOR_PROGRAMS),
         )
         for some, dressing, lasts in told:
             if (dressing is None and health.quietly) or (dressing and not health.trouble):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -83,6 +83,15 @@ class _Line:
 
     key: str
     entry: Entry | None
+
+
+def _knowing(line: _Line, before: Entry | None) -> _Line:
+    """Return a telling with the levels that a program still knows from one before it."""
+    entry = line.entry
+    if before is None or before.shown is None or entry is None or entry.shown is None:
+        return line
+    levels = tuple(dict.fromkeys((*before.shown.levels, *entry.shown.levels)))
+    return replace(line, entry=replace(entry, shown=replace(entry.shown, levels=levels)))
 
 
 class Shelf:
@@ -155,6 +164,9 @@ class ToldLog:
         left = [line for line in lines if line.key != key]
         if len(left) == len(lines):
             return False
+        at = next(number for number, line in enumerate(lines) if line.key == key)
+        if at:
+            left[at:] = [_knowing(line, lines[at - 1].entry) for line in left[at:]]
         self._write(place, name, left)
         return True
 

@@ -24,6 +24,9 @@ _LASTS = {
 _LASTS_OF_MINOR = timedelta(days=1)
 _MINOR = (Reason.REMINDER, Reason.EASED)
 
+#: A program must hear of all that it was told a part of, however long it was away.
+LASTS_FOR_PROGRAMS = timedelta(days=30)
+
 #: Of several alerts told together, the reason that counts.
 _WEIGHTIEST = (
     Reason.ESCALATED, Reason.FIRST, Reason.CORRECTION, Reason.REMINDER, Reason.EASED,

@@ -3,7 +3,8 @@
 People read what happened. A program keeps what it was told last, by alert or by group, and must
 be right after every message. So each message to one holds, besides what changed, all alerts of
 the group that still fire; and what a program knows an alert by, which is its group, its labels
-and its begin, stays the same for as long as the episode lasts, whatever becomes of the rules.
+and its begin, stays the same until it is told that the alert is over, whatever becomes of the
+rules.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ebbwatch.core.alerting.judging import episode_of
 from ebbwatch.core.render import Translator, alert_for_programs
 from ebbwatch.core.telling.dedup import Entry, Shown
 from ebbwatch.core.telling.grouping import shared_labels
@@ -59,11 +59,13 @@ def _group(floor: Floor, one: Heard) -> Mapping[str, str]:
 
 
 def _shown_before(floor: Floor, one: Heard) -> Shown | None:
-    """Return as what a program knows an alert; None where it does not know the episode."""
+    """Return as what a program knows an alert; None where it takes it for over, or none.
+
+    An end that it was not told, because the message was lost, is none to it. Of texts each is
+    by itself, and has no end.
+    """
     last = floor.memory.log.told(one.place.key, one.name)
-    if last is None or last.episode != one.situation.episode:
-        return None
-    return last.shown
+    return None if last is None or one.situation.cause is Cause.TEXT else last.shown
 
 
 def dressing(floor: Floor, now: Now, told: Sequence[Heard]) -> Dressing:
@@ -82,7 +84,9 @@ def dressing(floor: Floor, now: Now, told: Sequence[Heard]) -> Dressing:
     on: list[tuple[str, Entry]] = []
     for name in known:
         entry = floor.memory.log.told(place, name)
-        if name not in by_name and entry is not None and _fires(now, name, entry):
+        state = now.states.get(name)
+        fires = state is not None and state.level is not Level.NONE
+        if fires and name not in by_name and entry is not None:
             on.append((name, entry))
     rising = {one.name for one in told if one.situation.level is not Level.NONE}
     why = reason_of(set(known), rising | {name for name, _ in on})
@@ -123,22 +127,9 @@ def reason_of(before: set[str], after: set[str]) -> str:
 
 
 def _told_before(floor: Floor, one: Heard) -> str | None:
-    """Return the level that a program was told of an episode last; None where it was not."""
+    """Return the level that a program was told of an alert last; None where it was not."""
     last = floor.memory.log.told(one.place.key, one.name)
-    if last is None or last.episode != one.situation.episode:
-        return None
-    return last.level.word
-
-
-def _fires(now: Now, name: str, entry: Entry) -> bool:
-    """Return whether an alert is still in the stay that a program was told of."""
-    state = now.states.get(name)
-    return (
-        state is not None
-        and state.level is not Level.NONE
-        and state.begun_at is not None
-        and episode_of(name, state.begun_at) == entry.episode
-    )
+    return None if last is None else last.level.word
 
 
 def _as_shown(alert: Mapping[str, Any], known: Shown) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from ebbwatch.model.observation import TextItem
 from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset.patterns import match_in
 from ebbwatch.runtime.telling.audience import Place
-from ebbwatch.runtime.telling.news import News, weightiest, worth_of
+from ebbwatch.runtime.telling.news import LASTS_FOR_PROGRAMS, News, weightiest, worth_of
 from ebbwatch.runtime.telling.recent_moves import LOOK_BACK, LookBack
 
 _UP = (Reason.FIRST, Reason.ESCALATED)
@@ -167,7 +167,7 @@ class Writer:
                 base,
                 self._safely(partial(wording, drawn=drawn), news, reason, group),
                 at=at,
-                lasts=worth_of(reason, level),
+                lasts=worth_of(reason, level) if dressing is None else LASTS_FOR_PROGRAMS,
                 lines=tuple(one.last.rule for one in news),
                 level=level,
                 episode=news[0].last.episode,
@@ -315,7 +315,8 @@ class Writer:
 def _news(message: Message, at: datetime) -> Message:
     """Return a message that tells of no state as programs are sent it: of no alert of a rule."""
     labels = {"alertname": "Ebbwatch", "reason": message.reason.value}
-    return replace(message, alerts=(), state=GroupState(labels=labels, at=at))
+    state = GroupState(labels=labels, at=at, why="all alerts resolved")
+    return replace(message, alerts=(), state=state)
 
 
 def _line_of(message: Message) -> list[str]:
