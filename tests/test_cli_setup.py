@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ebbwatch import app
+from ebbwatch.cli import commands
 from ebbwatch.clocks import SystemClock
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.model.alert import Level
@@ -340,3 +341,24 @@ def test_a_topic_of_the_settings_is_where_alerts_go(monkeypatch: pytest.MonkeyPa
     told = app.with_default_receivers(ruleset, load_settings(app.keyed_sources()), "en")
     (target,) = told.receivers["default"]
     assert place_of(target, "chat", "topic") == "telegram:-100:7"
+
+
+# ---- help --------------------------------------------------------------------------------
+
+
+def test_the_help_lists_every_command_once_by_what_one_wants_to_do() -> None:
+    """Each with a whole sentence, however narrow the terminal."""
+    listed = [name for names in commands.SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted({name.split()[0] for name in commands.COMMANDS})
+    shown = run("--help").out
+    assert "..." not in shown.partition("Options:")[2]
+    heads = [line[:-1] for line in shown.splitlines() if line.endswith(":") and line[0] != " "]
+    assert heads == ["Options", *commands.SECTIONS]
+
+
+def test_help_of_a_command_is_asked_for_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`help why` and `why --help`; `help` alone lists all."""
+    for typed, same in ((["help", "why"], ["why", "--help"]), (["help"], ["--help"])):
+        monkeypatch.setattr(sys, "argv", ["ebbwatch", *typed])
+        commands.app()
+        assert sys.argv == ["ebbwatch", *same]

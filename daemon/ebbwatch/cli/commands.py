@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ebbwatch import __version__
 
@@ -46,6 +47,33 @@ COMMANDS = {
 }
 GROUPS = {"notify": "Try receivers.", "series": "Look after series."}
 
+#: What one wants to do, and the commands for it, in the order of the help.
+SECTIONS = {
+    "First steps": ("setup", "init", "doctor"),
+    "Watch": ("run", "status", "why", "poll"),
+    "Rules": ("check", "test", "try", "diff", "tune", "schema"),
+    "Figures": ("value", "chart", "what-if", "series", "export", "import", "backfill"),
+    "History": ("replay", "evidence"),
+    "Telling": ("notify", "silence", "ack", "outbox"),
+    "Upkeep": ("settings", "backup", "restore", "healthcheck"),
+}
+
+
+class _Grouped(TyperGroup):
+    """A help that lists commands by what one wants to do, each with a whole sentence."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands that there are, section by section."""
+        for title, names in SECTIONS.items():
+            rows = [
+                (name, " ".join((command.help or "").partition("\n\n")[0].split()))
+                for name in names
+                if (command := self.get_command(ctx, name)) is not None
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=12)
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -72,12 +100,16 @@ def app(arguments: list[str] | None = None) -> typer.Typer:
         arguments: As typed; by default those of this process.
     """
     typed = sys.argv[1:] if arguments is None else arguments
+    if typed[:1] == ["help"] and arguments is None:
+        # `ebbwatch help why` is what `ebbwatch why --help` is.
+        sys.argv[1:] = typed = [*typed[1:], "--help"]
     first = next((word for word in typed if not word.startswith("-")), "")
     asked = [name for name in COMMANDS if name.split()[0] == first] or list(COMMANDS)
     whole = typer.Typer(
         name="ebbwatch",
+        cls=_Grouped,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=not first,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
