@@ -23,6 +23,7 @@ from ebbwatch.core.render import (
     Late,
     Measure,
     Naming,
+    Outstanding,
     Phrases,
     Quote,
     ReloadContext,
@@ -530,6 +531,12 @@ MESSAGES = {
     "summary": lambda t: summary_message(FIRING, rules=26, t=t),
     "summary-stale": lambda t: summary_message(STALE, rules=26, t=t),
     "summary-quiet": lambda t: summary_message((), rules=1, t=t),
+    "summary-offline": lambda t: summary_message(
+        STALE, rules=26, t=t, outstanding=Outstanding(sources=("h41", "nyfed"), offline=True)
+    ),
+    "summary-outstanding": lambda t: summary_message(
+        FIRING, rules=26, t=t, outstanding=Outstanding(sources=("h41",), late=RATIO.late)
+    ),
     "digest": lambda t: digest_message(
         DigestContext(
             at=ny(2025, 11, 6, 8, 45), rules=26, firing=FIRING[:2], moves=(EASED, RATIO),

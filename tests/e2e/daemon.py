@@ -165,6 +165,10 @@ class World:
         states = {state for _, state in self.outbox()}
         return states == {"delivered"}
 
+    def summed_up(self) -> bool:
+        """Return whether the first summary is in both chats, and nothing waits to be told."""
+        return bool(self.in_telegram and self.in_slack) and self.settled()
+
     def rows(self, query: str) -> list[Any]:
         """Return what a query finds in the database."""
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:

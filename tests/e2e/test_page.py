@@ -9,7 +9,7 @@ import socket
 import httpx
 
 from tests.e2e.daemon import Daemon, World
-from tests.e2e.test_running import NINE, RULES, stressed
+from tests.e2e.test_running import NINE, RULES, before_the_print, stressed
 from tests.web.test_site import words
 
 TOKEN = "a-token-of-the-page-with-over-32-characters"
@@ -24,9 +24,11 @@ async def address_of(daemon: Daemon) -> str:
 async def test_a_running_daemon_shows_what_it_tells(world: World) -> None:
     """The page says what the message said; health and metrics agree; SIGTERM ends it all."""
     world.rules(RULES)
-    stressed(world)
+    before_the_print(world)
     async with world.running(at=NINE) as daemon, httpx.AsyncClient() as browser:
         address = await address_of(daemon)
+        await daemon.until(world.summed_up, "the first message")
+        stressed(world)
         await daemon.until(lambda: len(world.in_telegram) == 2, "Telegram was told")
         await daemon.until(world.settled, "all was told")
         page = await browser.get(address)
@@ -74,12 +76,14 @@ async def test_with_a_token_only_who_has_it_reads(world: World) -> None:
 async def test_an_address_that_is_taken_does_not_stop_the_watching(world: World) -> None:
     """The alert is told; the log says how to mend the page; `off` needs no address at all."""
     world.rules(RULES)
-    stressed(world)
+    before_the_print(world)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         async with world.running(at=NINE, EBBWATCH_WEB__BIND=bind) as daemon:
+            await daemon.until(world.summed_up, "the first message")
+            stressed(world)
             await daemon.until(lambda: len(world.in_telegram) == 2, "Telegram was told")
             (line,) = daemon.lines("web.refused")
             assert "EBBWATCH_WEB__BIND" in line["remedy"]

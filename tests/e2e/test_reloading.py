@@ -27,7 +27,10 @@ async def test_an_edit_saved_as_it_begins_to_run_is_taken_over(world: World) -> 
         await daemon.until(lambda: daemon.shown.stat().st_size, "it runs")
         world.rules(RULES)
         await daemon.until(
-            lambda: any("WARNING" in shown.text for shown in world.in_telegram), "the edit counts"
+            lambda: any(
+                "🟠 Repo trades" in s.text or "WARNING" in s.text for s in world.in_telegram
+            ),
+            "the edit counts",
         )
         assert await daemon.stop() == 0
 
@@ -147,6 +150,7 @@ async def test_a_replica_that_takes_the_lead_goes_by_the_files(world: World, ser
             standby = next(daemon for daemon in awaits if daemon.lines("lead.awaited"))
             leader = first if standby is second else second
             await leader.polled(news=18)
+            await leader.until(lambda: world.in_telegram and world.in_slack, "the first message")
             world.rules(RULES)
             await leader.until(
                 lambda: any("Repo trades" in shown.text for shown in world.in_telegram),

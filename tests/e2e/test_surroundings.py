@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.daemon import World
-from tests.e2e.test_running import FIRED, NINE, RULES, stressed
+from tests.e2e.test_running import FIRED, NINE, RULES, before_the_print, stressed
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,10 @@ from tests.e2e.test_running import FIRED, NINE, RULES, stressed
 async def test_it_watches_whatever_becomes_of_what_it_prints(world: World, streams: str) -> None:
     """Closed or full: it tells, ends well when asked to, and the database is whole."""
     world.rules(RULES)
-    stressed(world)
+    before_the_print(world)
     async with world.running(at=NINE, streams=streams) as daemon:
+        await daemon.until(world.summed_up, "the first message")
+        stressed(world)
         await daemon.until(lambda: len(world.in_telegram) == 2, "all was told")
         assert await daemon.stop() == 0
     assert world.in_telegram[1].text == FIRED
@@ -44,7 +46,7 @@ def fill(pipe: int) -> None:
 async def test_a_reader_that_does_not_read_holds_nobody_up(world: World, stream: str) -> None:
     """As a pager does, or a terminal that was paused: messages go out, and more than fill a pipe."""
     world.rules(RULES)
-    stressed(world)
+    before_the_print(world)
     pipe = world.folder / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -52,6 +54,8 @@ async def test_a_reader_that_does_not_read_holds_nobody_up(world: World, stream:
     try:
         fill(writer)
         async with world.running(at=NINE, streams=f"{stream}>{pipe}") as daemon:
+            await daemon.until(world.summed_up, "the first message")
+            stressed(world)
             await daemon.until(lambda: len(world.in_telegram) == 2, "the alert was told")
             assert await daemon.stop() == 0
     finally:
@@ -62,8 +66,12 @@ async def test_a_reader_that_does_not_read_holds_nobody_up(world: World, stream:
 async def test_a_terminal_that_is_not_utf_8_is_written_to_in_plain_signs(world: World) -> None:
     """Messages are readable there, and nothing is parked."""
     world.rules(RULES + "receivers: {here: [terminal: {}]}\n")
-    stressed(world)
+    before_the_print(world)
     async with world.running(at=NINE, PYTHONIOENCODING="ascii") as daemon:
+        await daemon.until(
+            lambda: "From now on" in daemon.shown.read_text("ascii"), "the first message"
+        )
+        stressed(world)
         await daemon.until(lambda: "WARNING" in daemon.shown.read_text("ascii"), "it was told")
         assert await daemon.stop() == 0
     shown = daemon.shown.read_text("ascii")
@@ -73,8 +81,10 @@ async def test_a_terminal_that_is_not_utf_8_is_written_to_in_plain_signs(world: 
 async def test_without_a_home_or_a_folder_for_temporary_files_it_watches(world: World) -> None:
     """As in a container with a uid of its own and a read-only root."""
     world.rules(RULES)
-    stressed(world)
+    before_the_print(world)
     async with world.running(at=NINE, HOME="", TMPDIR="/nonexistent") as daemon:
+        await daemon.until(world.summed_up, "the first message")
+        stressed(world)
         await daemon.until(lambda: len(world.in_telegram) == 2, "all was told")
         assert await daemon.stop() == 0
     assert world.in_telegram[1].text == FIRED

@@ -56,6 +56,7 @@ async def test_a_print_that_crosses_is_told_once_in_each_chat_within_seconds(
     quiet(world)
     async with world.running(at=NINE, EBBWATCH_LANGUAGE=language) as daemon:
         await daemon.polled(news=17)
+        await daemon.until(world.summed_up, "the first message")
         world.effr[DAYS[-1]] = "3.68"
         await daemon.until(
             lambda: len(world.in_telegram) == len(world.in_slack) == 2, "both chats were told"
@@ -76,9 +77,10 @@ async def test_the_same_print_is_no_news_after_restarts_and_a_change_of_title(
     """Dying at once, starting again twice and a new title say nothing a second time."""
     world.rules(RULES)
     quiet(world)
-    world.effr[DAYS[-1]] = "3.68"
     async with world.running(at=NINE) as daemon:
-        await daemon.polled(news=18)
+        await daemon.until(world.summed_up, "the first message")
+        world.effr[DAYS[-1]] = "3.68"
+        await daemon.polled(news=1)
         await daemon.until(world.settled, "both chats were told")
         await daemon.kill()
     told = world.outbox()
@@ -109,6 +111,9 @@ async def test_up_is_a_message_down_is_an_edit_and_the_end_tells_the_story(world
     days = DAYS[-4:]
     world.sofr = dict.fromkeys(DAYS[:-4], "3.70")
     world.effr = dict.fromkeys(DAYS[:-4], "3.68")
+    async with world.running(at=datetime.combine(days[0], NINE.time(), NEW_YORK)) as d:
+        await d.until(world.summed_up, "the first message")
+        assert await d.stop() == 0
     sounds = []
     for day, rate in zip(days, ("3.93", "4.28", "3.80", "3.71"), strict=True):
         world.sofr[day], world.effr[day] = rate, "3.68"

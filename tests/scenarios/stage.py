@@ -14,9 +14,9 @@ from ebbwatch.core.facts.edge import Present
 from ebbwatch.core.facts.release_clock import ReleaseClock
 from ebbwatch.locale import translator
 from ebbwatch.model.message import Message, Receipt, Target
-from ebbwatch.model.observation import Published
+from ebbwatch.model.observation import Published, TextItem
 from ebbwatch.model.periods import instant
-from ebbwatch.model.source import SourceFacts
+from ebbwatch.model.source import Gives, SourceFacts
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import Abilities, Notifier, Poll, Source, SourceError, Store, Wanted
 from ebbwatch.ruleset.rules import Ruleset
@@ -175,7 +175,7 @@ class Stage:
             judge, store, {name: translator(name) for name in LANGUAGES}, place_of=place_of
         )
         ledger = Ledger(store, telling, judge)
-        pipeline = Pipeline(judge, ledger)
+        pipeline = Pipeline(judge, ledger, store.texts)
         inbox: asyncio.Queue[Any] = asyncio.Queue()
         watch = SelfWatch(
             store, lambda health, key: telling.announcements.notice(health, at=clock.now(), key=key)
@@ -193,7 +193,8 @@ class Stage:
             watch=watch, stop=self.stop,
         )  # fmt: skip
         names = {name for rule in judge.watched.values() for name in rule.series}
-        polling.follow([ruleset.series[name] for name in sorted(names)], ())
+        texts = {rule.text_source for rule in ruleset.rules if rule.text_source}
+        polling.follow([ruleset.series[name] for name in sorted(names)], texts)
 
     def _settled(self, event: Settled) -> None:
         self.service.settled(event)
@@ -201,6 +202,44 @@ class Stage:
     async def once(self) -> None:
         """Visit every source, handle what came, deliver what is due, as `run --once` does."""
         await self.service.once(5.0)
+
+
+@dataclass
+class PublishingPress:
+    """A publisher of texts, all of which it gives in every answer.
+
+    Attributes:
+        clock: By which it publishes.
+        items: Texts, each out from its instant on.
+    """
+
+    name: ClassVar[str] = "fed_press"
+    facts: ClassVar[SourceFacts] = SourceFacts(gives=Gives.TEXTS)
+
+    clock: ManualClock
+    items: list[TextItem] = field(default_factory=list)
+
+    def publish(self, title: str, body: str, at: datetime) -> None:
+        """Have a text out from an instant on."""
+        self.items.append(
+            TextItem(
+                source=self.name, key=f"{at.isoformat()} {title}", title=title, body=body,
+                published_at=at, known_at=at,
+            )
+        )  # fmt: skip
+
+    async def read(
+        self,
+        host: str,
+        *,
+        cursor: str | None,
+        since: datetime | None = None,
+    ) -> Poll:
+        """Return every text that is out."""
+        return Poll(texts=tuple(i for i in self.items if i.published_at <= self.clock.now()))
+
+    async def aclose(self) -> None:
+        """Do nothing."""
 
 
 @dataclass

@@ -68,6 +68,7 @@ class Ledger:
         judge: The rules, for transitions' working and for what identifies a definition.
         records: What the store holds of each alert.
         edit: What the next outcome adopts; None where it adopts nothing.
+        summary_waits: Whether the first summary waits for the first visits.
     """
 
     store: Store
@@ -75,6 +76,7 @@ class Ledger:
     judge: Judge
     records: dict[str, AlertRecord] = field(default_factory=dict)
     edit: Edit | None = None
+    summary_waits: bool = False
     _saved: dict[str, AlertState] = field(default_factory=dict)
     # Whether the store may hold notes of portions.
     _noted: bool = False
@@ -104,8 +106,8 @@ class Ledger:
         1. The facts, and what is held back.
         2. The transitions, each with outbox rows or a named reason for having none.
         3. The states that changed, if nobody else changed them meanwhile.
-        4. What was waiting to be told and is due now.
-        5. On a first start, what fires; with an edit of the rules, what it changed.
+        4. On a first start, what fires; with an edit of the rules, what it changed.
+        5. What was waiting to be told and is due now.
         6. The cursors, and how far the tape was handled.
 
         Where an event moves more alerts than are told at once, the first portion has its facts
@@ -127,10 +129,12 @@ class Ledger:
         with self.store.transaction():
             if not portion.waited:
                 told, saved = self._write(handled, portion, portion.moves, at=at, states=states)
+            if portion.last and not portion.waited:
+                self._sum_up(handled, at=at, states=states)
             if portion.last and not handled.aside:
                 more = self.telling.tick(at=at, states=states)
             if portion.last and not portion.waited:
-                self._complete(handled, at=at, states=states)
+                self._complete(handled, at=at)
         portion.recorded = True
         if more:
             handled.portions.append(Portion([], first=False, waited=True))
@@ -161,7 +165,7 @@ class Ledger:
         if portion.first:
             self.store.record(event.observations)
             self.store.hold(event.held)
-            self.store.record_texts(event.texts)
+            self.store.record_texts((*event.past_texts, *event.texts))
         told = self._told(handled, portion, moves, states)
         self.store.append(told)
         if not portion.last:
@@ -179,12 +183,20 @@ class Ledger:
             self.telling.look(self._read(handled), met=handled.met, at=at, states=states)
         return told, saved
 
-    def _complete(
-        self, handled: Handled, *, at: datetime, states: Mapping[str, AlertState]
-    ) -> None:
-        """Write that an event is handled, once all of it was."""
-        if self._begins(handled) and not handled.aside:
+    def _sum_up(self, handled: Handled, *, at: datetime, states: Mapping[str, AlertState]) -> None:
+        """Tell the first summary, or note that it is to be told once the sources were visited."""
+        if self._begins(handled) and self.summary_waits:
+            self.telling.announcements.owe_summary(at)
+        elif self._begins(handled) and not handled.aside:
             self.telling.summary(at=at, states=states)
+        elif handled.outstanding is not None and handled.aside:
+            # Whatever keeps it from being told must not keep everything else from it.
+            self.telling.announcements.owe_summary(None)
+        elif handled.outstanding is not None:
+            self.telling.summary(at=at, states=states, outstanding=handled.outstanding)
+
+    def _complete(self, handled: Handled, *, at: datetime) -> None:
+        """Write that an event is handled, once all of it was."""
         for key, text in handled.event.cursors:
             self.store.put(key, text)
         if self._noted:
@@ -270,9 +282,10 @@ class Ledger:
         """Tell a portion's moves; return them with the named reason of each that nobody hears."""
         at = instant(handled.event.at)
         others = handled.others if portion.first else []
+        past = handled.past if portion.first else []
         if handled.aside:
-            return [replace(move, muted=Why.BROKEN.value) for move in (*moves, *others)]
-        past = [move for move in moves if move.rule in handled.met]
+            return [replace(move, muted=Why.BROKEN.value) for move in (*moves, *past, *others)]
+        past = [*past, *(move for move in moves if move.rule in handled.met)]
         present = [move for move in moves if move.rule not in handled.met]
         told = self.telling.tell(past, at=at, states=states, history=True)
         told += self.telling.tell(present, at=at, states=states, history=handled.history)

@@ -19,6 +19,7 @@ from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.alerting.lifecycle import Move
 from ebbwatch.core.alerting.sieve import States
 from ebbwatch.core.facts.asof import History
+from ebbwatch.core.render import Outstanding
 from ebbwatch.expr.evaluate import Evaluation
 from ebbwatch.expr.view import BEGINNING
 from ebbwatch.model.alert import Cause, Change, Level, Transition
@@ -40,6 +41,7 @@ class Event:
         at: µs; logical time of everything decided on it.
         observations: Facts; those known earlier than the last handled event are history.
         texts: Texts that are news.
+        past_texts: Texts that are not: their source was read for the first time.
         held: What goes into quarantine.
         cursors: Key and text to be stored in the same transaction.
         added: Series whose past was added to beside us, and is in the history already.
@@ -51,6 +53,7 @@ class Event:
     added: tuple[str, ...] = ()
     met: tuple[str, ...] = ()
     texts: tuple[TextItem, ...] = ()
+    past_texts: tuple[TextItem, ...] = ()
     held: tuple[Held, ...] = ()
     cursors: tuple[tuple[str, str | None], ...] = ()
 
@@ -89,6 +92,7 @@ class Handled:
         event: Itself.
         outcomes: In the order of the rules.
         others: Transitions that no reading made: of text rules, of edited and removed rules.
+        past: Transitions of texts that are no news: recorded, not told.
         states: Of the alerts it touched, after it.
         failures: Rules that could not be evaluated; their verdict is unknown.
         history: Whether the outcomes are the past of rules that are new: recorded, not told.
@@ -100,11 +104,14 @@ class Handled:
             them is the past, and how they stand is told as of new rules.
         aside: Whether nothing more of the event is told, an edit of the rules neither: telling
             it, or recording what it did, failed for a fault of ours.
+        outstanding: What the first visits did not bring, where the first summary is told with
+            it; else None.
     """
 
     event: Event
     outcomes: list[Outcome] = field(default_factory=list)
     others: list[Transition] = field(default_factory=list)
+    past: list[Transition] = field(default_factory=list)
     states: dict[str, AlertState] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     history: bool = False
@@ -114,6 +121,7 @@ class Handled:
     portions: list[Portion] = field(default_factory=list)
     met: frozenset[str] = frozenset()
     aside: bool = False
+    outstanding: Outstanding | None = None
 
     def left(self) -> list[Portion]:
         """Return the portions that are yet to be recorded, once the recorder made them."""
@@ -250,7 +258,8 @@ class Pipeline:
                 if rule.series & past and rule.name not in without:
                     self._judge(handled, rule, present, cause=Cause.HISTORY_ADDED)
                     yield
-        handled.others.extend(self._texts(event))
+        handled.past.extend(self._texts(event, event.past_texts))
+        handled.others.extend(self._texts(event, event.texts))
         handled.met = frozenset(self._met(event))
         self.states.update(handled.states)
         return handled
@@ -328,11 +337,12 @@ class Pipeline:
         elif rule.name in self.judge.private:
             evaluation.forget(rule.node)
 
-    def _texts(self, event: Event) -> Iterable[Transition]:
-        for rule in self.judge.ruleset.rules if event.texts else ():
+    def _texts(self, event: Event, texts: Sequence[TextItem]) -> Iterable[Transition]:
+        """Yield what some of an event's texts make text rules fire on."""
+        for rule in self.judge.ruleset.rules if texts else ():
             if rule.pattern:
                 earlier = self.texts(rule.text_source) if rule.only_new else ()
-                yield from text_moves(rule, event.texts, event.at, earlier)
+                yield from text_moves(rule, texts, event.at, (*earlier, *event.past_texts))
 
     # ---- other rules -----------------------------------------------------------------
 

@@ -173,6 +173,26 @@ class Polling:
         """Return the sources, or hosts of them, that fail, and since when."""
         return {failure.whom: failure.since for failure in self._failures}
 
+    def silent(self) -> list[str]:
+        """Return the sources that fail, or that were not asked for everything yet."""
+        at = self._clock.now()
+        return sorted(
+            name
+            for name in self._sources
+            if any(
+                self._visits.last(question) is None or self._failures.of(question) is not None
+                for question in self._following.asked(name, at)
+            )
+        )
+
+    def offline(self) -> bool:
+        """Return whether nothing at all can be reached."""
+        return bool(self._failures.unreached())
+
+    def report(self) -> None:
+        """Report who fails now, however short a time, to whoever tells people."""
+        self._visits.report()
+
     def hears(self, series: Series) -> bool:
         """Return whether what comes of a series is up to its publisher.
 
@@ -193,13 +213,14 @@ class Polling:
             and len({failure.source for failure in self._failures}) < len(self._sources)
         )
 
-    def busy(self) -> bool:
-        """Return whether any source is being visited, or is to be at once."""
+    def awaited(self, since: datetime) -> bool:
+        """Return whether anything that was due at an instant was not asked for since."""
         at = self._clock.now()
-        return bool(self._running) or any(
-            self.next_visit(name, at) <= at
+        return any(
+            ((last := self._visits.last(question)) is None or last < since)
+            and self._planned(question, since) <= since
             for name in self._sources
-            if self._following.asked(name, at)
+            for question in self._following.asked(name, at)
         )
 
     # when

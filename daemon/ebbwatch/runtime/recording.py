@@ -162,4 +162,5 @@ class Recording:
         return Handled(
             handled.event, history=handled.history, removed=handled.removed, failures=failures,
             portions=[*recorded, Portion([], first=left[0].first)], aside=True,
+            outstanding=handled.outstanding,
         )  # fmt: skip

@@ -24,7 +24,7 @@ import structlog
 from ebbwatch.core.alerting.judging import Judge, waits_for
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.alerting.sieve import States
-from ebbwatch.core.render import Health
+from ebbwatch.core.render import Health, Outstanding
 from ebbwatch.expr.numbers import REASONS
 from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.model.problem import Problem
@@ -132,10 +132,12 @@ class Service:
     def begin(self, *, visits_first: bool = False) -> bool:
         """Take up where the store left off; return whether this is the first start.
 
-        With `visits_first`, digests that fell due meanwhile wait for what the sources have.
+        With `visits_first`, digests that fell due meanwhile, and the summary of a first start,
+        wait for what the sources have.
 
         1. Read the alerts' states, and how far the tape was handled.
-        2. On a first start, walk the tape so far, tell nobody, and sum up what fires.
+        2. On a first start, walk the tape so far, tell nobody, and sum up what fires: at once,
+           or once the sources were visited.
         3. Else go on with an event of which only some was recorded, adopt the rules that
            changed while we were away, and catch up to now.
 
@@ -144,6 +146,7 @@ class Service:
         """
         if visits_first:
             self._visits_due.set()
+        self.ledger.summary_waits = visits_first
         at = micros(self.clock.now())
         states = self.ledger.load()
         handled = self.store.get(HANDLED)
@@ -285,11 +288,40 @@ class Service:
         """After a start or a jump of the clock, let digests go once the sources were visited."""
         while not self.stop.is_set():
             await self._visits_due.wait()
-            until = self.clock.now() + VISITS_FIRST
-            while self.clock.now() < until and self.polling.busy():
+            since = self.clock.now()
+            # By counting: whoever sets the clock meanwhile makes it neither longer nor shorter.
+            for _ in range(VISITS_FIRST // LOOK_AT_VISITS):
+                if not self.polling.awaited(since):
+                    break
                 await self.clock.wait_until(self.clock.now() + LOOK_AT_VISITS)
             self._visits_due.clear()
+            await self._sum_up()
             self.feed.poke()
+
+    async def _sum_up(self) -> None:
+        """Tell the first summary if it is owed, as soon as the database lets us."""
+        while not self.stop.is_set():
+            try:
+                if self.telling.announcements.owes_summary:
+                    self.polling.report()
+                    self._after(await self.recording.decide(self._summing_up()))
+            except LeadLost:
+                raise
+            except StoreError as error:
+                self.database.refused(error)
+                await self.clock.wait_until(self.clock.now() + LOOK_AT_VISITS)
+            else:
+                return
+
+    def _summing_up(self) -> Steps[Handled]:
+        """Decide the first summary: how things stand now, and what did not answer."""
+        handled = yield from self._up_to_now()
+        catalogue = self.pipeline.judge.history.catalogue
+        handled.outstanding = Outstanding(
+            sources=tuple(self.polling.silent()), offline=self.polling.offline(),
+            unheard=frozenset(n for n, one in catalogue.items() if not self.polling.hears(one)),
+        )  # fmt: skip
+        return handled
 
     async def _keep_the_lead(self) -> None:
         while not self.stop.is_set():
@@ -373,7 +405,10 @@ class Service:
         while not self.feed.inbox.empty():
             arrived = self.feed.inbox.get_nowait()
             self._after(self.recording.handle_now(arrived.event))
-        self.recording.handle_now(Event(at=max(micros(self.clock.now()), self.pipeline.handled)))
+        self.recording.record_now(in_one_go(self._up_to_now()))
+        if self.telling.announcements.owes_summary:
+            self.polling.report()
+            self._after(self.recording.record_now(in_one_go(self._summing_up())))
         await self.delivery.once()
         self.attendant.attend()
         return outcomes

@@ -58,6 +58,9 @@ _TELL_AFTER = 3
 #: How long a host that cannot be reached is kept to ourselves, where nobody else was asked.
 _PATIENCE = timedelta(minutes=10)
 
+#: A source of texts that is read for the first time has news as old as this.
+_NEWS_OF_FIRST_READING = timedelta(days=1)
+
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Least distance of two arrivals.
@@ -338,13 +341,14 @@ class Visits:
             brought = dict.fromkeys(o.series for o in whole.observations)
             met = tuple(name for name in brought if self._history.newest(name) is None)
             cursor = None if poll.cursor == self._kept.get(_key(whom)) else poll.cursor
-            texts = self._new_texts(name, poll.texts)
-            if whole.observations or whole.held or texts or cursor is not None:
+            texts, past = self._new_texts(name, whom, poll.texts, at)
+            if whole.observations or whole.held or texts or past or cursor is not None:
                 arrived = Arrived(
                     Event(
                         at=micros(at),
                         observations=whole.observations,
                         texts=texts,
+                        past_texts=past,
                         held=whole.held,
                         met=met,
                         cursors=() if cursor is None else ((_key(whom), cursor),),
@@ -361,15 +365,25 @@ class Visits:
         handled = self._kept.get(HANDLED)
         return _BEGINNING if handled is None else datetime.fromisoformat(handled)
 
-    def _new_texts(self, name: str, texts: Sequence[TextItem]) -> tuple[TextItem, ...]:
-        """Return the texts of new addresses, and those with another body than any before."""
+    def _new_texts(
+        self, name: str, whom: str, texts: Sequence[TextItem], at: datetime
+    ) -> tuple[tuple[TextItem, ...], tuple[TextItem, ...]]:
+        """Return the texts of new addresses and those with another body: news, and the past.
+
+        Where nothing was ever read of a source, what it published long before is the past.
+        """
         if not texts:
-            return ()
+            return (), ()
         texts = [replace(t, title=clean(t.title), body=clean(t.body)) for t in texts]
         held = {(item.key, clean(item.body)) for item in self._kept.texts(name)}
         # Rules name a source by its entry point, whatever the adapter calls itself.
-        return tuple(
-            replace(item, source=name) for item in texts if (item.key, item.body) not in held
+        found = [replace(item, source=name) for item in texts if (item.key, item.body) not in held]
+        if held or self._kept.get(_key(whom)) is not None:
+            return tuple(found), ()
+        first = at - _NEWS_OF_FIRST_READING
+        return (
+            tuple(item for item in found if item.published_at >= first),
+            tuple(item for item in found if item.published_at < first),
         )
 
     def _report(self, name: str, parts: Iterable[tuple[Series, Admitted]], at: datetime) -> None:
@@ -441,11 +455,7 @@ class Visits:
             )
             return
         if unreached := self._failures.unreached():
-            affected = sorted(
-                {name for each in unreached for name in self._following.unserved(each)}
-            )
-            since = min(each.since for each in unreached)
-            self._watch.offline(len(unreached), since=since, affected=affected, at=at)
+            self._tell_offline(unreached, at)
             return
         heard_at = self._failures.reached_at
         heard = heard_at is not None and heard_at >= failure.since
@@ -455,6 +465,23 @@ class Visits:
             self._watch.source_failed(
                 failure.whom, kind, reason, since=failure.since, affected=affected
             )
+
+    def _tell_offline(self, unreached: Sequence[HostFailure], at: datetime) -> None:
+        affected = sorted({name for each in unreached for name in self._following.unserved(each)})
+        since = min(each.since for each in unreached)
+        self._watch.offline(len(unreached), since=since, affected=affected, at=at)
+
+    def report(self) -> None:
+        """Tell who fails now, however short a time: whoever sums up names them."""
+        unreached = self._failures.unreached()
+        if unreached:
+            self._tell_offline(unreached, self._clock.now())
+        for failure in self._failures:
+            if failure not in unreached:
+                self._watch.source_failed(
+                    failure.whom, Trouble.SOURCE_FAILING, "", since=failure.since,
+                    affected=self._following.unserved(failure),
+                )  # fmt: skip
 
     def _answered(self, group: Sequence[Question], *, local: bool) -> None:
         at = self._clock.now()

@@ -20,6 +20,7 @@ from ebbwatch.core.render.message_contexts import (
     Health,
     Lamp,
     Measure,
+    Outstanding,
     Quote,
     ReloadContext,
     Reset,
@@ -46,8 +47,8 @@ from ebbwatch.core.render.words import (
 )
 
 __all__ = [
-    "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Phrases", "Quote", "ReloadContext",
-    "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
+    "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Outstanding", "Phrases", "Quote",
+    "ReloadContext", "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
     "bare_message", "digest_message", "fingerprint", "health_for_programs", "health_message", "level_word", "plain_message",
     "reload_message", "series_label", "summary_message", "test_for_programs", "test_message",
 ]  # fmt: skip

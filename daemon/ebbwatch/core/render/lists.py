@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from ebbwatch.core.render.alert_messages import move_line
-from ebbwatch.core.render.message_contexts import DigestContext, Firing
+from ebbwatch.core.render.message_contexts import DigestContext, Firing, Outstanding
 from ebbwatch.core.render.reading_words import found_text, reading_text
 from ebbwatch.core.render.words import (
     ICONS,
@@ -15,6 +15,7 @@ from ebbwatch.core.render.words import (
     and_more,
     heading,
     late_line,
+    listed,
     title_of,
 )
 from ebbwatch.model.alert import Level
@@ -67,27 +68,61 @@ def firing_lines(t: Translator, firing: Sequence[Firing], zone: str) -> list[str
     return lines
 
 
+_NOTHING = Outstanding()
+
+
 def summary_message(
-    firing: Sequence[Firing], *, rules: int, t: Translator, zone: str = NEW_YORK.key
+    firing: Sequence[Firing],
+    *,
+    rules: int,
+    t: Translator,
+    outstanding: Outstanding = _NOTHING,
+    zone: str = NEW_YORK.key,
 ) -> Message:
-    """Return what is said once, at the first start: what fires now.
+    """Return what is said once, at the first start: what fires now, and what is outstanding.
 
     Args:
         firing: In any order; the most severe are named first.
         rules: How many alerts are watched.
         t: The reader's language.
+        outstanding: What the first visits did not bring.
         zone: IANA name of the zone that instants are written in.
     """
     firing_of = _firing_of(t, len(firing), rules)
-    lines = firing_lines(t, firing, zone)
+    lines = firing_lines(t, firing, zone) or [t.gettext("All quiet")]
+    late = [late_line(t, one, {}, zone) for one in outstanding.late[:LIST_LIMIT]]
+    if len(outstanding.late) > LIST_LIMIT:
+        late.append(and_more(t, len(outstanding.late) - LIST_LIMIT))
     return Message(
         headline=heading("👁", t.gettext("Ebbwatch is watching"), firing_of),
-        lines=tuple(lines) or (t.gettext("All quiet"),),
+        lines=(*_unreached(t, outstanding), *lines, *late),
         language=t.language,
         level=max((one.level for one in firing), default=Level.NONE),
         reason=Reason.SUMMARY,
         footer=(t.gettext("From now on each change is told once"),),
     )
+
+
+def _unreached(t: Translator, outstanding: Outstanding) -> list[str]:
+    """Return one line of the sources that did not answer, where there are any."""
+    count, names = len(outstanding.sources), listed(t, outstanding.sources)
+    if outstanding.offline:
+        said = t.ngettext(
+            "This machine seems to be offline: {n} source cannot be reached. "
+            "Below stands what was known before",
+            "This machine seems to be offline: {n} sources cannot be reached. "
+            "Below stands what was known before",
+            count,
+        )  # fmt: skip
+    elif count:
+        said = t.ngettext(
+            "{n} source has not answered yet: {names}",
+            "{n} sources have not answered yet: {names}",
+            count,
+        )
+    else:
+        return []
+    return ["⚠️ " + said.format(n=t.count(count), names=names)]
 
 
 def _firing_of(t: Translator, firing: int, rules: int) -> str:

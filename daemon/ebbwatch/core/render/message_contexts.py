@@ -236,6 +236,23 @@ class Firing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outstanding:
+    """What the first visits did not bring.
+
+    Attributes:
+        sources: Those that did not answer, or not yet.
+        offline: Whether nothing at all can be reached.
+        unheard: Series of which nothing was heard therefore.
+        late: Series whose next figure is late, of sources that answered.
+    """
+
+    sources: tuple[str, ...] = ()
+    offline: bool = False
+    unheard: frozenset[str] = frozenset()
+    late: tuple[Late, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DigestContext:
     """How things stand at a time of day.
 

@@ -22,10 +22,10 @@ from functools import partial
 
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.alerting.ladder import AlertState
-from ebbwatch.core.render import Firing, Translator
+from ebbwatch.core.render import Firing, Outstanding, Translator
 from ebbwatch.core.telling.context import Context
 from ebbwatch.core.telling.hearing import Why
-from ebbwatch.model.alert import QUIET, Transition
+from ebbwatch.model.alert import QUIET, Cause, Transition
 from ebbwatch.model.message import OutboxRow, Target
 from ebbwatch.model.periods import Micros
 from ebbwatch.model.text import Text
@@ -38,8 +38,10 @@ from ebbwatch.runtime.telling.groups import (
     Fates,
     due_at,
     flush,
+    hold,
     join,
     note_mixed,
+    regroup,
     together,
 )
 from ebbwatch.runtime.telling.looking_again import introduce, look, put_off
@@ -110,7 +112,7 @@ class Telling:
 
     def next_due(self) -> datetime | None:
         """Return the earliest instant at which time alone gives us something to tell."""
-        if not self._floor.audience:
+        if not self._floor.audience or self._memory.owes_summary():
             return None
         due = [due_at(self._floor), self.announcements.next_digest()]
         due += [owed.again_at for owed in self._memory.owed().values()]
@@ -153,7 +155,8 @@ class Telling:
             at: Logical instant of the event.
             states: Every alert's, after it.
             history: Whether the past is being walked: nothing is told, and nothing remembered;
-                a summary or the message about an edit says what fires.
+                a summary or the message about an edit says what fires. So it is as well while
+                the first summary is owed, but for texts: those are told after it.
 
         Returns:
             The transitions in the same order, `muted` set to the named reason of each that
@@ -161,10 +164,15 @@ class Telling:
         """
         if history:
             return [replace(move, muted=Why.HISTORY.value) for move in transitions]
+        if self._memory.owes_summary():
+            texts = [move for move in transitions if move.cause is Cause.TEXT]
+            fates = hold(self._floor, texts if self._floor.audience else ())
+            self._floor.save()
+            return [replace(move, muted=_fate_before_summary(move, fates)) for move in transitions]
         if not self._floor.audience:
             return [replace(move, muted=_reason_for_nobody(move)) for move in transitions]
         self.announcements.begin_digests(at)
-        fates: Fates = {}
+        fates = {}
         if transitions:
             groups, fates = join(self._floor, transitions)
             flush(self._floor, groups, self._floor.now(at, states), fates)
@@ -178,7 +186,7 @@ class Telling:
         Returns:
             Whether there are more groups than are told together: then it is to be called again.
         """
-        if not self._floor.audience:
+        if not self._floor.audience or self._memory.owes_summary():
             return False
         self.announcements.begin_digests(at)
         due = [key for key, group in self._memory.waiting().items() if group.due_at <= at]
@@ -213,7 +221,7 @@ class Telling:
             at: Logical instant of the event.
             states: Every alert's, after it.
         """
-        if self._floor.audience and (names or met):
+        if self._floor.audience and (names or met) and not self._memory.owes_summary():
             now = self._floor.now(at, states)
             introduce(self._floor, now, met)
             look(self._floor, now, {*names, *met})
@@ -238,6 +246,10 @@ class Telling:
         Returns:
             The moves in the same order, `muted` set as `tell` sets it.
         """
+        if self._memory.owes_summary():
+            regroup(self._floor, ())
+            self._floor.save()
+            return [replace(move, muted=Why.HISTORY.value) for move in moves]
         if not self._floor.audience:
             return [replace(move, muted=_reason_for_nobody(move)) for move in moves]
         self.announcements.begin_digests(at)
@@ -245,10 +257,16 @@ class Telling:
         self._floor.save()
         return [replace(move, muted=fates.get(move_id(move), Why.ARMED.value)) for move in moves]
 
-    def summary(self, *, at: datetime, states: Mapping[str, AlertState]) -> None:
-        """Tell every place, at the first start, what fires now."""
+    def summary(
+        self,
+        *,
+        at: datetime,
+        states: Mapping[str, AlertState],
+        outstanding: Outstanding | None = None,
+    ) -> None:
+        """Tell every place, at the first start, what fires now, and what the visits left out."""
         meet(self._floor, at)
-        self.announcements.summary(at=at, states=states)
+        self.announcements.summary(at=at, states=states, outstanding=outstanding)
         now = self._floor.now(at, states)
         introduce(self._floor, now, states, programs=True)
         look(self._floor, now, states, self._floor.audience.programs())
@@ -304,6 +322,11 @@ def _fate(move: Transition, fates: Fates) -> str | None:
         return Why.ARMED.value
     reasons = list(fates[move_id(move)].values())
     return None if None in reasons else reasons[0]
+
+
+def _fate_before_summary(move: Transition, fates: Fates) -> str | None:
+    """Return why nobody is told of a move while the first summary is owed: that says it all."""
+    return _fate(move, fates) if move_id(move) in fates else Why.HISTORY.value
 
 
 def _reason_for_nobody(move: Transition) -> str:

@@ -7,6 +7,7 @@ digests, and the message that proves that a receiver can be reached.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ebbwatch.core.alerting.ladder import AlertState
@@ -14,6 +15,7 @@ from ebbwatch.core.render import (
     DigestContext,
     Firing,
     Health,
+    Outstanding,
     Trouble,
     digest_message,
     health_for_programs,
@@ -42,6 +44,11 @@ LASTS_OF_DIGEST = timedelta(hours=12)
 LASTS_OF_NOTICE = timedelta(days=2)
 
 _DIGESTS = "digests"
+#: Notices that the first summary makes pointless: it names what was not reached, or is late.
+_SUMMED_UP = (
+    Trouble.SOURCE_FAILING, Trouble.SOURCE_RECOVERED, Trouble.OFFLINE, Trouble.ONLINE,
+    Trouble.SERIES_LATE, Trouble.SERIES_STALE, Trouble.SERIES_CURRENT,
+)  # fmt: skip
 
 
 class Announcements:
@@ -54,20 +61,52 @@ class Announcements:
 
     # ---- summary and notices ---------------------------------------------------------
 
-    def summary(self, *, at: datetime, states: Mapping[str, AlertState]) -> None:
-        """Tell every place, at the first start, what fires now, and remember that it was."""
+    def owe_summary(self, at: datetime | None) -> None:
+        """Note that the first summary is to be told once the sources were visited; None, that not."""
+        if at is not None:
+            self.begin_digests(at)
+        self._floor.memory.owe_summary(at)
+        self._floor.save()
+
+    @property
+    def owes_summary(self) -> bool:
+        """Return whether the first summary is still to be told: until then, nothing else is."""
+        return self._floor.memory.owes_summary()
+
+    def summary(
+        self, *, at: datetime, states: Mapping[str, AlertState], outstanding: Outstanding | None
+    ) -> None:
+        """Tell every place, at the first start, what fires now, and remember that it was.
+
+        Args:
+            at: Logical instant.
+            states: Every alert's.
+            outstanding: What the first visits did not bring; None where there were none.
+        """
         floor = self._floor
+        left = Outstanding() if outstanding is None else self._with_late(outstanding, at)
+        floor.memory.owe_summary(None)
         self.begin_digests(at)
         firing = floor.context.firing(states, micros(at))
         base = f"summary/{stamp(at)}"
         floor.writer.write(
             [place.for_summaries for place in floor.audience.everywhere().values()], base,
-            lambda t: summary_message(firing, rules=len(floor.ruleset.rules), t=t),
+            lambda t: summary_message(
+                firing, rules=len(floor.ruleset.rules), t=t, outstanding=left
+            ),
             at=at, lasts=LASTS_OF_SUMMARY, lines=tuple(one.name for one in firing),
             level=max((one.level for one in firing), default=Level.NONE),
         )  # fmt: skip
         self._remember(firing, base, at, states)
         floor.save()
+
+    def _with_late(self, outstanding: Outstanding, at: datetime) -> Outstanding:
+        """Return what is outstanding with the series that are late though their source answered."""
+        read = dict.fromkeys(
+            name for rule in self._floor.judge.watched.values() for name in rule.node.series
+        )
+        heard = [name for name in read if name not in outstanding.unheard]
+        return replace(outstanding, late=self._floor.context.late(heard, micros(at)))
 
     def notice(self, health: Health, *, at: datetime, key: str | None = None) -> None:
         """Tell a notice of the self-watch to whoever hears of data health.
@@ -91,6 +130,8 @@ class Announcements:
         programs = [place for place in places.values() if place.for_programs]
         if health.trouble:
             people = [place for place in places.values() if not place.for_programs]
+        if health.kind in _SUMMED_UP and self.owes_summary:
+            people = []
         told = (
             (people, None, LASTS_OF_NOTICE),
             (programs, _as_trouble(health, at), LASTS_FOR_PROGRAMS),

@@ -130,6 +130,15 @@ def flush(floor: Floor, groups: Mapping[str, Group], now: Now, fates: Fates) -> 
             floor.memory.wait(key, rest)
 
 
+def hold(floor: Floor, moves: Sequence[Transition]) -> Fates:
+    """Let moves wait in their groups for whoever flushes those; return the fate of each."""
+    groups, fates = join(floor, moves)
+    for key, group in groups.items():
+        floor.memory.wait(key, group)
+    note_mixed(floor, moves, fates)
+    return fates
+
+
 def regroup(floor: Floor, withdrawn: Collection[str]) -> None:
     """Let what waits follow the rules in force: the names that it was stored under may be gone.
 

@@ -10,6 +10,7 @@ The texts:
 - ``owed/PLACE/ALERT``: that a place has yet to hear of an alert, why, and when to look again;
 - ``waiting/GROUP``: a group of moves at the end of whose wait they are told;
 - ``untold/RECEIVER/...``: why a receiver was not told of a move, where the move cannot say it;
+- ``summary/owed``: since when the first summary waits for the first visits;
 - ``digests``: when each digest was told last; ``places``: the places that were told anything.
 """
 
@@ -224,6 +225,7 @@ class Memory:
         self.log = ToldLog(self._told)
         self._owed = Shelf(store, "owed/")
         self._waiting = Shelf(store, "waiting/")
+        self._summary = Shelf(store, "summary/")
         self._untold: dict[str, str | None] = {}
         # Parsed texts, by what they were parsed from.
         self._groups: dict[str, tuple[str, Group]] = {}
@@ -232,7 +234,7 @@ class Memory:
         """Write what changed; called once at the end of each telling."""
         changes = dict(self._untold)
         self._untold.clear()
-        for shelf in (self._told, self._owed, self._waiting):
+        for shelf in (self._told, self._owed, self._waiting, self._summary):
             changes |= shelf.changes()
         if changes:
             self._store.put_all(changes)
@@ -285,6 +287,16 @@ class Memory:
     def untold(self, receiver: str, move: MoveId) -> str | None:
         """Return why a receiver was not told of a move of which others were, or that had waited."""
         return self._store.get(_untold_key(receiver, move))
+
+    # ---- the first summary -----------------------------------------------------------
+
+    def owes_summary(self) -> bool:
+        """Return whether the first summary is still to be told."""
+        return bool(self._summary.texts())
+
+    def owe_summary(self, since: datetime | None) -> None:
+        """Remember since when the first summary is to be told; None forgets it."""
+        self._summary.put("owed", None if since is None else since.isoformat())
 
     # ---- the rest --------------------------------------------------------------------
 
