@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -35,6 +36,7 @@ SPEC = ChartSpec(
     thresholds=(("watch 10 bp", 10.0), ("warning 20 bp", 20.0), ("critical 50 bp", 50.0)),
     marks=(("2025-10-31", "fired at <warning>"), ("2025-12-31", "not drawn: no reading")),
     shaded=(("2025-10-31", "2025-11-04", "Month end"), ("2020-01-01", "2020-01-02", "outside")),
+    language="zh-Hans",
 )
 
 
@@ -273,6 +275,26 @@ def test_characters_that_no_font_has_are_left_to_the_message(
 ) -> None:
     """Boxes are never drawn in place of characters."""
     assert worker.drawable(text, cjk=cjk, instead="20 bp") == drawn
+
+
+@pytest.mark.parametrize(
+    ("language", "installed", "font"),
+    [
+        ("zh-Hant", ("Noto Sans CJK SC", "Noto Sans CJK TC"), "Noto Sans CJK TC"),
+        ("zh-Hans", ("Noto Sans CJK SC", "Noto Sans CJK TC"), "Noto Sans CJK SC"),
+        ("zh-Hant-HK", ("Noto Sans CJK SC", "Noto Sans CJK TC"), "Noto Sans CJK TC"),
+        ("zh-Hant-HK", ("Noto Sans CJK HK", "Noto Sans CJK TC"), "Noto Sans CJK HK"),
+        ("zh-Hans", ("Droid Sans Fallback",), "Droid Sans Fallback"),
+        ("zh-Hans", ("DejaVu Sans",), None),
+    ],
+)
+def test_a_font_writes_the_characters_of_its_language(
+    language: str, installed: tuple[str, ...], font: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same character looks otherwise in Taipei, Hong Kong and Shanghai."""
+    listed = [SimpleNamespace(name=name) for name in installed]
+    monkeypatch.setattr(worker.font_manager.fontManager, "ttflist", listed)
+    assert worker.cjk_font(language) == font
 
 
 def test_a_chinese_specification_is_drawn_whatever_fonts_there_are() -> None:

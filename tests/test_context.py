@@ -24,12 +24,12 @@ from ebbwatch.model.alert import Cause, Change, Input, Level, Transition
 from ebbwatch.model.calendars import business_calendar
 from ebbwatch.model.observation import Observation
 from ebbwatch.model.periods import micros, period_of
-from ebbwatch.model.text import LANGUAGES, Text
+from ebbwatch.model.text import FALLBACKS, LANGUAGES, Text
 from ebbwatch.ruleset.rules import Digest
 from tests.ruleset.loading import valid
 
 NEW_YORK = ZoneInfo("America/New_York")
-BOTH = [translator(language) for language in LANGUAGES]
+BOTH = [translator(language) for language in LANGUAGES if language not in FALLBACKS]
 EN = BOTH[0]
 
 

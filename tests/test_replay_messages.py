@@ -459,7 +459,7 @@ def test_hindsight_is_announced_first_and_only_where_people_read(directory) -> N
         (("--messages", "--readings"),
          "--messages goes with --format text, and without --readings"),
         (("--out", "x"), "--out goes with --format html"),
-        (("--language", "fr"), "expected --language en or zh-Hant, found fr"),
+        (("--language", "fr"), "expected --language en, zh-Hant, zh-Hans or zh-Hant-HK, found fr"),
         (("--rule", "nobody"), "there is no rule nobody; known: big, dear"),
         (("--rule", "deer"), "there is no rule deer; did you mean dear?"),
     ],

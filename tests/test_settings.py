@@ -177,12 +177,32 @@ REFUSED = [
         "every wrong value is named at once",
         {"EBBWATCH_LANGUAGE": "de", "EBBWATCH_TELEGRAM__ADMINS": "me"},
         [
-            "EBBWATCH_LANGUAGE: input should be 'en' or 'zh-Hant'",
+            ("EBBWATCH_LANGUAGE: input should be 'en', 'zh-Hant', 'zh-Hans' or 'zh-Hant-HK'"),
             (
                 "EBBWATCH_TELEGRAM__ADMINS: input should be a valid integer, unable to parse "
                 "string as an integer"
             ),
         ],
+    ),
+    *(
+        (
+            f"a locale like {name} is answered with the language it means",
+            {"EBBWATCH_LANGUAGE": name},
+            [
+                (
+                    "EBBWATCH_LANGUAGE: input should be 'en', 'zh-Hant', 'zh-Hans' or "
+                    f"'zh-Hant-HK' | did you mean {meant}?"
+                ),
+            ],
+        )
+        for name, meant in (
+            ("zh", "zh-Hant"),
+            ("zh_TW.UTF-8", "zh-Hant"),
+            ("zh-CN", "zh-Hans"),
+            ("zh-HK", "zh-Hant-HK"),
+            ("ZH-HANS", "zh-Hans"),
+            ("en_US.UTF-8", "en"),
+        )
     ),
     (
         "an address needs its scheme",

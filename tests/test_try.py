@@ -366,7 +366,7 @@ def test_other_rules_in_force_can_be_named(directory: Path, figures: Path, tmp_p
     with Beside(directory, figures, tmp_path / "state.db", *more) as beside:
         shown = beside.block("變動 0 則")
         assert f"相對於「{tmp_path}/theirs」的修改" in shown
-        assert "spread  1 → 2 則警報" in shown
+        assert "spread  1 → 2 則警示" in shown
         assert "1 項測試通過 1 項" in shown
 
 
@@ -376,7 +376,10 @@ def test_other_rules_in_force_can_be_named(directory: Path, figures: Path, tmp_p
         (("/no/where",), "there is no directory /no/where"),
         ((".", "--against", "/no/where"), "there is no directory /no/where"),
         ((".", "--store", "some"), "expected --store none, found some"),
-        ((".", "--language", "fr"), "expected --language en or zh-Hant, found fr"),
+        (
+            (".", "--language", "fr"),
+            "expected --language en, zh-Hant, zh-Hans or zh-Hant-HK, found fr",
+        ),
     ],
 )
 def test_wrong_use_is_said_and_nothing_is_watched(typed: tuple[str, ...], said: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files as package_files
 from pathlib import Path
 
 from ebbwatch.app.plugins import Adapters
+from ebbwatch.locale.pack import pack_conversions
+from ebbwatch.ruleset.conversions import with_conversions
 from ebbwatch.ruleset.load import Loaded, load
 from ebbwatch.ruleset.yaml import Content
 from ebbwatch.runtime.rulefiles import ENDINGS, read_rules
@@ -54,9 +57,12 @@ def load_rules(files: Mapping[str, Content], *, data_only: bool = False) -> Load
         files: As `rule_files` returns them.
         data_only: True where no source will be asked: then sources are not checked.
     """
-    return load(
+    found = load(
         files,
         builtin=builtin_files(),
         sources=None if data_only else Adapters("sources"),
         notifiers=Adapters("notifiers"),
     )
+    if found.ruleset is None:
+        return found
+    return replace(found, ruleset=with_conversions(found.ruleset, pack_conversions()))

@@ -92,4 +92,5 @@ def _finite(spec: ChartSpec) -> ChartSpec:
         thresholds=spec.thresholds,
         marks=spec.marks,
         shaded=spec.shaded,
+        language=spec.language,
     )

@@ -24,12 +24,21 @@ DPI = 200
 LADDER_COLOURS = ("#b8860b", "#e8710a", "#c5221f")
 LINE_COLOUR = "#1f5fa8"
 INK, PALE, GRID = "#202124", "#5f6368", "#e3e6ea"
-#: Fonts with Chinese characters, best first.
+#: Fonts with the characters of Taiwan, and of every other place too, best first.
 CJK_FONTS = (
-    "Noto Sans CJK TC", "Noto Sans TC", "Source Han Sans TW", "Noto Sans CJK SC",
-    "Noto Sans CJK JP", "PingFang TC", "Microsoft JhengHei", "Heiti TC", "WenQuanYi Zen Hei",
-    "WenQuanYi Micro Hei", "Droid Sans Fallback", "AR PL UMing TW", "Arial Unicode MS",
+    "Noto Sans CJK TC", "Noto Sans TC", "Source Han Sans TW", "Noto Sans CJK HK",
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang TC", "Microsoft JhengHei", "Heiti TC",
+    "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "AR PL UMing TW",
+    "Arial Unicode MS",
 )  # fmt: skip
+#: Fonts that write the characters as another place does, which come before those.
+PLACE_FONTS = {
+    "zh-Hans": (
+        "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans CN", "PingFang SC",
+        "Microsoft YaHei", "Heiti SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
+    ),
+    "zh-Hant-HK": ("Noto Sans CJK HK", "Noto Sans HK", "Source Han Sans HK", "PingFang HK"),
+}  # fmt: skip
 #: Transitions that are labelled; more are marked only.
 LABELLED_MARKS = 6
 #: Readings up to which each has a dot.
@@ -56,13 +65,15 @@ def read_spec(row: dict[str, Any]) -> ChartSpec:
         thresholds=tuple((label, value) for label, value in row["thresholds"]),
         marks=tuple((period, label) for period, label in row["marks"]),
         shaded=tuple((first, last, label) for first, last, label in row["shaded"]),
+        language=row["language"],
     )
 
 
-def cjk_font() -> str | None:
-    """Return the best installed font with Chinese characters, or None."""
+def cjk_font(language: str) -> str | None:
+    """Return the best installed font with the Chinese characters of a language, or None."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
-    return next((name for name in CJK_FONTS if name in installed), None)
+    fonts = (*PLACE_FONTS.get(language, ()), *CJK_FONTS)
+    return next((name for name in fonts if name in installed), None)
 
 
 def has_wide(text: str) -> bool:
@@ -80,7 +91,7 @@ def drawable(text: str, *, cjk: bool, instead: str = "") -> str:
 
 def draw(spec: ChartSpec) -> bytes:
     """Return a specification as a PNG."""
-    font = cjk_font()
+    font = cjk_font(spec.language)
     cjk = font is not None
     axes = frame(spec)
     with mpl.rc_context({"font.family": ["DejaVu Sans", *([font] if font else [])]}):

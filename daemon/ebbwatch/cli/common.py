@@ -23,7 +23,7 @@ from ebbwatch.model.periods import Micros, instant, micros
 from ebbwatch.model.problem import Problem
 from ebbwatch.model.redaction import redacted, said
 from ebbwatch.model.series import Series
-from ebbwatch.model.text import LANGUAGES
+from ebbwatch.model.text import LANGUAGES, language_of
 from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ports import EbbwatchError
 from ebbwatch.ruleset.load import Loaded
@@ -173,7 +173,9 @@ def words(language: str | None) -> BabelTranslator:
 
     language = language or settings().language
     if language not in LANGUAGES:
-        stop(f"expected --language {either(LANGUAGES)}, found {language}", WRONG_USE)
+        near = language_of(language)
+        hint = f": did you mean {near}?" if near else ""
+        stop(f"expected --language {either(LANGUAGES)}, found {language}{hint}", WRONG_USE)
     return translator(language)
 
 

@@ -176,6 +176,7 @@ def series_list(
     language: common.LanguageOption = None,
 ) -> None:
     """List the series: what is held of each, how fresh it is, and when the next is due."""
+    from ebbwatch.core.render import reason_words
     from ebbwatch.core.render.reading_words import times_text
     from ebbwatch.core.render.series_table import series_table
 
@@ -195,10 +196,12 @@ def series_list(
     print(f"{fitted(series_table(t, rows, asked))}\n")
     print(times_text(t, assumed=any(row.newest and row.newest.assumed for row in rows)))
     if held:
-        print("\nHeld back; release one with: ebbwatch series accept NAME PERIOD")
+        release = t.gettext("Held back; release one with: {command}")
+        print(f"\n{release.format(command='ebbwatch series accept NAME PERIOD')}")
         for one in held:
             series = catalogue[one.observation.series]
-            print(f"  {series.name} {series.every.text(one.observation.period)}: {one.reason}")
+            period = series.every.text(one.observation.period)
+            print(f"  {series.name} {period}: {reason_words(t, one.reason)}")
 
 
 def _list_offers(ruleset: Ruleset, name: str) -> None:

@@ -3,6 +3,8 @@
 The English text is the key of every message, so English needs no catalogue; each other
 language has a directory of ``.po`` files, read whole when the program starts. They are
 compiled in memory: a ``.mo`` beside its ``.po`` is a second truth that nobody reviews.
+
+Simplified Chinese and Hong Kong's are made from Taiwan's by ``scripts/build_languages.py``.
 """
 
 from __future__ import annotations
@@ -37,11 +39,18 @@ from ebbwatch.model.text import LANGUAGES
 from ebbwatch.model.zones import NEW_YORK
 
 #: Babel's name of each language. English of no country: the British one abbreviates "Sept".
-_LOCALES = {"en": "en", "zh-Hant": "zh_Hant_TW"}
+_LOCALES = {
+    "en": "en",
+    "zh-Hant": "zh_Hant_TW",
+    "zh-Hans": "zh_Hans_CN",
+    "zh-Hant-HK": "zh_Hant_HK",
+}
 #: Powers of ten that money is written in, greatest first, and their names.
 _SCALES = {
     "en": ((12, "tn"), (9, "bn"), (6, "mn")),
     "zh-Hant": ((12, "兆"), (8, "億"), (4, "萬")),
+    "zh-Hans": ((12, "万亿"), (8, "亿"), (4, "万")),
+    "zh-Hant-HK": ((12, "萬億"), (8, "億"), (4, "萬")),
 }
 #: Significant digits of scaled money: $2.848tn, $50.35bn.
 _MONEY_DIGITS = 4
@@ -256,6 +265,8 @@ class BabelTranslator:
         places = {
             NEW_YORK.key: self.gettext("New York"),
             "Asia/Taipei": self.gettext("Taipei"),
+            "Asia/Shanghai": self.gettext("Shanghai"),
+            "Asia/Hong_Kong": self.gettext("Hong Kong"),
             "Europe/London": self.gettext("London"),
         }
         return places.get(zone) or zone.rpartition("/")[2].replace("_", " ")

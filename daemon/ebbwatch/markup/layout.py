@@ -14,6 +14,8 @@ from ebbwatch.model.text import ODD_SIGNS
 _POSSIBLE_REPEAT = {
     "en": "Possibly a repeat: an earlier copy may have reached you",
     "zh-Hant": "可能重複：同一則通知也許先前已送達",
+    "zh-Hans": "可能重复：同一则通知也许先前已送达",
+    "zh-Hant-HK": "可能重複：同一則通知也許先前已送達",
 }
 
 #: An escape code must not reach a terminal, nor half an emoji an encoder.

@@ -17,6 +17,7 @@ class ChartSpec:
         marks: (period as ISO text, label) of transitions.
         shaded: (first, last period as ISO text, label) of turns.
         tried: (label, value) of thresholds that are not in force, lowest level first.
+        language: Of title and labels, which decides between fonts.
     """
 
     title: str
@@ -26,3 +27,4 @@ class ChartSpec:
     marks: tuple[tuple[str, str], ...] = ()
     shaded: tuple[tuple[str, str, str], ...] = ()
     tried: tuple[tuple[str, float], ...] = ()
+    language: str = "en"

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 #: Languages that Ebbwatch speaks, the first being the fallback.
-LANGUAGES = ("en", "zh-Hant")
+LANGUAGES = ("en", "zh-Hant", "zh-Hans", "zh-Hant-HK")
+#: What a reader of a language is shown where nothing is written in it, best first.
+FALLBACKS = {"zh-Hans": ("zh-Hant",), "zh-Hant-HK": ("zh-Hant",)}
+#: Parts of a locale's name that say which Chinese is meant, the weightiest first.
+_CHINESE = (
+    (("hans",), "zh-Hans"),
+    (("hk", "mo"), "zh-Hant-HK"),
+    (("hant", "tw"), "zh-Hant"),
+    (("cn", "sg"), "zh-Hans"),
+)
+
+
+def language_of(name: str) -> str | None:
+    """Return the language of ours that a locale's name means: ``zh_TW.UTF-8`` is ``zh-Hant``.
+
+    Chinese of no place is ``zh-Hant``, which the others are made from.
+    """
+    parts = re.split("[-_]", re.split("[.@]", name.strip().lower())[0])
+    if parts[0] == "zh":
+        means = (language for tags, language in _CHINESE if any(tag in parts for tag in tags))
+        return next(means, "zh-Hant")
+    return parts[0] if parts[0] in LANGUAGES else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +43,24 @@ class Text:
     by_language: tuple[tuple[str, str], ...] = ()
 
     def in_language(self, language: str) -> str:
-        """Return the text in a language, in English, or in whatever there is; may be empty."""
+        """Return the text in a language, in the nearest, or in whatever there is; may be empty."""
         texts = dict(self.by_language)
-        return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
+        nearest = (language, *FALLBACKS.get(language, ()), LANGUAGES[0])
+        return next(filter(None, map(texts.get, nearest)), next(iter(texts.values()), ""))
+
+    def converted(self, conversions: Mapping[str, Mapping[str, str]]) -> Text:
+        """Return the text with what was made of it for languages that it is not written in.
+
+        Args:
+            conversions: By language: its text by the one in `FALLBACKS` that it is made from.
+        """
+        texts = dict(self.by_language)
+        for language, made in conversions.items():
+            if language not in texts:
+                written = next((texts[one] for one in FALLBACKS[language] if one in texts), "")
+                if written in made:
+                    texts[language] = made[written]
+        return Text(tuple(texts.items()))
 
     def __bool__(self) -> bool:
         """Return whether anything was written."""

@@ -12,7 +12,7 @@ from typing import Any
 from ebbwatch.model.address import names_secret
 from ebbwatch.model.alert import LEVELS
 from ebbwatch.model.periods import FREQUENCIES, WEEKDAYS
-from ebbwatch.model.text import LANGUAGES, Text
+from ebbwatch.model.text import LANGUAGES, Text, language_of
 from ebbwatch.model.units import UNITS
 from ebbwatch.model.zones import NEW_YORK
 from ebbwatch.ruleset import values as v
@@ -36,24 +36,25 @@ from ebbwatch.ruleset.nodes import Mapping, Node, Scalar, quoted
 from ebbwatch.ruleset.rules import TurnPolicy
 from ebbwatch.ruleset.secrets import USE_SECRET
 from ebbwatch.ruleset.source_arguments import ARGUMENTS
+from ebbwatch.ruleset.suggestions import either
 
 #: Formats in which a webhook can be told.
 WEBHOOK_FORMATS = ("alertmanager", "ebbwatch")
 #: What of an alert may be among its labels there.
 WEBHOOK_LABELS = ("constant", "per level")
 
-_CHINESE = ("zh", "zh-tw", "zh-hk", "zh_tw", "zh-hant-tw", "tw")
+_CHINESE_PLACES = ("tw", "hk", "mo", "cn", "sg")
 
 
 def _language(text: str) -> str | Misread:
     if text in LANGUAGES:
         return text
-    near = "zh-Hant" if text.lower() in _CHINESE or text.lower() == "zh-hant" else ""
-    hint = f"did you mean {near}?" if near else f"there are {' and '.join(LANGUAGES)}"
+    near = language_of(f"zh-{text}" if text.lower() in _CHINESE_PLACES else text)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(LANGUAGES)}"
     return Misread(f"there is no language {quoted(text)}", hint, "unknown-language")
 
 
-LANGUAGE = ScalarKind("a language: en or zh-Hant", _language, {"enum": list(LANGUAGES)})
+LANGUAGE = ScalarKind(f"a language: {either(LANGUAGES)}", _language, {"enum": list(LANGUAGES)})
 
 
 class TextByLanguage(ByForm):

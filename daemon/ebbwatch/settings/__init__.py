@@ -287,7 +287,7 @@ class Settings(BaseSettings):
 
     rules_dir: Path | None = None
     database_url: Hidden
-    language: Literal["en", "zh-Hant"] = "en"
+    language: Literal["en", "zh-Hant", "zh-Hans", "zh-Hant-HK"] = "en"
     heartbeat_url: Annotated[Hidden | None, BeforeValidator(_base)] = None
     telegram: TelegramSettings = TelegramSettings()
     slack: SlackSettings = SlackSettings()

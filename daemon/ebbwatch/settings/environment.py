@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
 from ebbwatch.model.problem import Problem, Span
+from ebbwatch.model.text import language_of
 from ebbwatch.settings import (
     PREFIX,
     SECRETS_DIR,
@@ -252,7 +253,9 @@ def _invalid(found: Mapping[str, _Found], path: tuple[str, ...], message: str) -
         path = path[:-1]
     name = variable(path)
     one = by_name.get(name) or _Found(name, "", "default", Span("environment", 1, 1))
-    return _problem(one, message, "invalid-setting")
+    near = language_of(one.text) if path == ("language",) else None
+    hint = f"did you mean {near}?" if near else ""
+    return _problem(one, message, "invalid-setting", hint)
 
 
 def _problem(one: _Found, message: str, code: str, hint: str = "") -> Problem:

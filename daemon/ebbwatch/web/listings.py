@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ebbwatch.core.answering.expected import Release, SeriesStanding
 from ebbwatch.core.facts.release_clock import FreshnessState
-from ebbwatch.core.render import Translator, level_word, series_label
+from ebbwatch.core.render import Translator, level_word, reason_words, series_label
 from ebbwatch.core.render.alert_messages import move_text
 from ebbwatch.core.render.reading_words import published_text
 from ebbwatch.core.render.words import and_more, title_of
@@ -111,7 +111,7 @@ def series_parts(desk: Desk, at: datetime, t: Translator, zone: str) -> tuple[Li
     held = tuple(
         ListLine(
             title=_series_title(t, catalogue[one.observation.series]),
-            about=one.reason,
+            about=reason_words(t, one.reason),
             shade="broken",
             value=t.period_at(
                 one.observation.period, catalogue[one.observation.series].every, short=True
@@ -184,7 +184,7 @@ def _message_line(t: Translator, words: Words, row: OutboxRow) -> ListLine:
     about = [f"{row.target.receiver} ({row.target.kind})", row_state(t, row.state), tries]
     return ListLine(
         title=row.message.headline,
-        about=" · ".join([*about, row.error] if row.error else about),
+        about=" · ".join([*about, reason_words(t, row.error)] if row.error else about),
         at=words.instant(row.created_at),
         rule=row.lines[0] if len(row.lines) == 1 and row.episode else "",
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ebbwatch.model.text import LANGUAGES
+from ebbwatch.model.text import LANGUAGES, language_of
 from ebbwatch.model.zones import NEW_YORK
 
 #: Longest header of wishes that is read.
@@ -51,24 +51,12 @@ def _wished(wishes: str) -> str | None:
     weighed = []
     for number, wish in enumerate(wishes.split(",")):
         tag, _, weight = wish.strip().partition(";")
-        found = _language_of(tag.strip())
+        found = language_of(tag)
         parsed = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)", weight) if weight else None
         share = 1.0 if not weight else float(parsed[1]) if parsed else 0.0
         if found is not None and share > 0:
             weighed.append((-share, number, found))
     return min(weighed)[2] if weighed else None
-
-
-def _language_of(tag: str) -> str | None:
-    """Return the language of ours that a language tag means: ``zh-TW`` is ``zh-Hant``."""
-    parts = tag.lower().split("-")
-    if parts[0] == "zh" and len(parts) > 1:
-        traditional = "hant" in parts or ("hans" not in parts and parts[-1] in ("tw", "hk", "mo"))
-        wanted = "zh-hant" if traditional else "zh-hans"
-    else:
-        wanted = tag.lower()
-    by_tag = {language.lower(): language for language in LANGUAGES}
-    return by_tag.get(wanted) or by_tag.get(parts[0])
 
 
 @lru_cache(maxsize=64)

@@ -22,7 +22,12 @@ from ebbwatch.runtime.lookback.replay_charts import Drawing
 from ebbwatch.web.reader import PageReader
 
 #: What each language calls itself.
-_OWN_NAMES = {"en": "English", "zh-Hant": "繁體中文"}
+_OWN_NAMES = {
+    "en": "English",
+    "zh-Hant": "繁體中文",
+    "zh-Hans": "简体中文",
+    "zh-Hant-HK": "繁體中文（香港）",
+}
 #: Sizes of small pictures, and of charts on a desk and on a phone, in their own units.
 _SKETCH = (240, 56)
 _WIDE, _NARROW = (900, 330), (440, 290)

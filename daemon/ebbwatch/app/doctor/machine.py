@@ -154,7 +154,7 @@ def fonts_found() -> Diagnosis:
     try:
         from ebbwatch.charts.worker import cjk_font
 
-        font = cjk_font()
+        font = cjk_font("zh-Hant")
     except Exception as error:  # noqa: BLE001  whatever matplotlib lacks here
         return failing("charts", f"matplotlib cannot be loaded ({type(error).__name__})",
                        "Install Ebbwatch anew; messages go without charts meanwhile.")  # fmt: skip

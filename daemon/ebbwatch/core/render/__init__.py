@@ -39,6 +39,7 @@ from ebbwatch.core.render.notices import (
     test_message,
 )
 from ebbwatch.core.render.phrases import Naming, Phrases
+from ebbwatch.core.render.reasons import reason_words
 from ebbwatch.core.render.words import (
     Translator,
     fingerprint,
@@ -50,5 +51,5 @@ __all__ = [
     "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Outstanding", "Phrases", "Quote",
     "ReloadContext", "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
     "bare_message", "digest_message", "fingerprint", "health_for_programs", "health_message", "level_word", "plain_message",
-    "reload_message", "series_label", "summary_message", "test_for_programs", "test_message",
+    "reason_words", "reload_message", "series_label", "summary_message", "test_for_programs", "test_message",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from datetime import datetime
 from ebbwatch.core.render.alert_messages import alert_for_programs, move_line
 from ebbwatch.core.render.lists import firing_lines
 from ebbwatch.core.render.message_contexts import Health, ReloadContext, ToldChange, Trouble
+from ebbwatch.core.render.reasons import reason_words
 from ebbwatch.core.render.words import (
     LIST_LIMIT,
     RESOLVED,
@@ -239,7 +240,7 @@ def _ill_lines(t: Translator, health: Health) -> list[str]:
             )
         )
     if health.reason:
-        lines.append(t.gettext("Reason: {reason}").format(reason=health.reason))
+        lines.append(t.gettext("Reason: {reason}").format(reason=reason_words(t, health.reason)))
     for problem in health.problems[:LIST_LIMIT]:
         where = f"{problem.span.file}:{problem.span.line}:{problem.span.column}"
         hint = f" ({problem.hint})" if problem.hint else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from ebbwatch.core.render.reasons import reason_words
 from ebbwatch.core.render.words import Translator
 from ebbwatch.model.message import OutboxRow
 from ebbwatch.model.table import TableColumn
@@ -23,7 +24,7 @@ def outbox_table(t: Translator, rows: Mapping[str, OutboxRow]) -> tuple[TableCol
         TableColumn(t.gettext("STATE"), [row.state.value for row in found]),
         TableColumn(t.gettext("SINCE"), [_clock(row.created_at) for row in found]),
         TableColumn(t.gettext("WHAT"), [row.message.headline for row in found], least=_KEPT),
-        TableColumn(t.gettext("WHY"), [row.error for row in found], least=_KEPT),
+        TableColumn(t.gettext("WHY"), [reason_words(t, row.error) for row in found], least=_KEPT),
     )
 
 

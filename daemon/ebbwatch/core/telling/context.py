@@ -366,6 +366,7 @@ class Context:
                 and int(periods[0]) <= begin_of(move.period) <= int(periods[-1])
             ),
             shaded=self._shaded(rule, Minutes(int(periods[0])), Minutes(int(periods[-1])), t),
+            language=t.language,
         )
 
     def _shaded(

@@ -96,6 +96,7 @@ class RangePictures(Context):
                 for turn in self._shaded(rule, periods[0], periods[-1], t)
                 if end - begin < _FINE or turn[0][5:7] == "12"
             ),
+            language=t.language,
         )
 
 
