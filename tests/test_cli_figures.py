@@ -261,10 +261,9 @@ def test_why_tells_levels_inputs_and_what_would_change_it() -> None:
             "  It resolves when SOFR < Federal funds target range, upper limit.",
         ], id="condition"),
         pytest.param("stress-lamps", "2025-11-04", [
-            "Lamps lit, of eight: 6 for Tue 4 Nov 2025",
-            "  true: Bank reserves below 10 % of GDP: 9.34 %",
+            "Lamps lit, of six: 4 for Tue 4 Nov 2025",
             "  false: Bank reserves down by more than 5 % in four weeks: −3.98 %",
-            "  critical above 5: 1 past it",
+            "  critical above 3: 1 past it",
         ], id="count"),
         pytest.param("reserves-to-gdp", "2025-11-12", [
                 "    late since Thu 30 Oct, 08:30 New York",

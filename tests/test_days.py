@@ -31,7 +31,7 @@ DAYS = {
     date(2024, 9, 30): "the facility's first real use",
     date(2025, 10, 15): "19 bp, and $6.75bn",
     date(2025, 10, 29): "$10.3bn",
-    date(2025, 10, 31): "six lamps, and $50.35bn",
+    date(2025, 10, 31): "four lamps of six, and $50.35bn",
     date(2025, 11, 3): "36 bp",
     date(2025, 12, 31): "$74.6bn, all of it in the morning",
     date(2026, 8, 13): "reserves fall fast from a low level",

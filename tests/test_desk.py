@@ -311,7 +311,7 @@ def test_a_store_that_is_months_old_says_so_in_each_row(pack: tuple[Ruleset, His
         assert row.next_due is None, row.rule.name
     shown = table(standings_table(EN, rows), 80)
     assert max(map(len, shown.splitlines())) <= 80
-    assert "●  stress-lamps" in shown
+    assert "●  reserves-level" in shown
 
 
 # ---- the same within the daemon and beside it ----------------------------------------------

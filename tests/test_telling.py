@@ -11,7 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ebbwatch.app import load_rules, rule_files
+from ebbwatch.app.providers import followed
 from ebbwatch.archive import files
+from ebbwatch.cli.setup import _RECEIVERS
 from ebbwatch.core.alerting.judging import Judge
 from ebbwatch.core.alerting.ladder import AlertState
 from ebbwatch.core.facts.asof import Facts, History
@@ -28,10 +31,12 @@ from ebbwatch.model.observation import Observation, TextItem
 from ebbwatch.model.periods import micros
 from ebbwatch.model.text import LANGUAGES
 from ebbwatch.ports import Silence, StoreError
+from ebbwatch.ruleset.difference import difference
 from ebbwatch.runtime import pipeline
 from ebbwatch.runtime.telling import Edit, Telling
 from ebbwatch.store.in_memory import MemoryStore
 from tests.fakes import place_of
+from tests.paths import ROOT
 from tests.ruleset.loading import valid
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -708,6 +713,75 @@ def test_digests_that_were_missed_are_told_as_one() -> None:
     story.tick(ny(2020, 6, 2))
     story.tick(ny(2020, 6, 8, 12))
     assert story.keys == ["digest/2020-06-08T12:45:00Z/slack:C01/en"]
+
+
+SHOWING = """
+define:
+  wide: {is: sofr - effr > 20 bp, title: SOFR more than 20 bp over EFFR}
+  mean: {is: "avg(sofr - effr, 2 releases)", title: {en: "SOFR − EFFR, two days", zh-Hant: "SOFR − EFFR（2 日）"}}
+digests: [{at: "08:45", zone: America/New_York, to: [desk], show: [mean, spread, tgcr, wide]}]
+"""
+
+
+def test_a_digest_shows_what_it_is_asked_to_with_the_change_since_the_last_one() -> None:
+    """Defines, values of rules and series, each with its period; what is unknown says so."""
+    story = Invented(PLAIN, DESK, SHOWING)
+    story.tick(ny(2020, 6, 2, 8, 45))
+    story.reads(4)
+    story.tick(ny(2020, 6, 3, 8, 45))
+    shown = [row.message for row in story.rows if row.message.reason == "digest"]
+    title = "Where things stand, and the change since the last digest:"
+    assert shown[-1].lines[1:6] == (
+        title,
+        "• SOFR − EFFR, two days: unknown: the history is too short for its window",
+        "• SOFR − EFFR: 4 bp (Mon 1 Jun 2020), unknown before",
+        "• TGCR: unknown: there is no figure of TGCR yet",
+        "• SOFR more than 20 bp over EFFR: false (Mon 1 Jun 2020), unknown before",
+    )
+    story.reads(25)
+    story.tick(ny(2020, 6, 4, 8, 45))
+    shown = [row.message for row in story.rows if row.message.reason == "digest"]
+    lines = shown[-1].lines
+    start = lines.index(title) + 1
+    assert lines[start : start + 4] == (
+        "• SOFR − EFFR, two days: 14.5 bp (Tue 2 Jun 2020), unknown before",
+        "• SOFR − EFFR: 25 bp (Tue 2 Jun 2020), up 21 bp",
+        "• TGCR: unknown: there is no figure of TGCR yet",
+        "• SOFR more than 20 bp over EFFR: true (Tue 2 Jun 2020), false before",
+    )
+    assert (
+        shown[-2].lines[start + 1]
+        == "• SOFR − EFFR：25 個基點（2020年6月2日 週二），增加 21 個基點"
+    )
+    story.tick(ny(2020, 6, 5, 8, 45))
+    lines = story.rows[-1].message.lines
+    assert "• SOFR − EFFR: 25 bp (Tue 2 Jun 2020), unchanged" in lines
+
+
+def test_a_digest_that_shows_something_else_goes_on_where_it_was() -> None:
+    """Its names are no part of what it is: an edit of them makes no digest be told anew."""
+    before, after = (
+        valid({"r.yaml": PLAIN + ONE_TARGET + DIGEST.replace("to: [desk]", f"to: [desk]{show}")})
+        for show in ("", ", show: [spread]")
+    )
+    assert after.shown.keys() == {"spread"}
+    assert difference(before, after) == ("digests changed",)
+    assert followed(after) == followed(before)
+    wider = PLAIN + ONE_TARGET + DIGEST.replace("to: [desk]", "to: [desk], show: [tgcr]")
+    assert {series.name for series in followed(valid({"r.yaml": wider}))} == {
+        "sofr", "effr", "tgcr",
+    }  # fmt: skip
+
+
+def test_the_example_of_receivers_shows_what_the_pack_has() -> None:
+    """What `init` writes as comments loads beside the default rules, its digest with them."""
+    lines = _RECEIVERS.splitlines()[6:]
+    example = "\n".join(line.removeprefix("# ").removeprefix("#") for line in lines)
+    files = {**rule_files(ROOT / "rules"), "receivers.yaml": example.encode()}
+    found = load_rules(files, data_only=True)
+    assert found.problems == ()
+    assert found.ruleset is not None
+    assert found.ruleset.shown.keys() == {"reverse_repo_buffer", "reserves_ratio", "net_liquidity"}
 
 
 HEALTH = Health(kind=Trouble.SOURCE_FAILING, name="nyfed", reason="no answer", since=ny(2020, 6, 1))

@@ -85,6 +85,9 @@ SPECIAL = {
     ("rule file", "digests"): (
         "receivers: {x: [{terminal: {}}]}\n",
         "receivers: {x: [{terminal: {}}]}\ndigests: [{at: 08:00, zone: UTC, to: [x]}]\n"),
+    ("digest", "show"): (
+        "define: {wide: sofr - effr}\n" + HOLES[s.DIGEST.name].format(""),
+        "define: {wide: sofr - effr}\n" + HOLES[s.DIGEST.name].format("show: [wide, tgcr]")),
     ("rule file", "define"): ("", "define: {x: sofr - effr}\n"),
 }  # fmt: skip
 

@@ -50,10 +50,12 @@ def wanted_sources(ruleset: Ruleset) -> set[str]:
 
 
 def followed(ruleset: Ruleset) -> list[Series]:
-    """Return the series that any rule reads, in order of name."""
+    """Return the series that any rule reads or any digest shows, in order of name."""
     names: set[str] = set()
     for rule in ruleset.rules:
         for expression in (rule.value, rule.when, rule.clear_when):
             if expression is not None:
                 names |= expression.series
+    for expression in ruleset.shown.values():
+        names |= expression.series
     return [ruleset.series[name] for name in sorted(names)]

@@ -41,7 +41,8 @@ _RECEIVERS = f"""\
 #     quiet: {{from: "22:00", to: "07:00", zone: Asia/Taipei, below: critical}}
 #
 # digests:
-#   - {{at: "08:45", zone: America/New_York, on: business days, to: [desk]}}
+#   - {{at: "08:45", zone: America/New_York, on: business days, to: [desk],
+#      show: [reverse_repo_buffer, reserves_ratio, net_liquidity]}}
 """
 
 

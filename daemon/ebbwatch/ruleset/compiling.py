@@ -61,6 +61,10 @@ class Compiler:
             return None
         return found
 
+    def named(self, scalar: Scalar) -> Expression | None:
+        """Return what a name of a define or series stands for, or None with its problems added."""
+        return self._compiled(scalar)
+
     def fingerprint(self, expression: Expression) -> str:
         """Return a hash of what is computed, whatever way it is written.
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ebbwatch.expr import Expression
 from ebbwatch.expr.functions import FUNCTIONS
 from ebbwatch.model.alert import LEVELS
 from ebbwatch.model.calendars import TurnCalendar
@@ -34,7 +35,7 @@ from ebbwatch.ruleset.catalogue import (
     series_of,
     turn_calendar,
 )
-from ebbwatch.ruleset.compiling import compiler
+from ebbwatch.ruleset.compiling import Compiler, compiler
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.foreach import Room, expanded
 from ebbwatch.ruleset.kinds import INVALID, Fields
@@ -45,6 +46,7 @@ from ebbwatch.ruleset.routes import (
     digest_of,
     inhibition_of,
     route_of,
+    shown_of,
     targets_of,
     warn_of_unreached,
 )
@@ -351,11 +353,12 @@ class _Loader:
                 ),
             ),
             labels,
+            made,
         )
 
     # ---- 5: telling ------------------------------------------------------------------
 
-    def _told(self, ruleset: Ruleset, labels: Labels) -> Ruleset:
+    def _told(self, ruleset: Ruleset, labels: Labels, made: Compiler) -> Ruleset:
         """Return a ruleset with who is told."""
         findings = self.findings
         receivers = {
@@ -370,6 +373,10 @@ class _Loader:
         digests = [
             digest_of(fields, receivers, findings) for _, fields in self._listed.get("digests", ())
         ]
+        rules = {rule.name: rule for rule in ruleset.rules}
+        shown: dict[str, Expression] = {}
+        for _, fields in self._listed.get("digests", ()):
+            shown |= shown_of(fields, rules, made, findings)
         inhibitions = [
             inhibition_of(fields, labels) for _, fields in self._listed.get("inhibit", ())
         ]
@@ -378,5 +385,6 @@ class _Loader:
             receivers=receivers,
             routes=tuple(route for _, route in routes),
             digests=tuple(digest for digest in digests if digest is not None),
+            shown=shown,
             inhibit=tuple(inhibition for inhibition in inhibitions if inhibition is not None),
         )

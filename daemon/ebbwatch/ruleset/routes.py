@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ebbwatch.expr import Expression
 from ebbwatch.model.address import names_secret
 from ebbwatch.model.alert import LEVELS, Level
 from ebbwatch.model.message import Target
+from ebbwatch.ruleset.compiling import Compiler
 from ebbwatch.ruleset.findings import Findings
 from ebbwatch.ruleset.kinds import Fields
 from ebbwatch.ruleset.nodes import Mapping as Map
@@ -17,6 +20,10 @@ from ebbwatch.ruleset.rules import Digest, Inhibition, Quiet, Route, Rule
 from ebbwatch.ruleset.secrets import USE_SECRET, secret_in_address
 from ebbwatch.ruleset.shape import TARGETS
 from ebbwatch.ruleset.suggestions import did_you_mean
+from ebbwatch.ruleset.values import RULE_NAME
+
+#: A name of a series, here or elsewhere, or of a define.
+_PLAIN_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 #: Labels of alerts that come from no rule.
 OWN_LABELS = {"theme": "data-health"}
@@ -217,4 +224,47 @@ def digest_of(fields: Fields, receivers: Mapping[str, Any], findings: Findings) 
     on = fields.get("on", "business days")
     if isinstance(on, list):
         on = " ".join(name for _, name in on)
-    return Digest(at=fields.values["at"], zone=fields.values["zone"], on=on.lower(), to=to)
+    show = tuple(dict.fromkeys(name for _, name in fields.get("show", ())))
+    return Digest(
+        at=fields.values["at"], zone=fields.values["zone"], on=on.lower(), to=to, show=show
+    )
+
+
+def shown_of(
+    fields: Fields, rules: Mapping[str, Rule], compiler: Compiler, findings: Findings
+) -> dict[str, Expression]:
+    """Return what a digest shows, by name: of a rule its value, else the define or series.
+
+    Args:
+        fields: Of the digest.
+        rules: Those that could be made, by name.
+        compiler: For names of defines and series.
+        findings: Where problems go.
+    """
+    shown: dict[str, Expression] = {}
+    for node, name in fields.get("show", ()):
+        assert isinstance(node, Scalar)
+        if name in compiler.broken:
+            findings.failed = True  # what is wrong with it is told at its own place
+        elif name in rules and (value := rules[name].value) is not None:
+            shown[name] = value
+        elif name in rules:
+            findings.error(
+                node, "nothing-to-show", f"the rule {name} has no value that could be shown",
+                "name a rule with value, or a define",
+            )  # fmt: skip
+        elif name in compiler.scope.rules:
+            findings.failed = True
+        elif re.fullmatch(_PLAIN_NAME, name):
+            if (found := compiler.named(node)) is not None:
+                shown[name] = found
+        elif re.fullmatch(RULE_NAME, name):
+            findings.error(
+                node, "unknown-rule", f"there is no rule {name}", did_you_mean(name, rules)
+            )
+        else:
+            findings.error(
+                node, "wrong-value", f"expected a name, found {quoted(name)}",
+                "give the expression a name under define, and name it here",
+            )  # fmt: skip
+    return shown

@@ -132,12 +132,14 @@ class Digest:
         zone: IANA name.
         on: ``business days``, ``days``, or weekday names in lower case, a space between.
         to: Receivers.
+        show: Names of defines, series and rules whose numbers are told, each once.
     """
 
     at: time
     zone: str
     on: str
     to: tuple[str, ...]
+    show: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class Ruleset:
         receivers: Targets by receiver name.
         routes: In order.
         digests: In order.
+        shown: What digests show, by the name they show it by.
         origin: Hash over all files, to tell whether anything changed.
         own_series: Names of the series that the user's files declare.
     """
@@ -180,5 +183,6 @@ class Ruleset:
     receivers: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     digests: tuple[Digest, ...] = ()
+    shown: Mapping[str, Expression] = field(default_factory=dict)
     origin: str = ""
     own_series: frozenset[str] = frozenset()

@@ -706,6 +706,13 @@ DIGEST = Shape(
             also=("days",),
         ),
         Key("to", _TO, "Receivers.", "[desk]", required=True, also=("receiver", "receivers")),
+        Key(
+            "show",
+            ListOf(v.some_text, "a list of names", least=1),
+            "Defines, series and rules with a value whose numbers are told each time.",
+            "[net_liquidity, reserves-level]",
+            also=("values", "states"),
+        ),
     ),
 )
 

@@ -25,6 +25,7 @@ from ebbwatch.core.render.message_contexts import (
     ReloadContext,
     Reset,
     Revised,
+    Shown,
     Single,
     ToldChange,
     Trouble,
@@ -49,7 +50,7 @@ from ebbwatch.core.render.words import (
 
 __all__ = [
     "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Outstanding", "Phrases", "Quote",
-    "ReloadContext", "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
+    "ReloadContext", "Reset", "Revised", "Shown", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
     "bare_message", "digest_message", "fingerprint", "health_for_programs", "health_message", "level_word", "plain_message",
     "reason_words", "reload_message", "series_label", "summary_message", "test_for_programs", "test_message",
 ]  # fmt: skip

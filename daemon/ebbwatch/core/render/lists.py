@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from ebbwatch.core.render.alert_messages import move_line
-from ebbwatch.core.render.message_contexts import DigestContext, Firing, Outstanding
-from ebbwatch.core.render.reading_words import found_text, reading_text
+from ebbwatch.core.render.message_contexts import DigestContext, Firing, Outstanding, Shown
+from ebbwatch.core.render.reading_words import found_text, reading_text, reason_text
 from ebbwatch.core.render.words import (
     ICONS,
     LIST_LIMIT,
@@ -16,6 +17,7 @@ from ebbwatch.core.render.words import (
     heading,
     late_line,
     listed,
+    series_label,
     title_of,
 )
 from ebbwatch.model.alert import Level
@@ -131,11 +133,63 @@ def _firing_of(t: Translator, firing: int, rules: int) -> str:
     )
 
 
+def _shown_line(t: Translator, one: Shown) -> str:
+    """Return a line of what a digest shows: ``• Net liquidity: $5.78tn (4 Mar 2026), up $20bn``."""
+    reading, newest = one.reading, one.reading.newest
+    text = ""
+    if newest is not None:
+        text = t.gettext("{reading} ({period})").format(
+            reading=found_text(t, newest, reading.unit),
+            period=t.period(newest.period, reading.every),
+        )
+    if not reading.known:
+        why = reason_text(t, reading, lambda name: series_label(t, name, one.titles))
+        unknown = t.gettext("unknown")
+        if why:
+            unknown = t.gettext("unknown: {reason}").format(reason=why)
+        last = t.gettext("last {reading}").format(reading=text) if text else ""
+        text = t.gettext("{line}, {more}").format(line=unknown, more=last) if last else unknown
+    elif moved := _since_the_last(t, one):
+        text = t.gettext("{line}, {more}").format(line=text, more=moved)
+    title = one.title.in_language(t.language)
+    return t.gettext("• {title}: {reading}").format(title=title, reading=text)
+
+
+def _since_the_last(t: Translator, one: Shown) -> str:
+    """Return how far a known number went since the last digest."""
+    now, before, unit = one.reading.found, one.before.found, one.reading.unit
+    assert now is not None
+    if before is None:
+        return t.gettext("unknown before")
+    if (now.value, now.most, now.truth) == (before.value, before.most, before.truth):
+        return t.gettext("unchanged")
+    if (
+        unit is None
+        or now.value is None
+        or before.value is None
+        or not (now.most is None and before.most is None)
+        or not math.isfinite(now.value - before.value)
+    ):
+        return t.gettext("{reading} before").format(reading=found_text(t, before, unit))
+    step = now.value - before.value
+    if abs(step) < 1e-9 * max(1.0, abs(now.value)):
+        return t.gettext("unchanged")
+    amount = t.difference(step, unit)
+    if step > 0:
+        return t.gettext("up {amount}").format(amount=amount)
+    return t.gettext("down {amount}").format(amount=amount)
+
+
 def digest_message(digest: DigestContext, *, t: Translator) -> Message:
-    """Return how things stand: what fires, what changed since the last digest, what is late."""
+    """Return how things stand: what fires, what is shown, what changed since, what is late."""
     clock = t.clock(digest.at, digest.zone)
     lines = [_firing_of(t, len(digest.firing), digest.rules)]
     lines += firing_lines(t, digest.firing, digest.zone)
+    if digest.shown:
+        lines.append(t.gettext("Where things stand, and the change since the last digest:"))
+        lines += [_shown_line(t, one) for one in digest.shown[:LIST_LIMIT]]
+        if len(digest.shown) > LIST_LIMIT:
+            lines.append(and_more(t, len(digest.shown) - LIST_LIMIT))
     if digest.moves:
         lines.append(t.gettext("Since the last digest:"))
         lines += [move_line(t, one, titled=True) for one in digest.moves[-LIST_LIMIT:]]
@@ -143,7 +197,8 @@ def digest_message(digest: DigestContext, *, t: Translator) -> Message:
             lines.append(and_more(t, len(digest.moves) - LIST_LIMIT))
     else:
         lines.append(t.gettext("Nothing changed since the last digest"))
-    titles = {name: text for one in digest.moves for name, text in one.titles.items()}
+    named = [*(one.titles for one in digest.moves), *(one.titles for one in digest.shown)]
+    titles = {name: text for titles in named for name, text in titles.items()}
     return Message(
         headline=heading("🗒", t.gettext("Digest"), clock),
         lines=tuple(lines),

@@ -253,6 +253,23 @@ class Outstanding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A number that a digest shows, whether anything fires or not.
+
+    Attributes:
+        title: What it is called, by language.
+        reading: What it says now.
+        before: What it said at the last digest.
+        titles: Titles of the series it reads, by name.
+    """
+
+    title: Text
+    reading: Reading
+    before: Reading
+    titles: Mapping[str, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DigestContext:
     """How things stand at a time of day.
 
@@ -261,6 +278,7 @@ class DigestContext:
         zone: IANA name of the digest's zone.
         rules: How many alerts are watched.
         firing: Those that fire.
+        shown: What is told each time, in the order asked for.
         moves: What changed since the last digest, oldest first, told or not.
         late: Series whose next figure is late.
     """
@@ -269,6 +287,7 @@ class DigestContext:
     rules: int
     zone: str = NEW_YORK.key
     firing: tuple[Firing, ...] = ()
+    shown: tuple[Shown, ...] = ()
     moves: tuple[ToldChange, ...] = ()
     late: tuple[Late, ...] = ()
 

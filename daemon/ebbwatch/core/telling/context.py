@@ -23,6 +23,7 @@ from ebbwatch.core.render import (
     Phrases,
     Reset,
     Revised,
+    Shown,
     Single,
     ToldChange,
     Translator,
@@ -309,6 +310,28 @@ class Context:
             Firing(standing=one, measure=self.measure(watched[one.rule.name]))
             for one in standings(self._judge, states, at, firing)
         )
+
+    def shown(self, names: Iterable[str], last: int, at: int) -> tuple[Shown, ...]:
+        """Return what a digest shows of some names: now, and as known at the last digest (µs)."""
+        now, before = self._read_at(at), Reader(self._judge.history, last)
+        ruleset = self._judge.ruleset
+        found = []
+        for name in names:
+            expression, watched = ruleset.shown[name], self._judge.watched.get(name)
+            unit = None if expression.is_condition else expression.unit
+            title = Text()
+            if watched is not None and watched.rule.value is expression:
+                unit = watched.unit
+                title = self.measure(watched).text or watched.rule.title
+            title = title or self._phrases.measure(expression.text).text or Text((("en", name),))
+            found.append(
+                Shown(
+                    title=title, reading=now.read(expression.node, unit),
+                    before=before.read(expression.node, unit),
+                    titles={one: ruleset.series[one].title for one in expression.series},
+                )
+            )  # fmt: skip
+        return tuple(found)
 
     # ---- charts ----------------------------------------------------------------------
 

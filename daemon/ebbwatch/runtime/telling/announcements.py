@@ -238,14 +238,15 @@ class Announcements:
             for move in floor.store.transitions(since=last)
             if last < move.at <= at and move.change not in QUIET and move.muted != Why.HISTORY
         ]
-        series = dict.fromkeys(
-            name for rule in floor.judge.watched.values() for name in rule.node.series
-        )
+        nodes = [rule.node for rule in floor.judge.watched.values()]
+        nodes += [floor.ruleset.shown[name].node for name in digest.show]
+        series = dict.fromkeys(name for node in nodes for name in node.series)
         return DigestContext(
             at=due,
             rules=len(floor.ruleset.rules),
             zone=digest.zone,
             firing=floor.context.firing(states, micros(at)),
+            shown=floor.context.shown(digest.show, micros(last), micros(at)),
             moves=tuple(moves),
             late=floor.context.late(series, micros(at)),
         )
