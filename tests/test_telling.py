@@ -781,7 +781,10 @@ def test_the_example_of_receivers_shows_what_the_pack_has() -> None:
     found = load_rules(files, data_only=True)
     assert found.problems == ()
     assert found.ruleset is not None
-    assert found.ruleset.shown.keys() == {"reverse_repo_buffer", "reserves_ratio", "net_liquidity"}
+    assert found.ruleset.shown.keys() == {
+        "reserves-level", "ten_percent_of_gdp", "reserves_ratio", "reverse_repo_buffer",
+        "foreign_reverse_repo", "net_liquidity",
+    }  # fmt: skip
 
 
 HEALTH = Health(kind=Trouble.SOURCE_FAILING, name="nyfed", reason="no answer", since=ny(2020, 6, 1))

@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from ebbwatch import app
 from ebbwatch.app.plugins import Adapters
 from ebbwatch.model.series import Series
 from ebbwatch.ports import SourceSetup, Wanted
@@ -91,6 +92,40 @@ async def polled(provider: StandIn, *items: Series) -> dict[str, dict[str, Decim
     finally:
         await source.aclose()
     return {item.name: figures(poll.published, item.name) for item in items}
+
+
+#: As the New York Fed writes it: several estimates a month, months without leading noughts.
+ELASTICITY = """\
+Date,Elasticity - 50th percentile (main),Elasticity - 2.5th percentile,\
+Elasticity - 97.5th percentile,Elasticity - 16th percentile,Elasticity - 84th percentile
+1/20/2010,-3.244024,-5.656335,-0.646839,-4.369168,-2.172346
+7/6/2026,-0.267904,-0.592405,0.084762,-0.439382,-0.093415
+7/13/2026,-0.27,-0.6,0.08,-0.44,-0.09
+8/13/2026,-0.3,-0.6,-0.01,-0.4,-0.1
+"""
+
+
+async def test_the_pack_reads_the_elasticity_and_bank_assets_by_declaration(
+    provider: StandIn,
+) -> None:
+    """Of each month the last estimate; bank assets from the Board's H.8."""
+    ruleset = app.load_rules(app.rule_files(ROOT / "rules")).ruleset
+    assert ruleset is not None
+    path = "/medialibrary/research/interactives/data/elasticity/elasticity-data.csv"
+    provider.serve(path, ELASTICITY, content_type="text/csv")
+    assert await polled(provider, ruleset.series["reserve_demand_elasticity"]) == {
+        "reserve_demand_elasticity": {
+            "2010-01-01": Decimal("-0.646839"), "2026-07-01": Decimal("0.08"),
+            "2026-08-01": Decimal("-0.01"),
+        }
+    }  # fmt: skip
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("H8_data.xml", H8)
+    provider.serve("/releases/h8/data/FRB_h8_xml.zip", file.getvalue())
+    found = await polled(provider, ruleset.series["bank_assets"])
+    assert found == await polled(provider, declared()["bank_assets"])
+    assert found["bank_assets"]
 
 
 async def test_auctions_settle_as_a_sum(provider: StandIn) -> None:

@@ -42,7 +42,8 @@ _RECEIVERS = f"""\
 #
 # digests:
 #   - {{at: "08:45", zone: America/New_York, on: business days, to: [desk],
-#      show: [reverse_repo_buffer, reserves_ratio, net_liquidity]}}
+#      show: [reserves-level, ten_percent_of_gdp, reserves_ratio, reverse_repo_buffer,
+#             foreign_reverse_repo, net_liquidity]}}
 """
 
 

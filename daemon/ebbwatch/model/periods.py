@@ -140,6 +140,14 @@ class Every:
             raise ValueError(message)
         return period
 
+    def around(self, period: Minutes) -> Minutes:
+        """Return the month, quarter or year that a date lies in; other periods as they are."""
+        step = {Rank.MONTH: 1, Rank.QUARTER: 3, Rank.YEAR: 12}.get(self.rank)
+        if step is None:
+            return period
+        day = day_of(period)
+        return period_of(date(day.year, day.month - (day.month - 1) % step, 1))
+
     def parse(self, text: str) -> Minutes:
         """Return the period that a text stands for.
 

@@ -149,7 +149,8 @@ def _period(series: Series, formats: Formats, cell: Cell) -> Minutes:
         else:
             text = _first_day(value.strip(), every.rank) if isinstance(value, str) else ""
         # Whether it is a period of the series is looked at for all of an answer together.
-        return every.written(text)
+        written = every.written(text)
+        return every.around(written) if formats.reduce else written
     except (ValueError, OverflowError):
         expected = f"expected a period of `every: {every.name}`"
         if formats.date:
