@@ -37,7 +37,16 @@ DAYS = {
     date(2026, 8, 13): "reserves fall fast from a low level",
 }
 _HEADING = re.compile(r"(?m)^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\d{4}-\d\d-\d\d) \d\d:\d\d E[DS]T$")
-_RECORD = re.compile(r"on record, since (?:the first observation on )?(?:week to )?(\d.*)")
+_RECORD = {
+    "en": re.compile(r"on record, since (?:the first observation on )?(?:week to )?"
+                     r"((?:\d+ )?[A-Z][a-z]{2} \d{4})"),
+    "zh-Hant": re.compile(r"(\d{4}年\d+月(?:\d+日)?)[^\n]*(?:有紀錄|首次觀測)以來最"),
+}  # fmt: skip
+#: How a record's beginning is written, by the format that reads it.
+_DAYS_AS_WRITTEN = {
+    "%d %b %Y": r"\d+ \w+ \d+", "%b %Y": r"[A-Z]\w+ \d+", "%Y年%m月%d日": r"\d+年\d+月\d+日",
+    "%Y年%m月": r"\d+年\d+月",
+}  # fmt: skip
 
 
 @cache
@@ -101,7 +110,8 @@ def test_no_function_and_no_unit_twice_in_any_message(language: str) -> None:
             assert re.search(r"\d releases?\b", block) is None, (day, block)
 
 
-def test_no_record_is_longer_than_its_series() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_record_is_longer_than_its_series(language: str) -> None:
     """A record begins with the first observation of the youngest series that was read."""
     ruleset = app.load_rules(app.rule_files(ROOT / "rules"), data_only=True).ruleset
     assert ruleset is not None
@@ -111,23 +121,24 @@ def test_no_record_is_longer_than_its_series() -> None:
         rows = path.read_text("utf-8").splitlines()[1:]
         first[name] = day_of(every.parse(rows[0].partition(",")[0]))
     series = {
-        rule.title.in_language("en"): rule.value.series
+        rule.title.in_language(language): rule.value.series
         for rule in ruleset.rules
         if rule.value is not None
     }
     seen = 0
-    for blocks in told("en").values():
+    for blocks in told(language).values():
         for block in blocks:
-            if (record := _RECORD.search(block)) is None:
+            if (record := _RECORD[language].search(block)) is None:
                 continue
             title = block.splitlines()[1].partition(" · ")[2]
             claimed = next(
                 datetime.strptime(record[1], form).date()  # noqa: DTZ007  a day has no zone
-                for form in ("%d %b %Y", "%b %Y")
-                if re.fullmatch({"%d %b %Y": r"\d+ \w+ \d+", "%b %Y": r"\w+ \d+"}[form], record[1])
+                for form, shape in _DAYS_AS_WRITTEN.items()
+                if re.fullmatch(shape, record[1])
             )
             assert claimed >= max(first[name] for name in series[title]), block
             seen += 1
+    assert seen == sum("on record" in block for blocks in told("en").values() for block in blocks)
     assert seen > 10
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ebbwatch import app
+from ebbwatch.cli import common
 from ebbwatch.cli import evidence_command as command
 from ebbwatch.cli.tune_command import listed
 from ebbwatch.core.alerting.judging import Judge
@@ -224,6 +225,50 @@ def test_the_article_s_figures_are_those_of_the_archive() -> None:
     assert (jump.reading.value, jump.reading.unit, jump.reading.period) == (5.25, "%", "2019-09-17")
     [average] = found["From 2020 to 2022 it averaged about -0.02 (-2 bp)"].answers
     assert average.reading.value == pytest.approx(-3.0, abs=0.05)
+
+
+def test_each_of_the_54_claims_has_its_line_or_its_reason() -> None:
+    """Counted as the article was read: a claim stands in one of the two tables, and not in both."""
+    checked = [n for one in _claims().values() for n in one.claim.numbers.split()]
+    left = [row["number"] for row in common.archive_rows("unchecked.csv")]
+    assert sorted({*map(int, checked), *map(int, left)}) == list(range(1, 55))
+    assert {*checked} & {*left} == set()
+    assert len(left) == len({*left})
+    assert all(row["why"] for row in common.archive_rows("unchecked.csv"))
+    page = PAGE.read_text("utf-8")
+    assert [row for row in common.archive_rows("unchecked.csv") if row["claim"] not in page] == []
+
+
+def test_what_desks_watch_has_a_rule_or_a_reason() -> None:
+    """Ten gauges and three groups of others; a rule that is named is one of the pack."""
+    rows = common.archive_rows("desks.csv")
+    names = {rule.name for rule in _pack()[0].ruleset.rules}
+    assert len(rows) == 13
+    for row in rows:
+        assert row["rules"] or row["remark"], row
+        assert {*row["rules"].split()} <= names, row
+    assert "## What desks watch" in PAGE.read_text("utf-8")
+
+
+def test_figures_of_one_s_own_machine_are_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gold cannot be bundled: what the store holds of it counts, and the page asks no more for it."""
+    monkeypatch.setenv("EBBWATCH_DATABASE_URL", f"sqlite:///{tmp_path / 'store.db'}")
+    days = tmp_path / "gold.csv"
+    rows = [(date(2025, 9, 1) + timedelta(days=n), 3500 + 10 * n) for n in range(60)]
+    days.write_text(
+        "period,value,known_at\n"
+        + "".join(f"{day}T20:00Z,{price},{day}T20:15Z\n" for day, price in rows),
+        "utf-8",
+    )
+    assert run("import", "gold", days).out == "gold: 60 rows, 60 new\n"
+    page = run("evidence", "--rules", ROOT / "rules").out
+    assert "| `gold-price` |  |  |  |  | 1 | " in page
+    assert "Without evidence as yet: `gold-price`" not in page
+    alone = run("evidence", *ALONE).out
+    assert "| `gold-price` | no figures in the archive |" in alone
+    assert "Without evidence as yet: `gold-price`, `gold-year`, `bitcoin-drawdown`," in alone
 
 
 # ---- on figures of our own ---------------------------------------------------------------

@@ -90,7 +90,10 @@ def written(directory: Path, data: Path | None, store: str | None) -> str:
     remarks = (
         {row["rule"]: row["remark"] for row in common.archive_rows("remarks.csv")} if ours else {}
     )
-    return document(said, rivals(early, episodes, said.window), _checked(judge), remarks)
+    return document(
+        said, rivals(early, episodes, said.window), _checked(judge), remarks,
+        common.archive_rows("unchecked.csv"), common.archive_rows("desks.csv") if ours else (),
+    )  # fmt: skip
 
 
 def _checked(judge: Judge) -> list[Checked]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ebbwatch.core.alerting.judging import Judge
@@ -38,11 +38,13 @@ class Claim:
         text: What.
         points: The figures it is held against; none where nobody may pass them on.
         remark: What else there is to say.
+        numbers: Its place among all that was written; of several, a blank between.
     """
 
     text: str
     points: tuple[Point, ...] = ()
     remark: str = ""
+    numbers: str = ""
 
 
 class Finding(StrEnum):
@@ -115,15 +117,15 @@ def claims_of(rows: Sequence[dict[str, str]], at: dict[str, Micros]) -> tuple[Cl
     """Return claims from the rows of a table; a row without a text goes on with the last claim.
 
     Args:
-        rows: With ``claim``, ``at``, ``figure``, ``holds``, ``near`` and ``remark``.
+        rows: With ``number``, ``claim``, ``at``, ``figure``, ``holds``, ``near`` and ``remark``.
         at: µs by what stands under ``at``.
     """
     found: list[Claim] = []
     for row in rows:
         if row["claim"]:
-            found.append(Claim(row["claim"], (), row["remark"]))
+            found.append(Claim(row["claim"], (), row["remark"], row["number"]))
         if row["figure"]:
             last = found[-1]
             point = Point(at[row["at"]], row["figure"], row["holds"], row["near"])
-            found[-1] = Claim(last.text, (*last.points, point), last.remark)
+            found[-1] = replace(last, points=(*last.points, point))
     return tuple(found)

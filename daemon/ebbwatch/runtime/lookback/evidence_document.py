@@ -37,6 +37,8 @@ def document(
     rivals: Sequence[Rival],
     checked: Sequence[Checked],
     remarks: Mapping[str, str],
+    unchecked: Sequence[Mapping[str, str]] = (),
+    desks: Sequence[Mapping[str, str]] = (),
 ) -> str:
     """Return the document.
 
@@ -45,6 +47,8 @@ def document(
         rivals: Their levels against other thresholds; empty to leave that out.
         checked: Claims with what the figures say; empty to leave that out.
         remarks: What somebody says of a rule that does badly, by its name.
+        unchecked: Claims that no figure can be held against: ``number``, ``claim`` and ``why``.
+        desks: What desks watch: ``gauge``, ``rules`` (names) and ``remark``.
     """
     parts = [
         ["# Evidence: what the rules said, and how often they were wrong"],
@@ -53,7 +57,8 @@ def document(
         _overview(evidence),
         _leads(evidence),
         _badly(evidence, rivals, remarks),
-        _article(checked) if checked else [],
+        _article(checked, unchecked) if checked else [],
+        _desks(desks) if desks else [],
         _caution(evidence),
         _each(evidence),
     ]
@@ -68,8 +73,8 @@ def _method(evidence: Evidence) -> list[str]:
     last = window.split - timedelta(days=1)
     return [
         f"""This was written by `ebbwatch evidence`; `ebbwatch evidence --rules DIR` writes the same of
-your own rules. Every number comes from a replay of the bundled figures, through the code that
-runs live, from {_day(window.start)} to {_day(_local(window.end).date())}.
+your own rules. Every number comes from a replay of the bundled figures, and of those that your
+own store has beside them, through the code that runs live, from {_day(window.start)} to {_day(_local(window.end).date())}.
 
 ## How it was counted
 
@@ -149,6 +154,20 @@ def _overview(evidence: Evidence) -> list[str]:
         f"({totals[1] / years[1]:.0f} a year).",
         "",
         *_table(head, rows, right=range(1, 9)),
+        *_without(evidence),
+    ]
+
+
+def _without(evidence: Evidence) -> list[str]:
+    """Return which rules have no evidence here, and how to come by it."""
+    names = [f"`{record.rule.name}`" for record in evidence.records if not record.figures]
+    if not names:
+        return []
+    return [
+        "",
+        f"Without evidence as yet: {', '.join(names)}.",
+        "Their figures cannot be bundled, or were not found; `ebbwatch backfill` brings them to your own",
+        "machine, where `ebbwatch evidence` counts them too.",
     ]
 
 
@@ -290,13 +309,21 @@ def _score(score: Score) -> tuple[str, str, str]:
 # ---- the article ----------------------------------------------------------------------
 
 
-def _article(checked: Sequence[Checked]) -> list[str]:
+def _article(checked: Sequence[Checked], unchecked: Sequence[Mapping[str, str]]) -> list[str]:
     rows = []
     for one in checked:
         figures = "<br>".join(
             f"{_figure(a.reading)} for {a.reading.period}: `{a.text}`" for a in one.answers
         )
-        rows.append((one.claim.text, figures, one.finding.value, one.claim.remark))
+        numbers = one.claim.numbers.replace(" ", ", ")
+        rows.append((numbers, one.claim.text, figures, one.finding.value, one.claim.remark))
+    others = [(row["number"], row["claim"], row["why"]) for row in unchecked]
+    left = [
+        "",
+        "And what it says that no bundled figure can be held against:",
+        "",
+        *_table(("no.", "the article says", "why it is not checked"), others),
+    ]
     return [
         "## The founding article, verified",
         "",
@@ -304,7 +331,23 @@ def _article(checked: Sequence[Checked]) -> list[str]:
         "through the language that rules are written in. The verdict is that of a condition beside it:",
         "*imprecise* is near, by a condition of its own.",
         "",
-        *_table(("the article says", "the figures say", "verdict", "remark"), rows),
+        *_table(("no.", "the article says", "the figures say", "verdict", "remark"), rows),
+        *(left if others else []),
+    ]
+
+
+def _desks(desks: Sequence[Mapping[str, str]]) -> list[str]:
+    rows = [
+        (row["gauge"], ", ".join(f"`{name}`" for name in row["rules"].split()), row["remark"])
+        for row in desks
+    ]
+    return [
+        "## What desks watch",
+        "",
+        "Gauges that professionals go by and the article does not name, each with its rule, or with why",
+        "it has none.",
+        "",
+        *_table(("gauge", "rule", "remark"), rows),
     ]
 
 
