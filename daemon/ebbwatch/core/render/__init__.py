@@ -16,6 +16,7 @@ from ebbwatch.core.render.alert_messages import (
 from ebbwatch.core.render.lists import digest_message, summary_message
 from ebbwatch.core.render.message_contexts import (
     DigestContext,
+    DigestFigure,
     Firing,
     Health,
     Lamp,
@@ -25,7 +26,6 @@ from ebbwatch.core.render.message_contexts import (
     ReloadContext,
     Reset,
     Revised,
-    Shown,
     Single,
     ToldChange,
     Trouble,
@@ -49,8 +49,9 @@ from ebbwatch.core.render.words import (
 )
 
 __all__ = [
-    "DigestContext", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Outstanding", "Phrases", "Quote",
-    "ReloadContext", "Reset", "Revised", "Shown", "Single", "ToldChange", "Translator", "Trouble", "Working", "alert_for_programs", "alert_message",
-    "bare_message", "digest_message", "fingerprint", "health_for_programs", "health_message", "level_word", "plain_message",
-    "reason_words", "reload_message", "series_label", "summary_message", "test_for_programs", "test_message",
+    "DigestContext", "DigestFigure", "Firing", "Health", "Lamp", "Late", "Measure", "Naming", "Outstanding",
+    "Phrases", "Quote", "ReloadContext", "Reset", "Revised", "Single", "ToldChange", "Translator", "Trouble",
+    "Working", "alert_for_programs", "alert_message", "bare_message", "digest_message", "fingerprint",
+    "health_for_programs", "health_message", "level_word", "plain_message", "reason_words", "reload_message",
+    "series_label", "summary_message", "test_for_programs", "test_message",
 ]  # fmt: skip

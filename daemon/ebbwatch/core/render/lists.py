@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from ebbwatch.core.render.alert_messages import move_line
-from ebbwatch.core.render.message_contexts import DigestContext, Firing, Outstanding, Shown
+from ebbwatch.core.render.message_contexts import DigestContext, DigestFigure, Firing, Outstanding
 from ebbwatch.core.render.reading_words import found_text, reading_text, reason_text
 from ebbwatch.core.render.words import (
     ICONS,
@@ -133,7 +133,7 @@ def _firing_of(t: Translator, firing: int, rules: int) -> str:
     )
 
 
-def _shown_line(t: Translator, one: Shown) -> str:
+def _shown_line(t: Translator, one: DigestFigure) -> str:
     """Return a line of what a digest shows: ``• Net liquidity: $5.78tn (4 Mar 2026), up $20bn``."""
     reading, newest = one.reading, one.reading.newest
     text = ""
@@ -155,7 +155,7 @@ def _shown_line(t: Translator, one: Shown) -> str:
     return t.gettext("• {title}: {reading}").format(title=title, reading=text)
 
 
-def _since_the_last(t: Translator, one: Shown) -> str:
+def _since_the_last(t: Translator, one: DigestFigure) -> str:
     """Return how far a known number went since the last digest."""
     now, before, unit = one.reading.found, one.before.found, one.reading.unit
     assert now is not None

@@ -253,7 +253,7 @@ class Outstanding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class DigestFigure:
     """A number that a digest shows, whether anything fires or not.
 
     Attributes:
@@ -287,7 +287,7 @@ class DigestContext:
     rules: int
     zone: str = NEW_YORK.key
     firing: tuple[Firing, ...] = ()
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[DigestFigure, ...] = ()
     moves: tuple[ToldChange, ...] = ()
     late: tuple[Late, ...] = ()
 

@@ -18,12 +18,12 @@ from ebbwatch.core.answering.expected import Expected, Late
 from ebbwatch.core.answering.reading import Reader
 from ebbwatch.core.answering.status import standings
 from ebbwatch.core.render import (
+    DigestFigure,
     Firing,
     Measure,
     Phrases,
     Reset,
     Revised,
-    Shown,
     Single,
     ToldChange,
     Translator,
@@ -311,7 +311,7 @@ class Context:
             for one in standings(self._judge, states, at, firing)
         )
 
-    def shown(self, names: Iterable[str], last: int, at: int) -> tuple[Shown, ...]:
+    def shown(self, names: Iterable[str], last: Micros, at: Micros) -> tuple[DigestFigure, ...]:
         """Return what a digest shows of some names: now, and as known at the last digest (µs)."""
         now, before = self._read_at(at), Reader(self._judge.history, last)
         ruleset = self._judge.ruleset
@@ -325,7 +325,7 @@ class Context:
                 title = self.measure(watched).text or watched.rule.title
             title = title or self._phrases.measure(expression.text).text or Text((("en", name),))
             found.append(
-                Shown(
+                DigestFigure(
                     title=title, reading=now.read(expression.node, unit),
                     before=before.read(expression.node, unit),
                     titles={one: ruleset.series[one].title for one in expression.series},
