@@ -41,6 +41,8 @@ _RECORD = {
     "en": re.compile(r"on record, since (?:the first observation on )?(?:week to )?"
                      r"((?:\d+ )?[A-Z][a-z]{2} \d{4})"),
     "zh-Hant": re.compile(r"(\d{4}年\d+月(?:\d+日)?)[^\n]*(?:有紀錄|首次觀測)以來最"),
+    "zh-Hant-HK": re.compile(r"(\d{4}年\d+月(?:\d+日)?)[^\n]*(?:有紀錄|首次觀測)以來最"),
+    "zh-Hans": re.compile(r"(\d{4}年\d+月(?:\d+日)?)[^\n]*(?:有记录|首次观测)以来最"),
 }  # fmt: skip
 #: How a record's beginning is written, by the format that reads it.
 _DAYS_AS_WRITTEN = {
