@@ -126,9 +126,10 @@ MUTATIONS = (
     ),
     Mutation(
         "facts and decisions are committed apart", "runtime/ledger.py",
-        "            self.store.record_texts(event.texts)\n",
-        "            self.store.record_texts(event.texts)\n"
-        "        with self.store.transaction():\n",
+        "        with self.store.transaction():\n            if not portion.waited:",
+        "        with self.store.transaction():\n"
+        "            self.store.record(handled.event.observations)\n"
+        "        with self.store.transaction():\n            if not portion.waited:",
     ),
     Mutation(
         "nothing is a transaction", "runtime/ledger.py",

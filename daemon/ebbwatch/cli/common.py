@@ -159,12 +159,18 @@ def known_format(given: str) -> None:
 @cache
 def settings() -> Settings:
     """Return what the surroundings say, read once, or end with what is wrong in it."""
-    from ebbwatch.settings import SettingsInvalid, load
+    from ebbwatch.settings import SettingsInvalid
 
     try:
-        return load(root.keyed_sources())
+        return _read_settings()
     except SettingsInvalid as error:
         stop(as_text(error.problems))
+
+
+def _read_settings() -> Settings:
+    from ebbwatch.settings import load
+
+    return load(root.keyed_sources())
 
 
 def words(language: str | None) -> BabelTranslator:
@@ -210,17 +216,25 @@ def valid(directory: Path, *, data_only: bool = False) -> Ruleset:
 
 
 def in_vain(ruleset: Ruleset, files: Mapping[str, Content]) -> tuple[Problem, ...]:
-    """Return a warning for each series that rules read and of which no figure can come."""
+    """Return a warning for each series that rules read and of which no figure can come.
+
+    Where the surroundings or the database do not say what is held, nobody is warned.
+    """
+    from ebbwatch.ports import StoreError
+    from ebbwatch.settings import SettingsInvalid
 
     def held() -> Collection[str]:
-        kept = existing_store()
+        kept = _kept_at(_read_settings())
         try:
             return root.history_from_archive(ruleset, kept).held
         finally:
             if kept is not None:
                 kept.close()
 
-    return root.figureless(ruleset, files, settings, held)
+    try:
+        return root.figureless(ruleset, files, _read_settings, held)
+    except (SettingsInvalid, StoreError):
+        return ()
 
 
 def known_rule(ruleset: Ruleset, name: str) -> Rule:
@@ -299,9 +313,13 @@ def opened_store() -> SqlStore:
 
 def existing_store() -> SqlStore | None:
     """Return the store of the settings, or None where no database was made yet."""
+    return _kept_at(settings())
+
+
+def _kept_at(found: Settings) -> SqlStore | None:
     from ebbwatch.store.open import open_store
 
-    url = settings().database_url.reveal()
+    url = found.database_url.reveal()
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         return None
     return open_store(url)

@@ -49,7 +49,8 @@ _LOOKS = tuple(
             rf"\1{MASK}",
         ),
         ("", r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}", rf"\1{MASK}"),
-        ("://", r"(://[^/\s:@]*:)[^/\s@]+@", rf"\1{MASK}@"),
+        # What our own hints say stands for a password is none.
+        ("://", r"(://[^/\s:@]*:)(?!PASSWORD@)[^/\s@]+@", rf"\1{MASK}@"),
     )
 )
 
