@@ -16,6 +16,7 @@ from ebbwatch.app.histories import (
     history_from_data,
     known_texts,
 )
+from ebbwatch.app.in_force import InForce, RulesInvalid
 from ebbwatch.app.loading import (
     NoSuchDirectory,
     builtin_files,
@@ -31,7 +32,7 @@ from ebbwatch.app.receivers import (
     missing_secrets,
     with_default_receivers,
 )
-from ebbwatch.app.serving import InForce, RulesInvalid, leading_store, serve
+from ebbwatch.app.serving import leading_store, serve
 
 __all__ = [
     "Adapters",

@@ -26,7 +26,7 @@ from ebbwatch.ruleset.rules import Ruleset
 if TYPE_CHECKING:
     import asyncio
 
-    from ebbwatch.app.serving import InForce
+    from ebbwatch.app.in_force import InForce
     from ebbwatch.ports import Clock, Secret, Source, Store
     from ebbwatch.ruleset.yaml import Content
     from ebbwatch.runtime.service import Service

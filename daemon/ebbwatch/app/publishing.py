@@ -16,7 +16,7 @@ import structlog
 
 if TYPE_CHECKING:
     from ebbwatch.app.assembly import Built
-    from ebbwatch.app.serving import InForce
+    from ebbwatch.app.in_force import InForce
     from ebbwatch.ports import Clock
     from ebbwatch.runtime.delivery import Settled
     from ebbwatch.settings import Settings
