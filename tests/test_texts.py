@@ -14,7 +14,7 @@ from ebbwatch.model.observation import TextItem
 from ebbwatch.model.periods import micros
 from ebbwatch.ruleset.rules import Rule
 from ebbwatch.runtime.lookback import replay
-from ebbwatch.runtime.pipeline import text_moves
+from ebbwatch.runtime.pipeline import Event, Pipeline, text_moves
 from tests.paths import ROOT
 from tests.ruleset.loading import valid
 
@@ -143,3 +143,23 @@ def test_the_bundled_texts_are_the_board_s() -> None:
     assert all(len(item.body) > 500 for item in texts)
     assert [item.published_at for item in texts] == sorted(item.published_at for item in texts)
     assert len({item.key for item in texts}) == 31
+
+
+def test_what_was_said_before_is_read_once_for_all_rules_of_a_source() -> None:
+    """The pack has seven rules that want to know it; a release is looked at by each of them."""
+    ruleset = app.load_rules(app.rule_files(ROOT / "rules")).ruleset
+    assert ruleset is not None
+    assert sum(one.only_new for one in ruleset.rules) > 3
+    asked: list[str] = []
+
+    def held(source: str) -> list[TextItem]:
+        asked.append(source)
+        return [item for item in archive.texts() if item.known_at < release.known_at]
+
+    release = next(item for item in archive.texts()
+                   if item.key.endswith("monetary20251210a.htm"))  # fmt: skip
+    journal = replay.Journal()
+    pipeline = Pipeline(Judge(ruleset, app.empty_history(ruleset)), journal, held)
+    pipeline.handle(Event(at=micros(release.known_at), texts=(release,)))
+    assert [move.rule for move in journal.texts] == ["reserve-purchases-begin"]
+    assert asked == ["fed_press"]

@@ -339,10 +339,14 @@ class Pipeline:
 
     def _texts(self, event: Event, texts: Sequence[TextItem]) -> Iterable[Transition]:
         """Yield what some of an event's texts make text rules fire on."""
+        # What a source said before is read once, however many rules want to know it.
+        earlier: dict[str, Sequence[TextItem]] = {}
         for rule in self.judge.ruleset.rules if texts else ():
             if rule.pattern:
-                earlier = self.texts(rule.text_source) if rule.only_new else ()
-                yield from text_moves(rule, texts, event.at, (*earlier, *event.past_texts))
+                source = rule.text_source
+                if rule.only_new and source not in earlier:
+                    earlier[source] = (*self.texts(source), *event.past_texts)
+                yield from text_moves(rule, texts, event.at, earlier.get(source, ()))
 
     # ---- other rules -----------------------------------------------------------------
 
